@@ -1,0 +1,141 @@
+"""The contract of an action: arguments in, an Outcome out. One action, one file of its name in ``builtin/``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hotdesk.errors import ArgumentError
+from hotdesk.results import EMPTY, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from hotdesk.inventory.model import Inventory
+    from hotdesk.jobs.machine import Machine
+    from hotdesk.playbook.model import Task
+    from hotdesk.settings import Settings
+
+
+# Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacts:
+    """set_fact: variables of the host (precedence 19); ``cacheable`` ones are facts too."""
+
+    facts: Mapping[str, Any]
+    cacheable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IncludeVars:
+    """include_vars: precedence 18. Values may be Trusted templates (they are the user's text)."""
+
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AddHost:
+    name: str
+    groups: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBy:
+    key: str
+    parents: tuple[str, ...] = ("all",)
+
+
+@dataclass(frozen=True, slots=True)
+class SetStats:
+    data: Mapping[str, Any]
+    per_host: bool = False
+    aggregate: bool = True
+
+
+Effect = SetFacts | IncludeVars | AddHost | GroupBy | SetStats
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action gives back."""
+
+    result: Result
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One execution of an action on one host (one item of a loop): everything it may see."""
+
+    task: Task
+    host: str
+    args: Mapping[str, Any]
+    """Templated, checked against the action's options, aliases resolved, defaults filled in, types converted."""
+    given: frozenset[str]
+    """Option names the user gave (to tell a default from a choice)."""
+    machine: Machine
+    """The PC the task works on (the delegate, if any), as the ``become`` user if any."""
+    control: Machine
+    """The control node, as the user who runs hotdesk."""
+    check: bool
+    diff: bool
+    variables: Mapping[str, Any]
+    """All variables of the host for this task; values are rendered when looked up."""
+    render: Callable[..., Awaitable[Any]]
+    """``await render(value, extra={})``: render the user's text (only Trusted text is rendered)."""
+    render_file: Callable[..., Awaitable[str]]
+    """``await render_file(text, path, extra={}, **jinja_options)``: render a whole template file of the user to text."""
+    search: tuple[Path, ...]
+    """Directories for relative files, nearest first; see ``find_file``."""
+    settings: Settings
+    inventory: Inventory
+    become: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prompt: Callable[..., Awaitable[str]] | None = None
+    """``await prompt(text, echo=True, timeout=None)`` asks the person; None when nobody can be asked."""
+    wait_for_connection: Callable[[float, float], Awaitable[None]] | None = None
+    """``(timeout, connect_timeout)``: drop the host's link and reconnect until it answers."""
+    emit_note: Callable[[str], None] = lambda _text: None
+
+    def find_file(self, name: str, subdirectory: str = "files") -> Path:
+        """The file ``name`` of the playbook's side: for each search directory ``<dir>/<subdirectory>/name`` then ``<dir>/name``.
+
+        Raises ArgumentError naming every place that was tried.
+        """
+        for directory in self.search:
+            for candidate in (directory / subdirectory / name, directory / name):
+                if candidate.exists():
+                    return candidate
+        tried = "\n  ".join(str(d / subdirectory / name) for d in self.search)
+        raise ArgumentError(f"could not find {name!r}; looked for\n  {tried}", place=self.task.place)
+
+
+class Action(ABC):
+    """An action. Subclasses are stateless; one instance serves all calls.
+
+    ``DOCUMENTATION`` (YAML, in our words, Ansible's documented shape) *is* the argument spec: type, required, default, choices,
+    aliases, elements, suboptions; and the ``attributes`` section says how check mode and diff are supported.
+    """
+
+    name: ClassVar[str]
+    """Fully qualified: ansible.builtin.copy."""
+    DOCUMENTATION: ClassVar[str]
+    free_form: ClassVar[str | None] = None
+    """The option a free-form text goes to (command: ``_raw_params``), None when the action takes only key=value."""
+    check_mode: ClassVar[str] = "full"
+    """full: ``run`` is called and must not change anything; none: skipped in check mode; partial: called, may skip itself."""
+    needs_machine: ClassVar[bool] = True
+    """False: never touches the host (debug, set_fact, ...): no connection is made for it."""
+    bypass_host_loop: ClassVar[bool] = False
+    """True: runs once for all hosts of the batch (add_host, pause)."""
+    raw_args: ClassVar[bool] = False
+    """True: arguments are not checked against options (set_fact, debug's var): the action sees them as given."""
+
+    @abstractmethod
+    async def run(self, call: Call) -> Outcome | Result:
+        """Do it. Raise TaskError (or return ``failure(...)``) to fail; OSErrors of the machine are turned into failures for you."""

@@ -1,0 +1,234 @@
+"""What can happen in a run: one union of frozen dataclasses. Screen, run log, recap, report and exit code are folds over it (R9).
+
+Events carry no secret: a ``no_log`` result has been censored before it gets here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hotdesk.results import HostRecap, Progress, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hotdesk.place import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base. ``at`` is seconds since the epoch, UTC."""
+
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    run: str
+    """The run's id: the value of HOTDESK_RUN in every process it starts."""
+    command: tuple[str, ...]
+    """The command line, secrets removed."""
+    check: bool = False
+    forks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayStarted(Event):
+    play: str
+    hosts: tuple[str, ...]
+    batch: int = 0
+    """With ``serial``: which batch, from 0. PLAY is printed for each, as Ansible does."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoHosts(Event):
+    """``reason`` is "matched" (skipping: no hosts matched) or "remaining" (NO MORE HOSTS LEFT)."""
+
+    play: str
+    reason: Literal["matched", "remaining"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted(Event):
+    """A task is reached by the first host. ``task`` is its id in this run; ``name`` is as shown (``role : name``)."""
+
+    task: str
+    name: str
+    action: str
+    kind: Literal["task", "handler", "setup", "cleanup"] = "task"
+    place: Place | None = None
+    args: Mapping[str, object] = field(default_factory=dict)
+    no_log: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStarted(Event):
+    """A host begins a task (the free strategy and the live screen need it)."""
+
+    task: str
+    host: str
+    delegate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFinished(Event):
+    task: str
+    host: str
+    label: str
+    result: Result
+    delegate: str = ""
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying(Event):
+    task: str
+    host: str
+    attempts: int
+    left: int
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFinished(Event):
+    """The final word of a task on a host. ``place`` is the origin shown with a failure."""
+
+    task: str
+    host: str
+    result: Result
+    delegate: str = ""
+    ignored: bool = False
+    rescued: bool = False
+    """The failure is handled by a ``rescue:``: counted as rescued, not as failed."""
+    duration: float = 0.0
+    place: Place | None = None
+    diff: bool = False
+    """Show ``result.diff``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Included(Event):
+    """A dynamic include: ``included: FILE for HOSTS``. ``label`` is the loop item's, if any."""
+
+    file: str
+    hosts: tuple[str, ...]
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(Event):
+    """At most about five a second for a host and task."""
+
+    task: str
+    host: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Event):
+    """A line a running command printed (live output at -v and above)."""
+
+    task: str
+    host: str
+    stream: Literal["stdout", "stderr"]
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting(Event):
+    host: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Event):
+    host: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """A warning; repeated at the end of the run. ``deprecation`` picks the prefix."""
+
+    text: str
+    host: str = ""
+    place: Place | None = None
+    deprecation: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Event):
+    """A plain line for the person, e.g. what preflight does, an answered prompt, a meta action; shown at ``verbosity`` and above."""
+
+    text: str
+    host: str = ""
+    verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problems(Event):
+    """Preflight found that something does not hold; nothing has been changed."""
+
+    host: str
+    job: str
+    problems: tuple[tuple[str, str], ...]
+    """(message, remedy) pairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskCrossed(Event):
+    """Free space crossed a threshold (bytes; ``level`` "ok" when it recovered)."""
+
+    host: str
+    mount: str
+    free: int
+    total: int
+    threshold: int
+    level: Literal["ok", "warning", "minimum"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed(Event):
+    """The audit log: a verb that changes a machine was called (R11)."""
+
+    host: str
+    task: str
+    verb: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptedRun(Event):
+    """A stop has begun. ``reason`` is the signal's name or a sentence; ``under_way`` is host -> task name."""
+
+    reason: str
+    under_way: Mapping[str, str]
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyStarted(Event):
+    files: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified(Event):
+    """One testinfra test on one host. ``seconds`` it took; ``detail`` is pytest's report of a failure."""
+
+    host: str
+    test: str
+    outcome: Literal["passed", "failed", "skipped", "error"]
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    exit_code: int
+    recap: Mapping[str, HostRecap]
+    seconds: float
+    custom_stats: Mapping[str, object] = field(default_factory=dict)

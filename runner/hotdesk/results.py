@@ -1,0 +1,145 @@
+"""What a task gave on a host: frozen, and the same shape as an Ansible result once registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Status(Enum):
+    """The one final word on a task on a host; the value is the recap's column."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What ``--diff`` shows: either ``prepared`` text as it stands, or before and after."""
+
+    before: str = ""
+    after: str = ""
+    before_header: str = ""
+    after_header: str = ""
+    prepared: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One outcome. ``data`` holds the action's own keys (rc, stdout, msg, stat, ...), plain values only, never Trusted text.
+
+    ``items`` is set for a loop: the result of each item, in order (their ``data`` carries the loop variable).
+    """
+
+    changed: bool = False
+    failed: bool = False
+    skipped: bool = False
+    unreachable: bool = False
+    data: Mapping[str, Any] = EMPTY
+    facts: Mapping[str, Any] = EMPTY
+    """``ansible_facts``: become host facts (set_fact: variables of the host, with set_fact's precedence)."""
+    diff: tuple[Diff, ...] = ()
+    warnings: tuple[str, ...] = ()
+    items: tuple[Result, ...] | None = None
+
+    @property
+    def status(self) -> Status:
+        if self.unreachable:
+            return Status.UNREACHABLE
+        if self.failed:
+            return Status.FAILED
+        if self.skipped:
+            return Status.SKIPPED
+        return Status.CHANGED if self.changed else Status.OK
+
+    @property
+    def message(self) -> str:
+        return str(self.data.get("msg", ""))
+
+    def registered(self) -> dict[str, Any]:
+        """The dict that ``register:`` stores, with Ansible's key names."""
+        out: dict[str, Any] = dict(self.data)
+        out["changed"] = self.changed
+        out["failed"] = self.failed
+        for name, on in (("skipped", self.skipped), ("unreachable", self.unreachable)):
+            if on:
+                out[name] = True
+        if self.facts:
+            out["ansible_facts"] = dict(self.facts)
+        if self.warnings:
+            out["warnings"] = list(self.warnings)
+        if self.diff:
+            shown = [
+                {"prepared": d.prepared}
+                if d.prepared
+                else {
+                    "before": d.before,
+                    "after": d.after,
+                    "before_header": d.before_header,
+                    "after_header": d.after_header,
+                }
+                for d in self.diff
+            ]
+            out["diff"] = shown[0] if len(shown) == 1 else shown
+        if self.items is not None:
+            out["results"] = [item.registered() for item in self.items]
+        return out
+
+    def but(self, **changes: Any) -> Result:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+
+def failure(msg: str, **data: Any) -> Result:
+    """A failed result with a message."""
+    return Result(failed=True, data={"msg": msg, **data})
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecap:
+    """A line of PLAY RECAP."""
+
+    ok: int = 0
+    changed: int = 0
+    unreachable: int = 0
+    failed: int = 0
+    skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a transfer or job is: bytes and files done of total (0: not known), bytes/second, seconds left (None: unknown)."""
+
+    bytes_done: int = 0
+    bytes_total: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that must hold before a play may change anything, and what to do about it."""
+
+    message: str
+    remedy: str = ""
+
+
+def labels(values: Sequence[str], most: int = 5) -> str:
+    """``a, b, c`` with a count once it gets long; for messages."""
+    head = ", ".join(values[:most])
+    return f"{head} and {len(values) - most} more" if len(values) > most else head

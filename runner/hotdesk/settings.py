@@ -1,0 +1,84 @@
+"""ansible.cfg, the environment and the command line become one frozen Settings. What it may hold is this dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every value has its unit in its docstring; ``origin`` names where each came from (``hotdesk config`` prints it)."""
+
+    inventory: tuple[str, ...] = ()
+    """Sources, as after ``-i``; empty: /etc/ansible/hosts if it exists, else only the implicit localhost."""
+    forks: int = 50
+    """Hosts worked on at once. Higher than Ansible's 5: a host costs us a coroutine, not a process."""
+    remote_user: str | None = None
+    remote_port: int | None = None
+    private_key_file: str | None = None
+    connect_timeout: float = 10.0
+    """Seconds for TCP, handshake and login together."""
+    host_key_checking: Literal["yes", "accept-new", "no"] = "yes"
+    ssh_args: str = ""
+    """``ansible_ssh_args`` etc.: the options that exist here are honoured, others refused by name."""
+    become: bool = False
+    become_method: str = "sudo"
+    become_user: str = "root"
+    become_flags: str | None = None
+    become_ask_pass: bool = False
+    ask_pass: bool = False
+    check: bool = False
+    diff: bool = False
+    max_diff_size: int = 104_448
+    """Bytes."""
+    gathering: Literal["implicit", "explicit", "smart"] = "implicit"
+    gather_subset: tuple[str, ...] = ("all",)
+    gather_timeout: float = 10.0
+    task_timeout: float = 4 * 3600.0
+    """Seconds a task may take when it says no ``timeout:`` of its own."""
+    stop_grace: float = 3.0
+    """Seconds between TERM and KILL in a stop (``hotdesk_stop_grace``)."""
+    stop_limit: float = 5.0
+    """Seconds a whole stop may take."""
+    cleanup_limit: float = 10.0
+    """Seconds for ``always:`` sections and jobs' clean-up after an ordinary failure; within a stop, ``stop_limit`` rules."""
+    lease: float = 30.0
+    """Seconds an agent lives without hearing from us."""
+    stall_timeout: float = 600.0
+    keepalive_interval: float = 15.0
+    keepalive_count: int = 3
+    handshakes: int = 64
+    """Connections being set up at once, over all; at most ``handshakes_per_address`` of them to one address or jump host."""
+    handshakes_per_address: int = 8
+    transfers: int = 4
+    strategy: str = "linear"
+    any_errors_fatal: bool = False
+    force_handlers: bool = False
+    hash_behaviour: Literal["replace", "merge"] = "replace"
+    inject_facts_as_vars: bool = True
+    roles_path: tuple[Path, ...] = ()
+    collections_path: tuple[Path, ...] = ()
+    vault_password_files: tuple[str, ...] = ()
+    """As given: a path, or ID@path; an executable file is run."""
+    ask_vault_pass: bool = False
+    python_interpreter: str = "auto"
+    remote_tmp: str = "~/.ansible/tmp"
+    ansible_managed: str = "Ansible managed"
+    host_pattern_mismatch: Literal["warning", "error", "ignore"] = "warning"
+    inventory_unparsed_is_failed: bool = True
+    poll_interval: float = 15.0
+    verbosity: int = 0
+    output: Literal["auto", "live", "plain", "json"] = "auto"
+    """auto: live on a terminal, else plain."""
+    color: bool | None = None
+    """None: when stdout is a terminal and NO_COLOR is not set."""
+    display_skipped_hosts: bool = True
+    display_ok_hosts: bool = True
+    log_path: Path | None = None
+    """ANSIBLE_LOG_PATH: plain lines appended there too."""
+    show_custom_stats: bool = False
+    deprecation_warnings: bool = True
+    origin: dict[str, str] = field(default_factory=dict)
+    config_file: Path | None = None
