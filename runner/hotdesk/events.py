@@ -9,12 +9,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hotdesk.results import HostRecap, Progress, Result
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hotdesk.place import Place
+    from hotdesk.results import HostRecap, Progress, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ class SyncJob(ABC):
         """Read back: is the target now what the plan promised? What is not is returned."""
         return []
 
-    async def cleanup(self) -> None:
+    async def cleanup(self) -> None:  # noqa: B027 - a hook a job may leave out
         """Release what pre_sync/sync took. Bounded and shielded; also after failure and cancel."""
 
     def writes(self) -> list[str]:
