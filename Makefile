@@ -1,0 +1,66 @@
+# make demo: three embedded PCs made the same, watched and verified. make test: the tests. Each does its own set-up.
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -X dev -m pytest
+
+.PHONY: help demo test check lint types format bench lab-test conformance molecule build clean
+
+help:
+	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
+	@echo 'make test      run the tests (real PCs too, when root and sshd are there)'
+	@echo 'make check     lint, types and tests'
+	@echo 'make bench     time hotdesk beside ansible-playbook, pyinfra and a bare loop'
+	@echo 'make molecule  run the Molecule scenario'
+	@echo 'make build     build the wheel and the collection tarball'
+
+# The venv is remade when the lock file changes. Without python3-venv (no ensurepip), a pip that is already there fills it.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'hotdesk needs Python 3.11 or newer (apt install python3 python3-venv)'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip $(VENV)
+	@echo 'setting up $(VENV) from requirements.lock ...'
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip='$(BIN)/python -m pip'; \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then pip='$(PYTHON) -m pip --python $(BIN)/python'; \
+	else echo 'no pip here: apt install python3-venv (or python3-pip), then try again'; exit 1; fi; \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $$pip install -q --require-hashes -r requirements.lock && \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $$pip install -q --no-deps --no-build-isolation -e .
+	@site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	mkdir -p "$$site/ansible_collections/hotdesk" && ln -sfn "$(CURDIR)/collection" "$$site/ansible_collections/hotdesk/sync"
+	@touch $@
+
+demo: $(VENV)/.ready
+	@$(BIN)/hotdesk demo
+
+test: $(VENV)/.ready
+	@$(PYTEST) $(ARGS)
+
+check: lint types test
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lab-test: $(VENV)/.ready
+	@$(PYTEST) -m lab $(ARGS)
+
+bench: $(VENV)/.ready
+	@$(BIN)/python -m pip install -q --require-hashes -r tests/bench/requirements.lock
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+molecule: $(VENV)/.ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all
+
+build: $(VENV)/.ready
+	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+	@$(BIN)/ansible-galaxy collection build --force --output-path dist collection
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,78 @@
+"""What every test must keep: no task, child process, thread or descriptor is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALLOWED_THREADS = ("pytest", "hotdesk-pool", "asyncio_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of ``tests/lab`` are the ones that need whole PCs."""
+    for item in items:
+        if "lab" in item.path.relative_to(Path(__file__).parent).parts[:-1]:
+            item.add_marker(pytest.mark.lab)
+
+
+def children() -> set[int]:
+    """Living children of this process, zombies left out."""
+    found: set[int] = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        try:
+            pids = [int(word) for word in path.read_text().split()]
+        except OSError:
+            continue
+        found.update(pid for pid in pids if not _zombie(pid))
+    return found
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def descriptors() -> dict[str, str]:
+    """Open descriptors, number -> target."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - the directory's own descriptor must not be kept open
+        try:
+            found[name] = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test: the same children, threads and descriptors as before (pytest-asyncio closes the loop, hence its tasks)."""
+    if not Path("/proc/self/fd").exists() or request.node.get_closest_marker("leaky"):
+        yield
+        return
+    before_children, before_threads, before_fds = children(), set(threading.enumerate()), descriptors()
+    yield
+    gc.collect()
+    left = children() - before_children
+    assert not left, f"child processes left behind: {[_cmdline(pid) for pid in left]}"
+    threads = [t.name for t in set(threading.enumerate()) - before_threads if not t.name.startswith(ALLOWED_THREADS)]
+    assert not threads, f"threads left behind: {threads}"
+    fds = {n: t for n, t in descriptors().items() if n not in before_fds and not t.startswith(("/dev/", "anon_inode:[eventpoll]"))}
+    if "event_loop" not in request.fixturenames and not any("loop" in name for name in request.fixturenames):
+        assert not fds, f"descriptors left behind: {fds}"
+
+
+def _cmdline(pid: int) -> str:
+    try:
+        return f"{pid} {Path(f'/proc/{pid}/cmdline').read_bytes().replace(bytes(1), b' ').decode(errors='replace')}"
+    except OSError:
+        return str(pid)
