@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hotdesk.jobs.machine import Machine
     from hotdesk.playbook.model import Task
     from hotdesk.settings import Settings
+    from hotdesk.transfer import Transfers
 
 
 # Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
@@ -101,6 +102,11 @@ class Call:
     wait_for_connection: Callable[[float, float], Awaitable[None]] | None = None
     """``(timeout, connect_timeout)``: drop the host's link and reconnect until it answers."""
     emit_note: Callable[[str], None] = lambda _text: None
+    machine_for: Callable[[str], Awaitable[Machine]] | None = None
+    """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
+    that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
+    transfers: Transfers | None = None
+    """The run's bulk transfers: one object for the whole run, since it limits how many run at a time."""
 
     def find_file(self, name: str, subdirectory: str = "files") -> Path:
         """The file ``name`` of the playbook's side: for each search directory ``<dir>/<subdirectory>/name`` then ``<dir>/name``.

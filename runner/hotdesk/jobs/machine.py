@@ -1,30 +1,84 @@
 """A PC as actions and sync jobs see it. Every verb says whether it reads or changes (R11).
 
-CONTRACT ONLY so far: the signatures below are what actions and jobs use.
-
-``change=True`` means: this alters the machine. In check mode such a call raises CheckModeError before anything is sent; with
-``--step`` it may ask; it is announced as ``events.Changed``; it is what "interrupted while ..." names. Reading verbs are free.
+``change=True`` means: this alters the machine. In check mode such a call raises CheckModeError before anything is sent; it is
+announced as ``events.Changed``, which is what the audit log and "interrupted while ..." are folded from. Reading verbs are free.
 """
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
+import shlex
+import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import CheckModeError, Stalled, TimedOut
+from hotdesk.events import Changed, Output, Progressed, Warned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from types import ModuleType
 
-    from hotdesk.connections.link import AgentInfo, Completed, DiskState
+    from hotdesk.connections.link import AgentInfo, Completed, DiskState, Link
+    from hotdesk.events import Event
     from hotdesk.results import Progress
+
+PROGRESS_INTERVAL = 0.2
+"""Seconds between two Progressed events of one machine; the last one (done == total) always gets through."""
+STALL_TIMEOUT = 600.0
+"""Seconds; the default of ``hotdesk_stall_timeout``."""
+DETAIL_LIMIT = 500
+"""Characters of a command that an event carries."""
+CENSORED = "(hidden: no_log)"
+
+
+def _silent(_event: Event) -> None:
+    """Nobody listens."""
 
 
 class Machine:
-    """One PC, as one user, within one task."""
+    """One PC, as one user, within one task.
 
-    host: str
-    """Its inventory name ("localhost" for the control node when it is not in the inventory)."""
-    check: bool
-    info: AgentInfo
+    ``task`` is the task's id in events; ``mark`` goes to the processes it starts (HOTDESK_TASK) and must be unique for a task on a
+    host, since a stop ends everything that carries it; ``for_host`` is the host whose task this is (it differs from ``host`` for a
+    delegate, the source of a job and the control node).
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        host: str,
+        task: str = "",
+        mark: str = "",
+        for_host: str = "",
+        check: bool = False,
+        environment: Mapping[str, str] | None = None,
+        emit: Callable[[Event], None] = _silent,
+        stall_timeout: float = STALL_TIMEOUT,
+        no_log: bool = False,
+        live_output: bool = False,
+    ) -> None:
+        self.link = link
+        self.host = host
+        """Its inventory name ("localhost" for the control node when it is not in the inventory)."""
+        self.task = task
+        self.for_host = for_host or host
+        self.mark = mark or f"{task}@{self.for_host}"
+        self.check = check
+        self.info: AgentInfo = link.info
+        self.environment: Mapping[str, str] = dict(environment or {})
+        self.stall_timeout = stall_timeout
+        self.warnings: list[str] = []
+        """What ``warn`` was given, for the task's result."""
+        self._emit = emit
+        self._no_log = no_log
+        self._live_output = live_output and not no_log
+        self._reported = 0.0
+        self._stall_scopes: set[asyncio.Timeout] = set()
+        self._heard_at = 0.0
 
     async def run(
         self,
@@ -41,7 +95,31 @@ class Machine:
     ) -> Completed:
         """Run a command. The task's ``environment:`` is added under ``env``. ``timeout`` (seconds) raises TimedOut naming the command;
         ``stall=True`` puts it under the stall limit."""
-        raise NotImplementedError
+        shown = CENSORED if self._no_log else display(argv)
+        if change:
+            self.announce("run", shown)
+        lines = _Lines(self._say_line) if change and self._live_output else None
+
+        def heard(stream: str, chunk: bytes) -> None:
+            self.heard()
+            if lines is not None:
+                lines.feed(stream, chunk)
+            if on_output is not None:
+                on_output(stream, chunk)
+
+        async with self.limit(timeout, shown), self.stalling(shown if stall else None):
+            done = await self.link.run(
+                argv,
+                task=self.mark,
+                env={**self.environment, **(env or {})} or None,
+                cwd=cwd,
+                stdin=stdin,
+                umask=umask,
+                on_output=heard if (stall or lines is not None or on_output is not None) else None,
+            )
+        if lines is not None:
+            lines.flush()
+        return done
 
     async def call(
         self,
@@ -54,27 +132,130 @@ class Machine:
         **kwargs: Any,
     ) -> Any:
         """Run a function of a stdlib-only module on that PC (see Link.call). The module's source text is what is sent."""
-        raise NotImplementedError
+        if change:
+            self.announce("call", f"{module.__name__.rpartition('.')[2]}.{function}")
+        return await self.link.call(
+            source_text(module), function, *args, task=self.mark, on_item=on_item, payload=payload, **kwargs
+        )
 
     async def read(self, path: str) -> bytes:
         """A whole file. Raises OSError (FileNotFoundError, PermissionError, ...)."""
-        raise NotImplementedError
+        return b"".join([chunk async for chunk in self.stream(path)])
 
     def stream(self, path: str) -> AsyncIterator[bytes]:
         """A file in chunks."""
-        raise NotImplementedError
+        return self.link.get(path, task=self.mark)
 
     async def write(self, path: str, data: bytes | AsyncIterator[bytes], *, mode: int | None = None) -> None:
         """Change: write a file atomically."""
-        raise NotImplementedError
+        self.announce("write", CENSORED if self._no_log else path)
+        await self.link.put(path, data, task=self.mark, mode=mode)
 
     async def disks(self, paths: Sequence[str]) -> list[DiskState]:
-        raise NotImplementedError
+        """The file systems that ``paths`` are, or would be, on."""
+        return await self.link.disks(paths)
 
     def report(self, progress: Progress) -> None:
         """Show how far it is; also feeds the stall watch."""
-        raise NotImplementedError
+        self.heard()
+        now = time.monotonic()
+        complete = progress.bytes_total > 0 and progress.bytes_done >= progress.bytes_total
+        if now - self._reported < PROGRESS_INTERVAL and not complete:
+            return
+        self._reported = now
+        self._emit(Progressed(task=self.task, host=self.for_host, progress=progress))
 
     def warn(self, text: str) -> None:
         """A warning in the task's result, repeated at the end of the run."""
-        raise NotImplementedError
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self._emit(Warned(text=text, host=self.for_host))
+
+    def announce(self, verb: str, detail: str) -> None:
+        """Say that something is about to be changed here. Raises CheckModeError in check mode: every changing verb passes by."""
+        if self.check:
+            raise CheckModeError(
+                f"{verb} ({detail}) would change {self.host}, and this is check mode; nothing was sent",
+                remedy="This is a fault of the action or job: it must not change anything in check mode.",
+            )
+        self._emit(Changed(host=self.host, task=self.task, verb=verb, detail=detail))
+
+    def heard(self) -> None:
+        """There was a sign of life: the stall watches of this machine start anew (looked at no more than once a second)."""
+        now = asyncio.get_running_loop().time()
+        if self._stall_scopes and now - self._heard_at >= min(1.0, self.stall_timeout / 10):
+            self._heard_at = now
+            for scope in self._stall_scopes:
+                if not scope.expired():
+                    scope.reschedule(now + self.stall_timeout)
+
+    @asynccontextmanager
+    async def limit(self, seconds: float | None, what: str) -> AsyncIterator[None]:
+        """At most ``seconds`` for the body, then TimedOut naming ``what``."""
+        try:
+            async with asyncio.timeout(seconds or None) as scope:
+                yield
+        except TimeoutError as exc:
+            if not scope.expired():
+                raise
+            raise TimedOut(f"timed out after {seconds:g} seconds: {what}", data={"timeout": seconds}) from exc
+
+    @asynccontextmanager
+    async def stalling(self, what: str | None) -> AsyncIterator[None]:
+        """The body may take any time as long as ``heard`` is called within each ``stall_timeout``; else Stalled. None: no watch."""
+        if what is None or self.stall_timeout <= 0:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self.stall_timeout) as scope:
+                self._stall_scopes.add(scope)
+                yield
+        except TimeoutError as exc:
+            if not scope.expired():
+                raise
+            raise Stalled(
+                f"nothing was heard for {self.stall_timeout:g} seconds: {what}",
+                remedy="Raise hotdesk_stall_timeout if it may be silent for that long.",
+            ) from exc
+        finally:
+            self._stall_scopes.discard(scope)
+
+    def _say_line(self, stream: Any, line: str) -> None:
+        self._emit(Output(task=self.task, host=self.for_host, stream=stream, line=line))
+
+
+class _Lines:
+    """Cuts a command's output into lines, one buffer a stream; a line is given up at 8 KiB."""
+
+    LONGEST = 8192
+
+    def __init__(self, say: Callable[[str, str], None]) -> None:
+        self._say = say
+        self._rest: dict[str, bytes] = {}
+
+    def feed(self, stream: str, chunk: bytes) -> None:
+        *whole, rest = (self._rest.get(stream, b"") + chunk).split(b"\n")
+        for line in whole:
+            self._say(stream, line.decode(errors="replace"))
+        if len(rest) > self.LONGEST:
+            self._say(stream, rest.decode(errors="replace"))
+            rest = b""
+        self._rest[stream] = rest
+
+    def flush(self) -> None:
+        for stream, rest in self._rest.items():
+            if rest:
+                self._say(stream, rest.decode(errors="replace"))
+        self._rest.clear()
+
+
+def display(argv: Sequence[str | bytes]) -> str:
+    """A command as one would type it, cut to a length that fits an event."""
+    text = shlex.join(a.decode(errors="backslashreplace") if isinstance(a, bytes) else a for a in argv)
+    return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 3] + "..."
+
+
+@functools.cache
+def source_text(module: ModuleType) -> str:
+    """The text of a module (read once)."""
+    return inspect.getsource(module)
