@@ -6,10 +6,28 @@ Everything else, above all what a host sends, is a plain ``str`` and is never re
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from hotdesk.errors import InputError
+from hotdesk.place import Place
+from hotdesk.source_errors import QUOTE_ALL, diagnose
+
 if TYPE_CHECKING:
-    from hotdesk.place import Place
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Warn = Callable[[str, Place], None]
+    """Told of what is not an error: a duplicate key."""
+    Decrypt = Callable[[bytes, Place], bytes]
+    """Whole vault-encrypted file -> its plain bytes; raises VaultError."""
+
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
+_YAML = "tag:yaml.org,2002:"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_scalars = yaml.constructor.SafeConstructor()
 
 
 class Trusted(str):
@@ -62,3 +80,217 @@ class Vaulted:
 def place_of(value: object) -> Place | None:
     """Where the user wrote ``value``, if it knows."""
     return getattr(value, "place", None)
+
+
+def load_yaml(
+    text: str, file: str, *, error: type[InputError] = InputError, warn: Warn | None = None, trusted: bool = True
+) -> Any:
+    """One YAML (1.1, as Ansible reads it) or JSON document as Map, Seq, Trusted, Vaulted and plain scalars; None if it is empty.
+
+    ``file`` names it in places. ``trusted=False`` makes every string a plain ``str``.
+    Raises ``error`` with place, usual cause and remedy.
+    """
+    documents = load_yaml_documents(text, file, error=error, warn=warn, trusted=trusted)
+    if len(documents) > 1:
+        place = place_of(documents[1]) or Place(file)
+        raise error("one YAML document was expected, here a second one starts", place=place, remedy="Remove the '---'.")
+    return documents[0] if documents else None
+
+
+def load_yaml_documents(
+    text: str, file: str, *, error: type[InputError] = InputError, warn: Warn | None = None, trusted: bool = True
+) -> list[Any]:
+    """As ``load_yaml``, for a stream of documents separated by ``---``."""
+    build = _Build(file, error, warn)
+    try:
+        return [build.value(node, trusted) for node in _compose(text)]
+    except yaml.YAMLError as problem:
+        if text.lstrip().startswith(("{", "[")) and (found := _as_json(text, trusted)) is not None:
+            return [found]
+        message, place, remedy = diagnose(text, file, problem)
+        raise error(message, place=place, remedy=remedy) from None
+    except RecursionError:
+        raise error("the values are nested too deeply", place=Place(file)) from None
+
+
+def load_yaml_file(
+    path: Path,
+    *,
+    error: type[InputError] = InputError,
+    warn: Warn | None = None,
+    decrypt: Decrypt | None = None,
+    trusted: bool = True,
+) -> Any:
+    """``load_yaml`` of a file (blocking: call it in a thread). A file that is wholly vault-encrypted goes through ``decrypt``."""
+    return load_yaml(read_text(path, error=error, decrypt=decrypt), str(path), error=error, warn=warn, trusted=trusted)
+
+
+def read_text(path: Path, *, error: type[InputError] = InputError, decrypt: Decrypt | None = None) -> str:
+    """The text of a file the user wrote, decrypted when it is vaulted. Raises ``error`` when it cannot be read."""
+    place = Place(str(path))
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise error(f"cannot read the file: {problem.strerror}", place=place) from None
+    if data.startswith(VAULT_HEADER):
+        if decrypt is None:
+            raise error("the file is vault-encrypted and no vault password was given", place=place,
+                        remedy="Give --vault-password-file or --ask-vault-pass.")  # fmt: skip
+        data = decrypt(data, place)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data[: problem.start].count(b"\n") + 1
+        raise error("the file is not UTF-8 text", place=Place(str(path), line), remedy="Save it as UTF-8.") from None
+
+
+def _compose(text: str) -> Iterator[Any]:
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            yield loader.get_node()
+    finally:
+        loader.dispose()
+
+
+def _as_json(text: str, trusted: bool) -> Any:
+    """What YAML cannot read but JSON can (surrogate escapes, for one); values then have no place."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return trust(found) if trusted else found
+
+
+def trust(value: Any, place: Place | None = None) -> Any:
+    """``value`` with every string in it Trusted: for text of the user that did not come as YAML (command line, INI, JSON)."""
+    if isinstance(value, str):
+        return value if isinstance(value, Trusted) else Trusted(value, place)
+    if isinstance(value, dict):
+        return Map(((trust(k, place), trust(v, place)) for k, v in value.items()), place)
+    if isinstance(value, list):
+        return Seq((trust(v, place) for v in value), place)
+    return value
+
+
+class _Build:
+    """Nodes -> values, for one stream. ``_made`` holds what anchors share, by the id of the node."""
+
+    def __init__(self, file: str, error: type[InputError], warn: Warn | None) -> None:
+        self._file = file
+        self._error = error
+        self._warn = warn
+        self._made: dict[int, Any] = {}
+
+    def value(self, node: Any, trusted: bool) -> Any:
+        tag = node.tag
+        kind = type(node)
+        if kind is yaml.ScalarNode:
+            if tag == _STR:
+                return Trusted(node.value, self._place(node)) if trusted else node.value
+            return self._scalar(node, tag, trusted)
+        if tag == "!unsafe":
+            trusted = False
+        elif tag not in _COLLECTIONS:
+            raise self._unknown_tag(node)
+        return self._collection(node, kind, trusted)
+
+    def _collection(self, node: Any, kind: type, trusted: bool) -> Any:
+        key = id(node)
+        if key in self._made:
+            if self._made[key] is _UNFINISHED:
+                raise self._error("an anchor refers to itself", place=self._place(node))
+            return self._made[key]
+        self._made[key] = _UNFINISHED
+        place = self._place(node)
+        made: Any
+        if kind is yaml.SequenceNode:
+            made = Seq([self.value(item, trusted) for item in node.value], place)
+            if node.tag in (_YAML + "omap", _YAML + "pairs"):
+                made = Seq([pair for item in made for pair in item.items()], place)
+        else:
+            made = Map(self._pairs(node, trusted), place)
+            if node.tag == _YAML + "set":
+                made = set(made)
+        self._made[key] = made
+        return made
+
+    def _pairs(self, node: Any, trusted: bool) -> dict[Any, Any]:
+        merged: dict[Any, Any] = {}
+        own: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _YAML + "merge":
+                for earlier in self._merge(value_node, trusted):
+                    merged = {**earlier, **merged}
+                continue
+            if key_node.tag == _STR and type(key_node) is yaml.ScalarNode:
+                key: Any = Trusted(key_node.value, self._place(key_node)) if trusted else key_node.value
+            else:
+                key = self._odd_key(key_node, trusted)
+            if key in own:
+                self._duplicate(key, key_node)
+                del own[key]  # so that the key's own place is the last one's too
+            own[key] = self.value(value_node, trusted)
+        return {**{k: v for k, v in merged.items() if k not in own}, **own} if merged else own
+
+    def _merge(self, node: Any, trusted: bool) -> list[dict[Any, Any]]:
+        """What ``<<:`` brings in: a mapping or a sequence of them, the earlier one winning."""
+        nodes = node.value if type(node) is yaml.SequenceNode else [node]
+        for one in nodes:
+            if type(one) is not yaml.MappingNode:
+                raise self._error("'<<' takes a mapping or a list of mappings", place=self._place(one))
+        return [self.value(one, trusted) for one in nodes]
+
+    def _odd_key(self, node: Any, trusted: bool) -> Any:
+        """A key that is not plain text: true, 42, 2026-01-01; never a collection."""
+        if type(node) is not yaml.ScalarNode:
+            place = self._place(node)
+            if node.flow_style and type(node) is yaml.MappingNode:  # {{ name }} is a mapping in a mapping
+                place = Place(self._file, place.line, max(place.column - 1, 1))
+                raise self._error("a template without quotes", place=place, remedy=QUOTE_ALL)
+            raise self._error("a mapping or list cannot be a key", place=place)
+        return self.value(node, trusted)
+
+    def _duplicate(self, key: Any, node: Any) -> None:
+        if self._warn:
+            self._warn(f"the key {key!s} is given twice in this mapping; the last one counts", self._place(node))
+
+    def _scalar(self, node: Any, tag: str, trusted: bool) -> Any:
+        if tag == "!unsafe":
+            return str(node.value)
+        if tag in ("!vault", "!vault-encrypted"):
+            return Vaulted(node.value, self._place(node))
+        if tag in (_YAML + "value", _YAML + "merge"):  # a lone '=' or '<<' as a value is text
+            return Trusted(node.value, self._place(node)) if trusted else node.value
+        construct = _SCALARS.get(tag)
+        if construct is None:
+            raise self._unknown_tag(node)
+        try:
+            return construct(_scalars, node)
+        except (ValueError, KeyError, AttributeError, OverflowError):
+            kind = tag.removeprefix(_YAML)
+            raise self._error(
+                f"{node.value!r} is not a {kind}", place=self._place(node), remedy="Put quotes around it if it is text."
+            ) from None
+
+    def _unknown_tag(self, node: Any) -> InputError:
+        tag = node.tag.replace(_YAML, "!!")
+        remedy = "Known are !vault, !unsafe and YAML's own; text that starts with '!' needs quotes."
+        return self._error(f"unknown YAML tag {tag!r}", place=self._place(node), remedy=remedy)
+
+    def _place(self, node: Any) -> Place:
+        mark = node.start_mark
+        return Place(self._file, mark.line + 1, mark.column + 1)
+
+
+_UNFINISHED = object()
+_STR = _YAML + "str"
+_COLLECTIONS = {_YAML + name for name in ("map", "seq", "omap", "pairs", "set")}
+_SCALARS: dict[str, Callable[[Any, Any], Any]] = {
+    _YAML + "null": lambda make, node: make.construct_yaml_null(node),
+    _YAML + "bool": lambda make, node: make.construct_yaml_bool(node),
+    _YAML + "int": lambda make, node: make.construct_yaml_int(node),
+    _YAML + "float": lambda make, node: make.construct_yaml_float(node),
+    _YAML + "timestamp": lambda make, node: make.construct_yaml_timestamp(node),
+    _YAML + "binary": lambda make, node: make.construct_yaml_binary(node),
+}
