@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+import contextvars
+import functools
+import logging
+import queue
+import sys
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
 
 T = TypeVar("T")
+THREADS = 8
+log = logging.getLogger(__name__)
 
 
 async def finish(cleanup: Coroutine[Any, Any, T], *, grace: float) -> T:
@@ -34,3 +44,90 @@ async def finish(cleanup: Coroutine[Any, Any, T], *, grace: float) -> T:
     if overrun and task.cancelled():
         raise TimeoutError(f"clean-up took longer than {grace:g} s")
     return task.result()
+
+
+class TaskGroup(asyncio.TaskGroup):
+    """asyncio's TaskGroup, except that a cancel from outside always wins.
+
+    When a child fails while the group is being cancelled, asyncio raises the group of errors and (3.11, 3.12) loses the cancel.
+    Here the errors are logged and the CancelledError goes on, so an outer ``timeout`` or a stop is never lost.
+    """
+
+    _parent_cancel_requested: bool
+    _cancels_before = 0
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        self._cancels_before = task.cancelling() if task else 0
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self, et: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> bool | None:
+        asked_before = self._parent_cancel_requested
+        try:
+            return await super().__aexit__(et, exc, tb)
+        except BaseExceptionGroup as group:
+            task = asyncio.current_task()
+            assert task is not None
+            if sys.version_info < (3, 13) and self._parent_cancel_requested and not asked_before:
+                task.uncancel()  # the group's own request, which these versions forget to take back
+            if task.cancelling() > self._cancels_before:
+                log.error("errors while being cancelled", exc_info=group)
+                raise asyncio.CancelledError from group
+            raise
+
+
+class Threads:
+    """A bounded pool of daemon threads: a call that never returns keeps neither the loop nor the process from ending.
+
+    (The default executor belongs to name resolution; ThreadPoolExecutor joins its threads when the process exits.)
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size, self._name = size, name
+        self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._started = 0
+        self._idle = 0
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self._work.put((future, call))
+        with self._lock:
+            if self._idle < self._work.qsize() and self._started < self._size:
+                self._started += 1
+                threading.Thread(target=self._serve, name=f"{self._name}-{self._started}", daemon=True).start()
+        return future
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            future, call = self._work.get()
+            with self._lock:
+                self._idle -= 1
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except BaseException as exc:  # it belongs to whoever waits for the future
+                    future.set_exception(exc)
+            del future, call
+
+
+_threads = Threads(THREADS, "hotdesk-pool")
+
+
+async def in_thread(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a blocking ``func`` in our own bounded pool of threads; its exceptions are raised here.
+
+    Cancelling ends the wait at once (a call that has not begun is dropped; one that runs is left to end by itself).
+    """
+    context = contextvars.copy_context()
+    return await asyncio.wrap_future(_threads.submit(functools.partial(context.run, func, *args, **kwargs)))
+
+
+def use_pidfd_watcher() -> None:
+    """Python 3.11 starts a thread for each child process; 3.12 and later wait on pidfds by themselves."""
+    if sys.version_info < (3, 12) and hasattr(asyncio, "PidfdChildWatcher"):
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())

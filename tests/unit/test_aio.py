@@ -1,0 +1,100 @@
+"""The pieces of structured concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from hotdesk.aio import TaskGroup, Threads, finish, in_thread
+
+
+async def test_clean_up_runs_to_its_end_although_the_caller_is_cancelled_twice() -> None:
+    """finish() shields the clean-up and raises the cancel afterwards."""
+    release, done = asyncio.Event(), []
+
+    async def cleanup() -> None:
+        await release.wait()
+        done.append(True)
+
+    task = asyncio.create_task(finish(cleanup(), grace=5))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done
+
+
+async def test_clean_up_that_hangs_is_cut() -> None:
+    """finish() gives up after the grace."""
+    with pytest.raises(TimeoutError):
+        await finish(asyncio.sleep(60), grace=0.01)
+
+
+async def test_a_cancel_is_not_lost_when_a_child_fails_meanwhile() -> None:
+    """The group of errors must not replace the cancellation."""
+
+    async def child() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ValueError("clean-up failed")
+
+    async def parent() -> None:
+        async with TaskGroup() as group:
+            group.create_task(child())
+
+    task = asyncio.create_task(parent())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_failing_child_alone_is_an_exception_group() -> None:
+    """Without a cancel the group behaves as asyncio's."""
+
+    async def child() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ExceptionGroup):
+        async with TaskGroup() as group:
+            group.create_task(child())
+
+
+async def test_a_blocking_call_runs_in_our_own_pool() -> None:
+    """Result and exception come back; the thread is ours."""
+    assert (await in_thread(lambda: threading.current_thread().name)).startswith("hotdesk-pool")
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0)
+
+
+async def test_waiting_for_a_thread_can_be_cancelled() -> None:
+    """The wait ends at once although the call goes on."""
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        release.wait()
+
+    task = asyncio.create_task(in_thread(block))
+    while not started.is_set():
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+
+
+def test_the_pool_is_bounded() -> None:
+    """No more threads than its size, and every call is served."""
+    pool, names = Threads(2, "hotdesk-pool-test"), set()
+    futures = [pool.submit(lambda: names.add(threading.current_thread().name)) for _ in range(50)]
+    for future in futures:
+        future.result(5)
+    assert len(names) <= 2
