@@ -63,10 +63,10 @@ class TaskGroup(asyncio.TaskGroup):
 
     async def __aexit__(
         self, et: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         asked_before = self._parent_cancel_requested
         try:
-            return await super().__aexit__(et, exc, tb)
+            await super().__aexit__(et, exc, tb)
         except BaseExceptionGroup as group:
             task = asyncio.current_task()
             assert task is not None
