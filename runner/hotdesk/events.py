@@ -6,14 +6,15 @@ Events carry no secret: a ``no_log`` result has been censored before it gets her
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from hotdesk.place import Place
+from hotdesk.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from hotdesk.place import Place
-    from hotdesk.results import HostRecap, Progress, Result
+    from hotdesk.results import HostRecap, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,3 +232,30 @@ class RunFinished(Event):
     recap: Mapping[str, HostRecap]
     seconds: float
     custom_stats: Mapping[str, object] = field(default_factory=dict)
+
+
+def record(event: Event) -> dict[str, Any]:
+    """The event as plain values for JSON: its class name under ``event``, results as Ansible shows them."""
+    out: dict[str, Any] = {"event": type(event).__name__}
+    for item in fields(event):
+        value = getattr(event, item.name)
+        if value is not None and value != "":
+            out[item.name] = plain(value)
+    return out
+
+
+def plain(value: Any) -> Any:
+    """``value`` as something ``json.dumps`` takes."""
+    if isinstance(value, Result):
+        return plain(value.registered())
+    if isinstance(value, Place):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,120 @@
+"""The run log: every event of a run as a line of JSON, in a file only its owner can read, secrets removed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hotdesk import aio
+from hotdesk.events import Output, Progressed, TaskStarted, record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from hotdesk.events import Event
+    from hotdesk.redaction import Redaction
+
+INTERVAL = 0.2
+"""Seconds between writes: what a ``kill -9`` of the runner may cost of its log."""
+PROGRESS_INTERVAL = 5.0
+"""Seconds between two progress lines of one host and task."""
+MOST_OUTPUT = 10_000
+"""Lines of command output kept per task and host."""
+KEEP = 50
+"""Run logs kept; older ones are removed when a run starts."""
+
+
+class RunLog:
+    """A subscriber. Lines are collected and written in a thread of our pool, so a slow disk never stops the loop."""
+
+    def __init__(self, path: Path, run: str, redaction: Redaction) -> None:
+        self.path = path
+        self._run = run
+        self._redaction = redaction
+        self._lines: list[str] = []
+        self._names: dict[str, str] = {}
+        self._progressed: dict[tuple[str, str], float] = {}
+        self._output: dict[tuple[str, str], int] = {}
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.failed = ""
+        """Why lines could not be written (a full state disk), or nothing."""
+
+    def __call__(self, event: Event) -> None:
+        if not self._wanted(event):
+            return
+        entry: dict[str, Any] = record(event)
+        entry["time"] = datetime.fromtimestamp(entry.pop("at"), UTC).isoformat(timespec="milliseconds")
+        entry["run"] = self._run
+        if isinstance(event, TaskStarted):
+            self._names[event.task] = event.name
+        elif "task" in entry:
+            entry["task_name"] = self._names.get(entry["task"], "")
+        self._lines.append(self._redaction.clean(json.dumps(entry)) + "\n")
+
+    def _wanted(self, event: Event) -> bool:
+        match event:
+            case Progressed(task=task, host=host, at=at):
+                due = at - self._progressed.get((host, task), 0.0) >= PROGRESS_INTERVAL
+                if due:
+                    self._progressed[host, task] = at
+                return due
+            case Output(task=task, host=host):
+                self._output[host, task] = self._output.get((host, task), 0) + 1
+                return self._output[host, task] <= MOST_OUTPUT
+        return True
+
+    async def write_regularly(self) -> None:
+        """Write what has collected until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            if self._lines:
+                await aio.in_thread(self.flush)
+
+    def flush(self) -> None:
+        """Write what has collected now (blocks)."""
+        lines, self._lines = self._lines, []
+        try:
+            os.write(self._fd, "".join(lines).encode())
+        except OSError as exc:  # the run matters more than its log; the reason is told at the end
+            self.failed = self.failed or f"the run log {self.path} could not be written: {exc.strerror}"
+
+    def close(self) -> None:
+        self.flush()
+        os.close(self._fd)
+
+
+@asynccontextmanager
+async def run_log(directory: Path, run: str, redaction: Redaction) -> AsyncIterator[RunLog]:
+    """Open ``directory/<run>.jsonl`` (0600, directory 0700), write to it while the block runs, keep the newest KEEP logs."""
+    log = await aio.in_thread(_open, directory, run, redaction)
+    try:
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(log.write_regularly())
+            try:
+                yield log
+            finally:
+                writer.cancel()
+    finally:
+        log.close()
+
+
+def _open(directory: Path, run: str, redaction: Redaction) -> RunLog:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in sorted(directory.glob("*.jsonl"))[: -KEEP + 1 or None]:
+        old.unlink(missing_ok=True)
+    return RunLog(directory / f"{run}.jsonl", run, redaction)
+
+
+def entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run log; a last line cut off by ``kill -9`` is left out."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                return

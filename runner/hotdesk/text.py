@@ -1,0 +1,19 @@
+"""Untrusted text made safe for a terminal or a report."""
+
+from __future__ import annotations
+
+import re
+
+ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def safe(text: str) -> str:
+    r"""Control, bidirectional and undecodable characters as ``\x1b``-like escapes; newline and tab stay."""
+    return ESCAPES.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # an undecodable byte, by surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -1,0 +1,23 @@
+"""``--output json``: one event per line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hotdesk.events import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hotdesk.events import Event
+
+
+class JsonLines:
+    """A subscriber that writes each event as a JSON object on a line of its own."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def __call__(self, event: Event) -> None:
+        self._write(json.dumps(record(event)) + "\n")

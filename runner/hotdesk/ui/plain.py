@@ -1,0 +1,286 @@
+"""Ansible's own line format (its ``default`` stdout callback), which tools parse: PLAY, TASK, ok/changed/skipping/fatal, PLAY RECAP."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hotdesk import events as ev
+from hotdesk.results import Status
+from hotdesk.text import safe
+from hotdesk.ui.colors import paint
+from hotdesk.ui.result_text import diff_text, dump
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hotdesk.results import HostRecap, Result
+
+LINE = {Status.OK: "ok", Status.CHANGED: "changed", Status.SKIPPED: "skipping", Status.FAILED: "failed"}
+DEBUG = "ansible.builtin.debug"
+ALWAYS_SHOWN = frozenset({DEBUG, "ansible.builtin.assert"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a renderer shows things; taken from the settings."""
+
+    color: bool = False
+    verbosity: int = 0
+    max_diff_size: int = 104_448
+    display_skipped: bool = True
+    display_ok: bool = True
+    show_custom_stats: bool = False
+    deprecations: bool = True
+
+
+class Plain:
+    """A subscriber that turns events into lines. ``write`` takes text and must not block."""
+
+    def __init__(self, write: Callable[[str], object], style: Style) -> None:
+        self._write = write
+        self._style = style
+        self._tasks: dict[str, ev.TaskStarted] = {}
+        self._shown = ""
+        self._warnings: dict[str, None] = {}
+        self._verified: dict[str, int] = {}
+
+    def __call__(self, event: ev.Event) -> None:
+        match event:
+            case ev.PlayStarted(play=play):
+                self.banner(f"PLAY [{play}]" if play else "PLAY")
+            case ev.NoHosts(reason="matched"):
+                self.line("skipping: no hosts matched", "skipped")
+            case ev.NoHosts():
+                self.banner("NO MORE HOSTS LEFT")
+            case ev.TaskStarted():
+                self._tasks[event.task] = event
+                self._task_banner(event.task)
+            case ev.TaskFinished():
+                self._finished(event)
+            case ev.ItemFinished():
+                self._item(event)
+            case ev.Retrying(host=host, task=task, left=left):
+                self._task_banner(task)
+                name = self._tasks[task].name if task in self._tasks else task
+                self.line(f"FAILED - RETRYING: [{host}]: {name} ({left} retries left).", "deprecation")
+            case ev.Included(file=file, hosts=hosts, label=label):
+                item = f" => (item={label})" if label else ""
+                self.line(f"included: {file} for {', '.join(hosts)}{item}", "skipped")
+            case ev.RunFinished():
+                self._end(event)
+            case _:
+                self._aside(event)
+
+    def _aside(self, event: ev.Event) -> None:
+        match event:
+            case ev.Warned():
+                self._warned(event)
+            case ev.Noted(text=text, verbosity=verbosity):
+                if verbosity <= self._style.verbosity:
+                    self.line(text, "verbose" if verbosity else None)
+            case ev.Output(host=host, line=text) if self._style.verbosity:
+                self.line(f"[{host}] {text}", "verbose")
+            case ev.Problems(host=host, job=job, problems=problems):
+                for message, remedy in problems:
+                    self.line(f"[PROBLEM]: [{host}] {job}: {message}" + (f"\n    {remedy}" if remedy else ""), "error")
+            case ev.DiskCrossed(level=level) if level != "ok":
+                self._disk(event)
+            case ev.InterruptedRun():
+                self._interrupted(event)
+            case ev.VerifyStarted(files=files):
+                self.banner(f"VERIFY [{', '.join(files)}]")
+            case ev.Verified():
+                self._verification(event)
+            case ev.Changed(host=host, verb=verb, detail=detail) if self._style.verbosity >= 3:
+                self.line(f"<{host}> {verb} {detail}", "verbose")
+            case ev.Connected(host=host, seconds=seconds) if self._style.verbosity >= 2:
+                self.line(f"<{host}> connected in {seconds:.2f} s", "verbose")
+
+    # Lines
+
+    def line(self, text: str, color: str | None = None) -> None:
+        """One line (or several), untrusted characters escaped."""
+        text = safe(text)
+        self._write((paint(text, color) if color and self._style.color else text) + "\n")
+
+    def banner(self, text: str) -> None:
+        """A heading filled with stars to the terminal's width, at least 79 columns as Ansible's."""
+        text = safe(text.strip())
+        width = max(79, shutil.get_terminal_size((80, 24)).columns - 1)
+        self._write(f"\n{text} {'*' * max(3, width - len(text))}\n")
+
+    def _task_banner(self, task: str) -> None:
+        if task == self._shown or task not in self._tasks:
+            return
+        self._shown = task
+        started = self._tasks[task]
+        prefix = "RUNNING HANDLER" if started.kind == "handler" else "TASK"
+        self.banner(f"{prefix} [{started.name}]")
+        if self._style.verbosity >= 2 and started.place:
+            self.line(f"task path: {started.place.file}:{started.place.line}", "verbose")
+
+    # Results
+
+    def _finished(self, event: ev.TaskFinished) -> None:
+        result = event.result
+        if result.items is None or result.status is Status.UNREACHABLE or (not result.items and result.failed):
+            self._show(event.task, _label(event.host, event.delegate), result)
+        elif result.status is Status.SKIPPED and self._style.display_skipped:
+            self.line(f"skipping: [{event.host}]", "skipped")
+        if result.failed and event.place and not event.ignored and self._style.verbosity >= 0:
+            self._origin(event)
+        if event.ignored:
+            self.line("...ignoring", "skipped")
+        if event.diff and result.items is None:
+            self._diffs(result)
+
+    def _show(self, task: str, host: str, result: Result) -> None:
+        status = result.status
+        if status is Status.UNREACHABLE:
+            self._task_banner(task)
+            self.line(
+                f"fatal: [{host}]: UNREACHABLE! => {dump(result, verbosity=self._style.verbosity)}", "unreachable"
+            )
+        elif status is Status.FAILED:
+            self._task_banner(task)
+            self.line(f"fatal: [{host}]: FAILED! => {dump(result, verbosity=self._style.verbosity)}", "failed")
+        elif self._visible(status):
+            self._task_banner(task)
+            self.line(f"{LINE[status]}: [{host}]{self._details(task, result)}", status.value)
+
+    def _item(self, event: ev.ItemFinished) -> None:
+        result, status, host = event.result, event.result.status, _label(event.host, event.delegate)
+        if status is Status.FAILED or status is Status.UNREACHABLE:
+            self._task_banner(event.task)
+            self.line(
+                f"failed: [{host}] (item={event.label}) => {dump(result, verbosity=self._style.verbosity)}", "failed"
+            )
+        elif self._visible(status):
+            self._task_banner(event.task)
+            trailer = self._details(event.task, result).removeprefix(" => ")
+            self.line(
+                f"{LINE[status]}: [{host}] => (item={event.label}) {'=> ' + trailer if trailer else ''}", status.value
+            )
+        if event.ignored:
+            self.line("...ignoring", "skipped")
+        self._diffs(result)
+
+    def _visible(self, status: Status) -> bool:
+        if status is Status.SKIPPED:
+            return self._style.display_skipped
+        return status is not Status.OK or self._style.display_ok
+
+    def _details(self, task: str, result: Result) -> str:
+        always = task in self._tasks and self._tasks[task].action in ALWAYS_SHOWN
+        if result.skipped and not self._style.verbosity:
+            return ""
+        if not always and not self._style.verbosity:
+            return ""
+        return f" => {dump(result, indent=4 if always else None, verbosity=self._style.verbosity)}"
+
+    def _origin(self, event: ev.TaskFinished) -> None:
+        if event.place is None:
+            return
+        excerpt = event.place.excerpt()
+        self.line(f"Origin: {event.place}" + (f"\n{excerpt}" if excerpt else ""), "error")
+
+    def _diffs(self, result: Result) -> None:
+        for diff in result.diff:
+            text = diff_text(diff, color=self._style.color, most=self._style.max_diff_size)
+            if text:
+                self._write(text + "\n")
+
+    # Asides
+
+    def _warned(self, event: ev.Warned) -> None:
+        if event.deprecation and not self._style.deprecations:
+            return
+        kind = "DEPRECATION WARNING" if event.deprecation else "WARNING"
+        where = f" ({event.place})" if event.place else ""
+        text = f"[{kind}]: {f'[{event.host}] ' if event.host else ''}{event.text}{where}"
+        if text not in self._warnings:
+            self._warnings[text] = None
+            self.line(text, "deprecation" if event.deprecation else "warning")
+
+    def _disk(self, event: ev.DiskCrossed) -> None:
+        kind = "CRITICAL" if event.level == "minimum" else "WARNING"
+        free, least = size(event.free), size(event.threshold)
+        text = f"[{kind}]: [{event.host}] disk space: {event.mount} has {free} free of {size(event.total)}, the {event.level} is {least}"
+        self._warnings[text] = None
+        self.line(text, "error" if event.level == "minimum" else "warning")
+
+    def _interrupted(self, event: ev.InterruptedRun) -> None:
+        doing = "; ".join(f"{host}: {task}" for host, task in list(event.under_way.items())[:10])
+        how = "forced stop" if event.forced else "stopping"
+        self.line(f"[WARNING]: Run interrupted by {event.reason}: {how}" + (f" ({doing})" if doing else ""), "warning")
+
+    def _verification(self, event: ev.Verified) -> None:
+        self._verified[event.outcome] = self._verified.get(event.outcome, 0) + 1
+        words: dict[Literal["passed", "failed", "skipped", "error"], tuple[str, str]] = {
+            "passed": ("ok", "ok"),
+            "skipped": ("skipping", "skipped"),
+            "failed": ("failed", "failed"),
+            "error": ("failed", "failed"),
+        }
+        word, color = words[event.outcome]
+        self.line(f"{word}: [{event.host}] => {event.test}", color)
+        if event.outcome in ("failed", "error") and event.detail:
+            self.line("\n".join(f"    {text}" for text in event.detail.splitlines()), "failed")
+
+    # The end
+
+    def _end(self, event: ev.RunFinished) -> None:
+        if self._verified:
+            counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._verified.items()))
+            self.banner("VERIFICATION RECAP")
+            self.line(counts, "failed" if {"failed", "error"} & set(self._verified) else "ok")
+        self.banner("PLAY RECAP")
+        for host in sorted(event.recap):
+            self._write(self._recap_line(host, event.recap[host]) + "\n")
+        if event.custom_stats and self._style.show_custom_stats:
+            self.banner("CUSTOM STATS:")
+            for name, value in event.custom_stats.items():
+                self.line(f"\t{name}: {value}")
+        if self._warnings:
+            self._write("\n")
+            for text in self._warnings:
+                self.line(text, "deprecation" if text.startswith("[DEPR") else "warning")
+        self._write("\n")
+
+    def _recap_line(self, host: str, recap: HostRecap) -> str:
+        counts = (
+            ("ok", recap.ok, "ok"),
+            ("changed", recap.changed, "changed"),
+            ("unreachable", recap.unreachable, "unreachable"),
+            ("failed", recap.failed, "failed"),
+            ("skipped", recap.skipped, "skipped"),
+            ("rescued", recap.rescued, "ok"),
+            ("ignored", recap.ignored, "warning"),
+        )
+        columns = " ".join(self._count(name, number, color) for name, number, color in counts)
+        return f"{self._recap_host(safe(host), recap)} : {columns}"
+
+    def _count(self, name: str, number: int, color: str) -> str:
+        text = f"{name}={number:<4}"
+        return paint(text, color) if self._style.color and number else text
+
+    def _recap_host(self, host: str, recap: HostRecap) -> str:
+        if not self._style.color:
+            return f"{host:<26}"
+        color = "failed" if recap.failed or recap.unreachable else "changed" if recap.changed else "ok"
+        return f"{paint(host, color):<37}"
+
+
+def _label(host: str, delegate: str) -> str:
+    return f"{host} -> {delegate}" if delegate and delegate != host else host
+
+
+def size(number: float) -> str:
+    """Bytes for people: ``1.5 GiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"

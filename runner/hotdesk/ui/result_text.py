@@ -1,0 +1,65 @@
+"""A result as text: the JSON behind ``=>`` and the unified diff, in Ansible's form."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.events import plain
+from hotdesk.text import safe
+from hotdesk.ui.colors import paint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hotdesk.results import Diff, Result
+
+HIDDEN = frozenset({"diff", "invocation", "exception", "results"})
+
+
+def dump(result: Result, *, indent: int | None = None, verbosity: int = 0) -> str:
+    """The result's keys as JSON on one line (``indent``: over several), what only machines want left out below -vvv."""
+    hidden = HIDDEN if verbosity < 3 else frozenset({"diff"})
+    data: dict[str, Any] = {
+        key: value
+        for key, value in result.registered().items()
+        if key not in hidden and not key.startswith("_ansible_") and not (key == "warnings" and verbosity < 3)
+    }
+    if result.items is not None and verbosity >= 3:
+        data["results"] = [item.registered() for item in result.items]
+    if verbosity < 3 and not result.failed:
+        data.pop("failed", None)
+    if indent is not None and verbosity < 3:
+        data.pop("changed", None)
+    return safe(json.dumps(plain(data), indent=indent, ensure_ascii=False, sort_keys=True))
+
+
+def diff_text(diff: Diff, *, color: bool, most: int) -> str:
+    """A unified diff with Ansible's headers; longer than ``most`` bytes is only announced."""
+    if diff.prepared:
+        return safe(diff.prepared.rstrip("\n")) + "\n"
+    if len(diff.before) + len(diff.after) > most:
+        return f"diff skipped: the texts are larger than {most} bytes\n"
+    return "".join(_unified(diff, color))
+
+
+def _unified(diff: Diff, color: bool) -> Iterator[str]:
+    before, after = _lines(diff.before), _lines(diff.after)
+    names = (
+        f"before: {diff.before_header}" if diff.before_header else "before",
+        f"after: {diff.after_header}" if diff.after_header else "after",
+    )
+    for line in difflib.unified_diff(before, after, *names, "", "", 3):
+        shown = safe(line.rstrip("\n"))
+        if color:
+            kind = {"+": "diff_add", "-": "diff_remove", "@": "diff_lines"}.get(line[:1])
+            shown = paint(shown, kind) if kind else shown
+        yield shown + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n\\ No newline at end of file\n"
+    return lines
