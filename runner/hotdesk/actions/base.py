@@ -102,6 +102,8 @@ class Call:
     wait_for_connection: Callable[[float, float], Awaitable[None]] | None = None
     """``(timeout, connect_timeout)``: drop the host's link and reconnect until it answers."""
     emit_note: Callable[[str], None] = lambda _text: None
+    condition: Callable[[Any], Awaitable[bool]] | None = None
+    """``await condition(raw)``: a condition of the user's by the rules of ``when`` (assert's ``that``); None: by way of ``render``."""
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
@@ -140,7 +142,8 @@ class Action(ABC):
     bypass_host_loop: ClassVar[bool] = False
     """True: runs once for all hosts of the batch (add_host, pause)."""
     raw_args: ClassVar[bool] = False
-    """True: arguments are not checked against options (set_fact, debug's var): the action sees them as given."""
+    """True: ``args`` are as the user wrote them, neither templated nor checked nor filled with defaults (only a template that is the
+    whole mapping has been rendered); the action renders what is text and checks it itself: set_fact, debug (``var``), assert (``that``)."""
 
     @abstractmethod
     async def run(self, call: Call) -> Outcome | Result:
