@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+# https://docs.ansible.com/ansible-core/2.19/reference_appendices/config.html#inventory-ignore-exts
+IGNORED_EXTENSIONS = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -82,5 +85,24 @@ class Settings:
     """ANSIBLE_LOG_PATH: plain lines appended there too."""
     show_custom_stats: bool = False
     deprecation_warnings: bool = True
+    connection: str = "ssh"
+    """``-c``: the connection of hosts that name none."""
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    no_log: bool = False
+    """Results of every task are censored."""
+    library: tuple[Path, ...] = ()
+    """Folders with modules (``ANSIBLE_LIBRARY``)."""
+    connection_password_file: Path | None = None
+    become_password_file: Path | None = None
+    inventory_any_unparsed_is_failed: bool = False
+    """One source that cannot be read ends the run, even when others can."""
+    inventory_ignore_extensions: tuple[str, ...] = IGNORED_EXTENSIONS
+    """Files of an inventory directory that are passed over."""
+    inventory_ignore_patterns: tuple[str, ...] = ()
+    """Regular expressions for the same."""
+    duplicate_dict_key: Literal["warn", "error", "ignore"] = "warn"
+    ignored: tuple[str, ...] = ()
+    """Names set in ansible.cfg or as ANSIBLE_* that mean nothing here (shown at -vv)."""
     origin: dict[str, str] = field(default_factory=dict)
     config_file: Path | None = None

@@ -1,0 +1,72 @@
+"""Where hotdesk keeps files of its own on the control node (XDG Base Directory Specification 0.8).
+
+Nothing is created by asking; ``make_private`` creates, and is not called in check mode (R8).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotdesk.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "hotdesk"
+
+
+def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``$XDG_STATE_HOME/hotdesk``: run logs, history."""
+    return _base("XDG_STATE_HOME", ".local/state", environ) / NAME
+
+
+def config_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``$XDG_CONFIG_HOME/hotdesk``."""
+    return _base("XDG_CONFIG_HOME", ".config", environ) / NAME
+
+
+def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``$XDG_CACHE_HOME/hotdesk``: what may be deleted at any time."""
+    return _base("XDG_CACHE_HOME", ".cache", environ) / NAME
+
+
+def runtime_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``$XDG_RUNTIME_DIR/hotdesk``: sockets. Without it a short path in the temporary directory (a socket's path has 107 bytes)."""
+    given = environ.get("XDG_RUNTIME_DIR", "")
+    if given.startswith("/"):
+        return Path(given) / NAME
+    return Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+
+
+def run_log_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder that holds one folder per run."""
+    return state_dir(environ) / "runs"
+
+
+def make_private(path: Path) -> Path:
+    """Create ``path`` with mode 0700 where it is missing. Raises UsageError if it is not a directory of ours alone."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as problem:
+        raise UsageError(f"cannot create the directory {path}: {problem.strerror}") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise UsageError(
+            f"{path} is not a directory of yours", remedy="Remove it, or set XDG_STATE_HOME and XDG_RUNTIME_DIR."
+        )
+    if found.st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def _base(variable: str, default: str, environ: Mapping[str, str]) -> Path:
+    """The specification: a path that is not absolute is ignored."""
+    given = environ.get(variable, "")
+    if given.startswith("/"):
+        return Path(given)
+    home = environ.get("HOME")
+    return (Path(home) if home else Path.home()) / default
