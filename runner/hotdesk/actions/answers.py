@@ -1,0 +1,51 @@
+"""Between an action and its half on the target: the answer is a plain dict with Ansible's keys, and becomes a Result here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.actions.shipping import bundle
+from hotdesk.results import Diff, Result
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from hotdesk.actions.base import Call
+
+
+async def ask(call: Call, module: ModuleType, function: str, *, writes: bool, **kwargs: Any) -> dict[str, Any]:
+    """Run ``function`` of the on_target half ``module`` on the task's PC and return its answer.
+
+    ``writes``: it changes the machine when not in check mode; it is then also given ``check`` and must keep to it (R8).
+    """
+    if writes:
+        kwargs["check"] = call.check
+    answer: dict[str, Any] = await call.machine.call(
+        bundle(module), function, change=writes and not call.check, **kwargs
+    )
+    return answer
+
+
+def result_of(answer: dict[str, Any], call: Call) -> Result:
+    """The Result of an answer; ``diff`` is kept only when the task wants it."""
+    data = dict(answer)
+    diff = data.pop("diff", None) or []
+    facts = data.pop("ansible_facts", None) or {}
+    return Result(
+        changed=bool(data.pop("changed", False)),
+        failed=bool(data.pop("failed", False)),
+        skipped=bool(data.pop("skipped", False)),
+        warnings=tuple(data.pop("warnings", ())),
+        facts=facts,
+        diff=tuple(_diff(one) for one in (diff if isinstance(diff, list) else [diff])) if call.diff else (),
+        data=data,
+    )
+
+
+def _diff(raw: dict[str, Any]) -> Diff:
+    return Diff(**{name: str(raw.get(name, "")) for name in Diff.__dataclass_fields__})
+
+
+def text(raw: bytes) -> str:
+    """Output of a command as text. Bytes that are not UTF-8 become U+FFFD: what a host prints can never break a log or a screen."""
+    return raw.decode("utf-8", errors="replace")

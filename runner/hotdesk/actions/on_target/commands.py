@@ -1,0 +1,71 @@
+"""What a command needs to know of the PC before it starts: is it to run at all, where, and what its words expand to."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import tempfile
+from typing import Any, Mapping, Match, Sequence
+
+from hotdesk.actions.on_target.refusal import Refused, answers
+
+_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
+
+
+def expand(word: str, env: Mapping[str, str]) -> str:
+    """``~`` and ``$NAME`` expanded as os.path does, with the task's environment before the agent's; unknown names stay."""
+
+    def value(match: Match[str]) -> str:
+        name = match.group(1).strip("{}")
+        return env[name] if name in env else os.environ.get(name, match.group(0))
+
+    return os.path.expanduser(_VARIABLE.sub(value, word))
+
+
+@answers
+def prepare(
+    argv: Sequence[str] = (),
+    chdir: str | None = None,
+    creates: str | None = None,
+    removes: str | None = None,
+    expand_vars: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Look, without changing anything: ``{"argv", "cwd"}``, with ``skip`` and ``reason`` when there is nothing to do.
+
+    ``creates`` and ``removes`` are glob patterns, relative to ``chdir``.
+    """
+    env = env or {}
+    cwd = None
+    if chdir:
+        cwd = os.path.abspath(expand(chdir, env))
+        if not os.path.isdir(cwd):
+            why = "not a directory" if os.path.exists(cwd) else "no such directory"
+            raise Refused("Unable to change directory before execution: %s: %r" % (why, cwd), rc=None)
+    for pattern, wanted, reason in ((creates, False, "exists"), (removes, True, "does not exist")):
+        if pattern and bool(glob.glob(os.path.join(cwd or "", expand(pattern, env)))) is not wanted:
+            return {"argv": list(argv), "cwd": cwd, "skip": pattern, "reason": reason}
+    words = [expand(word, env) for word in argv] if expand_vars else list(argv)
+    return {"argv": words, "cwd": cwd}
+
+
+def place_script(name: str, directory: str, payload: bytes = b"") -> str:
+    """Put a script into a fresh directory that only we can enter (below ``directory``, else the system's); return its path."""
+    parent = os.path.expanduser(directory)
+    try:
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+        home = tempfile.mkdtemp(prefix="hotdesk-", dir=parent)
+    except OSError:
+        home = tempfile.mkdtemp(prefix="hotdesk-")
+    path = os.path.join(home, name)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(payload)
+    return path
+
+
+def remove_script(path: str) -> None:
+    """Take the script and its directory away again."""
+    shutil.rmtree(os.path.dirname(path), ignore_errors=True)
