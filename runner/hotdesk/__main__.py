@@ -1,0 +1,5 @@
+"""``python -m hotdesk``."""
+
+from hotdesk.cli.main import main
+
+main()

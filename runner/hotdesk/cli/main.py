@@ -1,0 +1,103 @@
+"""``hotdesk``: the table of subcommands and the only door through which errors leave the program."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hotdesk import __version__
+from hotdesk.errors import HotdeskError, Interrupted, UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "play": "Run playbooks over an inventory.",
+    "run": "Run one module on hosts.",
+    "verify": "Run testinfra tests against hosts.",
+    "inventory": "Show the inventory as hotdesk sees it.",
+    "doc": "Show the documentation of a module or sync job.",
+    "config": "Show every setting, its value and where it comes from.",
+    "log": "Read the log of a run.",
+    "demo": "Make three embedded PCs the same, to see it work.",
+}
+"""Name -> one line of help. ``cli/NAME.py`` holds ``command``; it is imported when it is called."""
+
+
+class Commands(click.Group):
+    """Loads a subcommand's file only when that subcommand is called: ``hotdesk --help`` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"hotdesk.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = nearest(args[0], COMMANDS)
+            raise click.UsageError(f"no such command: {args[0]!r}. {hint}".rstrip(), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="hotdesk", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Keep several PCs the same: Ansible playbooks of sync jobs, run over asyncssh, watched and verified."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit. Every error becomes a sentence and a documented exit code (docs/exit-codes.md)."""
+    for signum in (
+        signal.SIGCHLD,
+        signal.SIGPIPE,
+    ):  # a parent may have had them ignored: then no exit status is ever seen
+        signal.signal(signum, signal.SIG_DFL if signum is signal.SIGCHLD else signal.SIG_IGN)
+    try:
+        code = cli.main(args, prog_name="hotdesk", standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        code = exc.exit_code
+    except click.ClickException as exc:
+        exc.show()
+        code = UsageError.exit_code
+    except click.Abort:
+        code = 128 + signal.SIGINT
+    except Interrupted as exc:
+        code = exc.code
+    except HotdeskError as exc:
+        click.echo(f"[ERROR]: {exc.explain()}", err=True)
+        code = exc.exit_code
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except Exception as exc:  # a fault of hotdesk itself: told as one, with the traceback in a file
+        code = _internal_error(exc)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _internal_error(exc: Exception) -> int:
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="hotdesk-error-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(exc, file=file)
+    message = f"[ERROR]: internal error: {type(exc).__name__}: {exc}\n  This is a fault of hotdesk. Please report it with {file.name}"
+    click.echo(message, err=True)
+    return HotdeskError.exit_code

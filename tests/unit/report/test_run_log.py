@@ -1,0 +1,58 @@
+"""The run log on disk."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hotdesk import events as ev
+from hotdesk.redaction import Redaction
+from hotdesk.report.run_log import KEEP, entries, run_log
+from hotdesk.results import Progress, Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def test_every_line_is_json_with_utc_time_run_host_and_task(tmp_path: Path) -> None:
+    """A line says when, in which run, where and in which task."""
+    async with run_log(tmp_path, "r1", Redaction()) as log:
+        log(ev.TaskStarted(task="t1", name="copy it", action="ansible.builtin.copy"))
+        log(ev.TaskFinished(task="t1", host="vega", result=Result(changed=True)))
+    found = [json.loads(line) for line in (tmp_path / "r1.jsonl").read_text().splitlines()]
+    assert found[1]["time"].endswith("+00:00")
+    assert (found[1]["run"], found[1]["host"], found[1]["task_name"], found[1]["result"]["changed"]) == (
+        "r1",
+        "vega",
+        "copy it",
+        True,
+    )
+
+
+async def test_only_the_owner_can_read_it_and_no_secret_is_in_it(tmp_path: Path) -> None:
+    """Mode 0600, secrets masked, also those that JSON escapes."""
+    redaction = Redaction()
+    redaction.add('pass"word')
+    async with run_log(tmp_path / "logs", "r1", redaction) as log:
+        log(ev.Noted(text='it is pass"word'))
+    path = tmp_path / "logs" / "r1.jsonl"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert "word" not in path.read_text()
+
+
+async def test_progress_is_thinned_and_old_logs_go(tmp_path: Path) -> None:
+    """A long transfer does not fill the log, many runs do not fill the disk."""
+    for number in range(KEEP + 5):
+        (tmp_path / f"a{number:03}.jsonl").write_text("")
+    async with run_log(tmp_path, "z", Redaction()) as log:
+        for _ in range(100):
+            log(ev.Progressed(task="t", host="h", progress=Progress(bytes_done=1)))
+    assert len(list(tmp_path.glob("*.jsonl"))) == KEEP
+    assert len(list(entries(tmp_path / "z.jsonl"))) == 1
+
+
+def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
+    """After kill -9 the rest of the log still reads."""
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"event": "A"}\n{"event": ')
+    assert list(entries(path)) == [{"event": "A"}]

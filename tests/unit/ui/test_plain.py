@@ -1,0 +1,105 @@
+"""Ansible's line format."""
+
+from __future__ import annotations
+
+from hotdesk import events as ev
+from hotdesk.place import Place
+from hotdesk.results import Diff, HostRecap, Result, failure
+from hotdesk.ui.plain import Plain, Style
+
+
+def lines_of(*happened: ev.Event, style: Style | None = None) -> str:
+    """What Plain prints for these events."""
+    text: list[str] = []
+    plain = Plain(text.append, style or Style())
+    for event in happened:
+        plain(event)
+    return "".join(text)
+
+
+TASK = ev.TaskStarted(task="t1", name="say : hello", action="ansible.builtin.command")
+
+
+def test_headings_are_filled_with_stars_to_79_columns() -> None:
+    """PLAY and TASK lines look as tools expect them."""
+    shown = lines_of(ev.PlayStarted(play="Switch", hosts=("a",)), TASK)
+    assert shown == f"\nPLAY [Switch] {'*' * 66}\n\nTASK [say : hello] {'*' * 61}\n"
+
+
+def test_each_status_has_its_line() -> None:
+    """ok, changed, skipping, fatal and UNREACHABLE are Ansible's words."""
+    results = {
+        "a": Result(),
+        "b": Result(changed=True),
+        "c": Result(skipped=True),
+        "d": failure("no", rc=1),
+        "e": Result(unreachable=True, data={"msg": "gone"}),
+    }
+    shown = lines_of(TASK, *(ev.TaskFinished(task="t1", host=host, result=result) for host, result in results.items()))
+    assert shown.splitlines()[2:] == [
+        "ok: [a]",
+        "changed: [b]",
+        "skipping: [c]",
+        'fatal: [d]: FAILED! => {"changed": false, "failed": true, "msg": "no", "rc": 1}',
+        'fatal: [e]: UNREACHABLE! => {"changed": false, "msg": "gone", "unreachable": true}',
+    ]
+
+
+def test_a_failure_shows_where_the_task_stands(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """The origin is the place with its line and a caret."""
+    book = tmp_path / "book.yml"
+    book.write_text("- hosts: all\n  tasks:\n    - command: false\n")
+    place = Place(str(book), 3, 7)
+    shown = lines_of(TASK, ev.TaskFinished(task="t1", host="a", result=failure("no"), place=place))
+    assert f"Origin: {book}:3:7\n    3 |     - command: false\n" in shown
+
+
+def test_items_show_their_label_and_the_loop_itself_only_when_it_was_skipped() -> None:
+    """A loop prints a line for each item and none for the sum."""
+    shown = lines_of(
+        TASK,
+        ev.ItemFinished(task="t1", host="a", label="x", result=Result(changed=True)),
+        ev.TaskFinished(task="t1", host="a", result=Result(changed=True, items=(Result(changed=True),))),
+    )
+    assert shown.splitlines()[2:] == ["changed: [a] => (item=x) "]
+
+
+def test_the_recap_has_ansibles_columns() -> None:
+    """The line greps as Ansible's does."""
+    shown = lines_of(ev.RunFinished(exit_code=0, recap={"vega": HostRecap(ok=12, changed=3)}, seconds=1.0))
+    assert (
+        "vega                       : ok=12   changed=3    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0   \n"
+        in shown
+    )
+
+
+def test_control_characters_from_a_host_are_shown_not_sent() -> None:
+    """An escape sequence in a result cannot draw on the terminal."""
+    shown = lines_of(TASK, ev.TaskFinished(task="t1", host="a\x1b[2J", result=Result()), style=Style(verbosity=1))
+    assert "\x1b" not in shown
+    assert "a\\x1b[2J" in shown
+
+
+def test_warnings_are_repeated_at_the_end_once() -> None:
+    """A warning is printed when it comes and again after the recap, however often it came."""
+    warning = ev.Warned(text="old rsync", host="vega")
+    shown = lines_of(warning, warning, ev.RunFinished(exit_code=0, recap={}, seconds=0.0))
+    assert shown.count("[WARNING]: [vega] old rsync") == 2
+
+
+def test_a_diff_is_unified_with_ansibles_headers() -> None:
+    """Before and after are named; a huge diff is only announced."""
+    diff = Diff(before="a\n", after="b\n", before_header="/etc/x", after_header="/tmp/x")
+    shown = lines_of(TASK, ev.TaskFinished(task="t1", host="h", result=Result(changed=True, diff=(diff,)), diff=True))
+    assert "--- before: /etc/x\n+++ after: /tmp/x\n@@ -1 +1 @@\n-a\n+b\n" in shown
+    small = lines_of(
+        TASK, ev.TaskFinished(task="t1", host="h", result=Result(diff=(diff,)), diff=True), style=Style(max_diff_size=1)
+    )
+    assert "diff skipped" in small
+
+
+def test_a_task_of_the_free_strategy_prints_its_banner_again() -> None:
+    """A result that belongs to another task than the last banner says so first."""
+    other = ev.TaskStarted(task="t2", name="next", action="ansible.builtin.command")
+    shown = lines_of(TASK, other, ev.TaskFinished(task="t1", host="a", result=Result()))
+    assert shown.count("TASK [say : hello]") == 2
