@@ -1,0 +1,131 @@
+"""Text to compiled templates, each once; unknown filters, tests and lookups are found here, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+
+from hotdesk.errors import TemplateError, nearest
+from hotdesk.place import Place
+from hotdesk.variables.environment import Environment
+
+MOST_CACHED = 20_000
+LOOKUP_FUNCTIONS = frozenset({"lookup", "query", "q"})
+COMMUNITY = {
+    "json_query": "community.general", "dict": "community.general", "dict_kv": "community.general", "from_csv": "community.general",
+    "counter": "community.general", "random_mac": "community.general", "version_sort": "community.general",
+    "lists_mergeby": "community.general", "groupby_as_dict": "community.general", "jc": "community.general",
+    "ipaddr": "ansible.utils", "ipv4": "ansible.utils", "ipv6": "ansible.utils", "ipsubnet": "ansible.utils",
+    "ipwrap": "ansible.utils", "cidr_merge": "ansible.utils", "hwaddr": "ansible.utils", "to_xml": "ansible.utils",
+    "from_xml": "ansible.utils", "validate": "ansible.utils", "k8s_config_resource_name": "kubernetes.core",
+    "passwordstore": "community.general", "hashi_vault": "community.hashi_vault", "dig": "community.general",
+    "flattened": "community.general", "redis": "community.general", "keyring": "community.general",
+}  # fmt: skip
+"""Well-known names of other collections, refused by name."""
+
+
+class Compiler:
+    """The cache of compiled templates of one environment family."""
+
+    def __init__(self, lookups: Mapping[str, Any]) -> None:
+        self._lookups = lookups
+        self._cache: dict[Any, jinja2.Template] = {}
+
+    def template(
+        self, env: Environment, text: str, place: Place | None, filename: str | None = None
+    ) -> jinja2.Template:
+        """``text`` as a template. Raises TemplateError with the place."""
+        return self._compiled(env, "template", text, place, filename, lambda: env.parse(text, filename=filename))
+
+    def expression(self, env: Environment, text: str, place: Place | None) -> jinja2.Template:
+        """``text`` as one bare expression."""
+        return self._compiled(env, "expression", text, place, None, lambda: env.expression(text))
+
+    def _compiled(
+        self,
+        env: Environment,
+        kind: str,
+        text: str,
+        place: Place | None,
+        filename: str | None,
+        parse: Callable[[], nodes.Template],
+    ) -> jinja2.Template:
+        key = (id(env), kind, text, filename)
+        found = self._cache.get(key)
+        if found is None:
+            try:
+                tree = parse()
+                self._check_names(env, tree, place, filename)
+                embed(tree)
+                code = env.compile(tree, filename=filename)
+            except jinja2.TemplateSyntaxError as exc:
+                raise self._syntax(exc, text, place, filename) from None
+            found = env.template_class.from_code(env, code, env.globals)
+            if len(self._cache) >= MOST_CACHED:
+                self._cache.clear()
+            self._cache[key] = found
+        return found
+
+    def _syntax(
+        self, exc: jinja2.TemplateSyntaxError, text: str, place: Place | None, filename: str | None
+    ) -> TemplateError:
+        where = Place(filename, exc.lineno) if filename else place
+        return TemplateError(
+            f"syntax error in the template {_short(text)}: {exc.message}"
+            if not filename
+            else f"syntax error: {exc.message}",
+            place=where,
+            remedy="Text that is to contain {{ or {% as it stands goes into {% raw %}...{% endraw %} or is marked !unsafe.",
+        )
+
+    def _check_names(self, env: Environment, tree: nodes.Template, place: Place | None, filename: str | None) -> None:
+        for node in tree.find_all((nodes.Filter, nodes.Test, nodes.Call)):
+            where = Place(filename, node.lineno) if filename else place
+            if isinstance(node, nodes.Filter) and node.name is not None:
+                known_name("filter", node.name, env.filters, where)
+            elif isinstance(node, nodes.Test):
+                known_name("test", node.name, env.tests, where)
+            elif (
+                isinstance(node, nodes.Call)
+                and isinstance(node.node, nodes.Name)
+                and node.node.name in LOOKUP_FUNCTIONS
+            ):
+                first = node.args[0] if node.args else None
+                if isinstance(first, nodes.Const) and isinstance(first.value, str) and "{{" not in first.value:
+                    known_name("lookup", first.value, self._lookups, where)
+
+
+def known_name(kind: str, name: str, table: Mapping[str, Any], place: Place | None = None) -> None:
+    """Raises TemplateError when ``name`` is not in ``table``, naming the nearest or the collection it belongs to."""
+    if name in table:
+        return
+    collection = COMMUNITY.get(name) or (name.rpartition(".")[0] if name.count(".") == 2 else "")
+    if collection and collection != "ansible.builtin":
+        remedy = f"It belongs to the collection {collection}; hotdesk has the {kind}s of ansible.builtin and Jinja."
+    else:
+        remedy = nearest(name, table)
+    raise TemplateError(f"there is no {kind} named {name!r}", place=place, remedy=remedy)
+
+
+def embed(tree: nodes.Node) -> None:
+    """Make constants that contain a template render it: ``'{{ a }}' == b`` (Ansible still does this, with a warning)."""
+    for owner in [tree, *tree.find_all(nodes.Node)]:
+        for name, value in list(owner.iter_fields()):
+            if isinstance(value, nodes.Node):
+                setattr(owner, name, _embedded(value))
+            elif isinstance(value, list):
+                setattr(owner, name, [_embedded(item) for item in value])
+
+
+def _embedded(value: Any) -> Any:
+    if type(value) is nodes.Const and isinstance(value.value, str) and "{{" in value.value and "}}" in value.value:
+        return nodes.Call(nodes.EnvironmentAttribute("embedded"), [value], [], None, None, lineno=value.lineno)
+    return value
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 80 else line[:77] + "...")

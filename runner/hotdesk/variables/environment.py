@@ -1,0 +1,136 @@
+"""The Jinja environment: sandboxed, native types, Ansible's rules for attributes, undefined values and concatenation.
+
+Sources: https://jinja.palletsprojects.com/en/stable/sandbox/ and the ansible-core 2.19 porting guide (native types always on).
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jinja2 import Environment as JinjaEnvironment
+from jinja2 import nodes
+from jinja2.compiler import Frame
+from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import missing
+
+from hotdesk.variables.lazy import DICT_METHODS, LazyMap, LazySeq, Names
+from hotdesk.variables.trust import OMIT
+from hotdesk.variables.undefined import Undefined
+
+
+def concat(values: Iterable[Any]) -> Any:
+    """One value keeps its type; several are joined as text. None and ``omit`` add nothing; no value at all gives None."""
+    everything = list(values)
+    if len(everything) == 1:
+        return everything[0]
+    found = [value for value in everything if value is not None and value is not OMIT]
+    if len(found) == 1:
+        return found[0]
+    return "".join([value if type(value) is str else _shown(value) for value in found]) if found else None
+
+
+def concat_text(values: Iterable[Any]) -> str:
+    """For template files: always text."""
+    return "".join([v if type(v) is str else _shown(v) for v in values if v is not None and v is not OMIT])
+
+
+def _shown(value: Any) -> str:
+    from hotdesk.variables.trust import plain
+
+    return value if isinstance(value, str) else str(plain(value))
+
+
+class NativeCode(NativeCodeGenerator):
+    """Keeps constants as values: Jinja's own would fold ``{{ 1 }}`` into text and parse it back."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible
+        return str(node.as_const(frame.eval_ctx))
+
+
+class ScopeContext(Context):
+    """A context over a lazy mapping: a name is rendered when a template first uses it, nothing is copied."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key in self.vars:
+            return self.vars[key]
+        try:
+            return self.parent[key]
+        except KeyError:
+            return missing
+
+    def get_all(self) -> Any:
+        return ChainMap(self.vars, self.parent) if self.vars else self.parent
+
+
+class Template(JinjaEnvironment.template_class):
+    """Makes contexts without turning the variables into a dict (Jinja's own would render them all)."""
+
+    def new_context(self, vars: Any = None, shared: bool = False, locals: Mapping[str, Any] | None = None) -> Context:
+        parent: Any = vars if vars is not None else {}
+        if not shared:
+            parent = ChainMap(parent, self.globals)
+        if locals:
+            parent = ChainMap({k: v for k, v in locals.items() if v is not missing}, parent)
+        return ScopeContext(self.environment, parent, self.name, self.blocks, globals=self.globals)
+
+
+class Environment(SandboxedEnvironment):
+    """See the module. ``overlay`` gives variants with other delimiters; all of them share filters, tests and globals."""
+
+    code_generator_class = NativeCode
+    context_class = ScopeContext
+    template_class = Template
+    concat = staticmethod(concat)  # type: ignore[assignment]
+
+    def __init__(self, **options: Any) -> None:
+        defaults: dict[str, Any] = {"trim_blocks": True, "keep_trailing_newline": True}
+        super().__init__(
+            undefined=Undefined,
+            optimized=False,  # folding would call filters such as random or now() once and for ever
+            extensions=("jinja2.ext.do", "jinja2.ext.loopcontrols"),
+            **{**defaults, **options},
+        )
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        kind = type(obj)
+        if kind is dict or kind is LazyMap:
+            if attribute not in DICT_METHODS:
+                try:
+                    return obj[attribute]
+                except KeyError:
+                    if attribute[:2] != "__":
+                        return Undefined(obj=obj, name=attribute)
+        elif isinstance(obj, Names):
+            try:
+                return obj[attribute]
+            except KeyError:
+                return Undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if type(obj) is dict or isinstance(obj, (LazyMap, LazySeq, Names)):
+            try:
+                return obj[argument]
+            except (LookupError, TypeError):
+                pass
+        return super().getitem(obj, argument)
+
+    def expression(self, source: str) -> nodes.Template:
+        """The syntax tree of a template that is just this expression."""
+        parser = Parser(self, source, state="variable")
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            token = parser.stream.current
+            parser.fail(f"unexpected {token.value!r} after the end of the expression", token.lineno)
+        return nodes.Template([nodes.Output([tree], lineno=1)], lineno=1)
+
+    def iter_constants(self) -> Iterator[str]:
+        """Names that Jinja itself gives a meaning."""
+        yield from ("true", "false", "none", "True", "False", "None")

@@ -1,0 +1,147 @@
+"""The variables of one host for one task, as templates see them: raw layers below, rendered values on access.
+
+Source of the rule that values are rendered late:
+https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_variables.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import VariableError
+from hotdesk.source import Map, Seq, Vaulted
+from hotdesk.variables.lazy import Lazy, LazyMap, LazySeq, Names
+from hotdesk.variables.precedence import Layers
+from hotdesk.variables.trust import holds_templates, is_template, plain
+from hotdesk.variables.undefined import Missing, Undefined
+
+if TYPE_CHECKING:
+    from hotdesk.variables.templates import Templates
+
+LARGE = 50_000
+"""Elements: rendering over a larger container does not happen on the event loop."""
+
+
+class Scope(Names):
+    """A read-only mapping name -> rendered value; each is rendered once, when first looked up.
+
+    ``scope[name]`` from Python gives a plain value and raises UndefinedError or TemplateError; KeyError when there is no such variable.
+    A Scope belongs to one host's coroutine. Lookups that do I/O (lookup plugins) need ``await templates.render(...)``.
+    """
+
+    __slots__ = ("_layers", "_memo", "_templates")
+
+    def __init__(self, layers: Layers | Iterable[Mapping[str, Any]], templates: Templates) -> None:
+        self._layers = layers if isinstance(layers, Layers) else Layers(tuple(layers))
+        self._templates = templates
+        self._memo: dict[str, Any] = {}
+
+    def raw(self, name: str) -> Any:
+        """The value as the user wrote it or the host sent it. Raises KeyError."""
+        return self._layers[name]
+
+    def with_(self, extra: Mapping[str, Any]) -> Scope:
+        """A Scope in which ``extra`` (loop item, registered result, ...) comes before everything else. Nothing is copied."""
+        return Scope(self._layers.above(extra), self._templates)
+
+    def __getitem__(self, name: str) -> Any:
+        value = self.lookup(name)
+        return plain(value) if not isinstance(value, Names) else value
+
+    def lookup(self, name: str) -> Any:
+        """The rendered value as templates handle it: may be lazy, may be an Undefined. Raises KeyError."""
+        try:
+            return self._memo[name]
+        except KeyError:
+            pass
+        if name == "vars" and name not in self._layers:
+            return VarsView(self)
+        raw = self._layers[name]
+        computed = isinstance(raw, Lazy)
+        value = self._templates.guarded(self, name, raw.compute() if computed else raw)
+        if not computed:
+            self._memo[name] = value
+        return value
+
+    def evaluate(self, raw: Any) -> Any:
+        """Render one raw value in this scope, not deeper than needed."""
+        if isinstance(raw, str):
+            if not is_template(raw):
+                return raw if type(raw) is str else str.__str__(raw)
+            try:
+                return self._templates.evaluate(raw, self)
+            except Missing as missing:
+                return Undefined(hint=str(missing), name=missing.name or None, place=missing.place)
+        if isinstance(raw, (Map, Seq)):
+            if not holds_templates(raw):
+                return plain(raw)
+            return LazyMap(raw, self) if isinstance(raw, Map) else LazySeq(raw, self)
+        if isinstance(raw, Vaulted):
+            return self._templates.evaluate(raw, self)
+        if isinstance(raw, Lazy):
+            return self.evaluate(raw.compute())
+        if isinstance(raw, (dict, list)) and len(raw) > LARGE:
+            self._templates.leave_loop()
+        return raw
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._layers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __repr__(self) -> str:
+        return f"Scope({len(self)} variables)"  # never values: there are secrets among them
+
+
+class VarsView(Names):
+    """``vars``: the variables by name, each rendered when asked for."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getitem__(self, name: str) -> Any:
+        return self._scope.lookup(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scope)
+
+    def __len__(self) -> int:
+        return len(self._scope)
+
+
+class HostVars(Names):
+    """``hostvars``: host name -> that host's variables; a host's scope is made when it is first asked for."""
+
+    __slots__ = ("_names", "_scope_of")
+
+    def __init__(self, names: Iterable[str], scope_of: Callable[[str], Scope]) -> None:
+        self._names = tuple(names)
+        self._scope_of = scope_of
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return VarsView(self._scope_of(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def recursion(names: Iterable[str], place: Any) -> VariableError:
+    """The error for variables that are defined in terms of each other."""
+    chain = " -> ".join(names)
+    return VariableError(
+        f"the variables {chain} are defined in terms of each other",
+        place=place,
+        remedy="A variable cannot contain itself; give one of them another name.",
+    )

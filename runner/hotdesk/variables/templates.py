@@ -1,0 +1,382 @@
+"""Rendering: the user's text becomes values. Everything else stays what it is (R7).
+
+Semantics: ansible-core 2.19 (native types, strict undefined, boolean conditions):
+https://docs.ansible.com/ansible-core/2.19/porting_guides/porting_guide_core_2.19.html
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from hotdesk.errors import HotdeskError, TemplateError, UndefinedError, VaultError, nearest
+from hotdesk.place import Place
+from hotdesk.source import Trusted, Vaulted, place_of
+from hotdesk.variables import blocking
+from hotdesk.variables.compiling import Compiler, known_name
+from hotdesk.variables.environment import Environment, ScopeContext
+from hotdesk.variables.filters import FILTERS
+from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, lookup_functions
+from hotdesk.variables.scope import Scope, recursion
+from hotdesk.variables.template_files import TextEnvironments
+from hotdesk.variables.tests import TESTS
+from hotdesk.variables.trust import OMIT, is_template, plain
+from hotdesk.variables.undefined import Missing, Undefined
+
+if TYPE_CHECKING:
+    from hotdesk.settings import Settings
+    from hotdesk.variables.vault import Vault
+
+LARGE_TEXT = 64 * 1024
+"""Characters: a longer template is rendered in a thread."""
+DEEPEST = 80
+"""Templates within templates; deeper is taken for an endless definition."""
+
+__all__ = ["OMIT", "LookupCall", "LookupServices", "Templates"]
+
+
+class _Stack(threading.local):
+    """What this thread is rendering, outermost first: (scope, id of the raw text, variable's name)."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Scope] = []
+        self.under_way: list[tuple[int, int]] = []
+        self.names: list[str] = []
+
+
+class _Root(Mapping[str, Any]):
+    """What a template sees: the scope's variables, then the functions (lookup, now, ...)."""
+
+    __slots__ = ("_functions", "scope")
+
+    def __init__(self, scope: Scope, functions: Mapping[str, Any]) -> None:
+        self.scope = scope
+        self._functions = functions
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.scope.lookup(name)
+        except KeyError:
+            return self._functions[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.scope or name in self._functions
+
+    def __iter__(self) -> Any:
+        return iter({**dict.fromkeys(self.scope), **dict.fromkeys(self._functions)})
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class Templates:
+    """Renders values of one run. Safe to use for all hosts at once; compiled templates are shared."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        vault: Vault | None = None,
+        services: LookupServices | None = None,
+        warn: Callable[[str, Place | None], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.vault = vault
+        self.services = services or LookupServices()
+        self._warn = warn or (lambda _text, _place: None)
+        self._stack = _Stack()
+        self._compiler = Compiler(LOOKUPS)
+        self._env = self._prepared(Environment())
+        self._files = TextEnvironments(self._prepared)
+
+    def _prepared(self, env: Environment) -> Environment:
+        env.filters.clear()
+        env.filters.update(FILTERS)
+        env.tests.clear()
+        env.tests.update(TESTS)
+        env.globals.update(lookup_functions(self), omit=OMIT)
+        env.extend(embedded=self._embedded, templates=self)
+        return env
+
+    # What the rest of the program uses
+
+    async def render(self, value: Any, variables: Mapping[str, Any], *, place: Place | None = None) -> Any:
+        """``value`` with every template in it rendered, as plain data; ``omit`` entries of mappings and lists are dropped.
+
+        A value that is nothing but ``{{ omit }}`` gives OMIT. Raises UndefinedError, TemplateError, VaultError with the place.
+        """
+        if isinstance(value, str) and not is_template(value):
+            return value if type(value) is str else str.__str__(value)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        scope = self._scope(variables)
+        large = isinstance(value, str) and len(value) > LARGE_TEXT
+        return await blocking.run(lambda: self.render_now(value, scope, place=place), thread=large)
+
+    async def condition(
+        self, expression: Any, variables: Mapping[str, Any], *, place: Place | None = None, what: str = "when"
+    ) -> bool:
+        """Whether a bare Jinja expression holds. It must give a real boolean; ``what`` names the keyword in messages."""
+        if isinstance(expression, bool):
+            return expression
+        scope = self._scope(variables)
+        return await blocking.run(lambda: self.condition_now(expression, scope, place=place, what=what))
+
+    async def render_file(
+        self,
+        text: str,
+        path: str,
+        variables: Mapping[str, Any],
+        *,
+        extra: Mapping[str, Any] | None = None,
+        search: Sequence[Path] = (),
+        **jinja_options: Any,
+    ) -> str:
+        """A template file of the user as text (the template module, ``lookup('template')``).
+
+        Args: ``path`` is named in errors and its directory is where includes are looked for, after ``search``. ``jinja_options``:
+        trim_blocks, lstrip_blocks, newline_sequence, block_start_string and the like; a ``#jinja2:`` line in the file overrides them.
+        """
+        scope = self._scope(variables)
+        scope = scope.with_(extra) if extra else scope
+        return await blocking.run(
+            lambda: self.render_file_now(text, path, scope, search=search, **jinja_options),
+            thread=len(text) > LARGE_TEXT,
+        )
+
+    async def value(self, scope: Scope, name: str, default: Any = None) -> Any:
+        """One variable, rendered; ``default`` when there is none of that name. Lookups that do I/O are allowed."""
+        if name not in scope:
+            return default
+        return await blocking.run(lambda: scope[name])
+
+    def render_now(self, value: Any, variables: Mapping[str, Any], *, place: Place | None = None) -> Any:
+        """``render`` for callers that cannot wait: a template that needs I/O raises ``blocking.NeedsThread``."""
+        scope = self._scope(variables)
+        return self._translated(lambda: self._deep(value, scope), scope, place or place_of(value))
+
+    def condition_now(
+        self, expression: Any, variables: Mapping[str, Any], *, place: Place | None = None, what: str = "when"
+    ) -> bool:
+        """``condition`` for callers that cannot wait."""
+        if isinstance(expression, bool):
+            return expression
+        where = place_of(expression) or place
+        if not isinstance(expression, Trusted):
+            raise _not_an_expression(expression, what, where)
+        scope = self._scope(variables)
+        result = self._translated(lambda: self._condition(expression, scope, where, what), scope, where)
+        if isinstance(result, bool):
+            return result
+        raise TemplateError(
+            f"the condition of {what!r}, {str(expression)!r}, gives {_described(result)}; a condition must be true or false",
+            place=where,
+            remedy="Compare it (x == 'a', x | length > 0), or turn it into a boolean with `| bool` or `is truthy`.",
+        )
+
+    def render_file_now(
+        self, text: str, path: str, variables: Mapping[str, Any], *, search: Sequence[Path] = (), **options: Any
+    ) -> str:
+        """``render_file`` for callers that cannot wait."""
+        scope = self._scope(variables)
+        env, body = self._files.environment(text, path, search, options)
+
+        def call() -> Any:
+            return self._run(env, self._compiler.template(env, body, Place(path, 1), path), scope)
+
+        result = self._translated(call, scope, Place(path))
+        return str(result)
+
+    def check(self, value: Any) -> list[TemplateError]:
+        """Problems of all templates in ``value`` that are known without any variable: syntax, unknown filters, tests and lookups."""
+        if isinstance(value, str):
+            if not is_template(value):
+                return []
+            try:
+                self._compiler.template(self._env, value, place_of(value))
+            except TemplateError as exc:
+                return [exc]
+            return []
+        if isinstance(value, Mapping):
+            value = [*value.keys(), *value.values()]
+        return [problem for item in value for problem in self.check(item)] if isinstance(value, (list, tuple)) else []
+
+    def check_condition(self, expression: Any) -> list[TemplateError]:
+        """As ``check``, for the bare expression of ``when`` and its like."""
+        if not isinstance(expression, Trusted) or _wrapped(expression):
+            return self.check(expression)
+        try:
+            self._compiler.expression(self._env, expression, place_of(expression))
+        except TemplateError as exc:
+            return [exc]
+        return []
+
+    # What Scope and the lookups use
+
+    def guarded(self, scope: Scope, name: str, raw: Any) -> Any:
+        """Evaluate variable ``name``; its name is kept for the message of an endless definition."""
+        if not isinstance(raw, Trusted) and not isinstance(raw, Vaulted):
+            return scope.evaluate(raw)
+        self._stack.names.append(name)
+        try:
+            return scope.evaluate(raw)
+        finally:
+            self._stack.names.pop()
+
+    def evaluate(self, raw: Any, scope: Scope) -> Any:
+        """One template or vaulted value, as templates handle it (lazy containers stay lazy). Raises Missing when undefined."""
+        if isinstance(raw, Vaulted):
+            return self.decrypted(raw)
+        key = (id(scope), id(raw))
+        stack = self._stack
+        if key in stack.under_way or len(stack.under_way) > DEEPEST:
+            raise recursion(dict.fromkeys(stack.names[-10:]), place_of(raw))
+        stack.under_way.append(key)
+        try:
+            template = self._compiler.template(self._env, raw, place_of(raw))
+            value = self._translated(
+                lambda: self._run(self._env, template, scope), scope, place_of(raw), keep_missing=True
+            )
+            if isinstance(value, Undefined) and value.place is None:
+                value.place = place_of(raw)
+            return value
+        finally:
+            stack.under_way.pop()
+
+    def decrypted(self, value: Vaulted) -> str:
+        """A ``!vault`` value's text. Raises VaultError."""
+        if self.vault is None:
+            raise VaultError(
+                "this value is encrypted and there is no vault password", place=value.place, remedy=_VAULT_REMEDY
+            )
+        try:
+            return self.vault.decrypt(value.ciphertext).decode("utf-8")
+        except VaultError as exc:
+            raise VaultError(exc.message, place=exc.place or value.place, remedy=exc.remedy) from None
+
+    def leave_loop(self) -> None:
+        """See ``blocking.leave_loop``."""
+        blocking.leave_loop()
+
+    def current_scope(self) -> Scope:
+        """The scope of the template that is being rendered in this thread."""
+        return self._stack.scopes[-1]
+
+    def warn(self, text: str, place: Place | None = None) -> None:
+        """Tell the user about something that works but should not be written."""
+        self._warn(text, place)
+
+    # Inside
+
+    def _scope(self, variables: Mapping[str, Any]) -> Scope:
+        return variables if isinstance(variables, Scope) else Scope((variables,), self)
+
+    def _deep(self, value: Any, scope: Scope) -> Any:
+        """Render containers of any kind; what a template gave is never looked at again."""
+        if isinstance(value, (str, Vaulted)):
+            return plain(scope.evaluate(value)) if not isinstance(value, Trusted) else plain(self._whole(value, scope))
+        if isinstance(value, Mapping) and not isinstance(value, Scope):
+            pairs = ((self._deep(key, scope), self._deep(item, scope)) for key, item in value.items())
+            return {key: item for key, item in pairs if item is not OMIT}
+        if isinstance(value, (list, tuple)):
+            return [done for item in value if (done := self._deep(item, scope)) is not OMIT]
+        return plain(value)
+
+    def _whole(self, value: Trusted, scope: Scope) -> Any:
+        return self.evaluate(value, scope) if is_template(value) else value
+
+    def _condition(self, expression: Trusted, scope: Scope, place: Place | None, what: str) -> Any:
+        text = expression.strip()
+        if _wrapped(text):
+            self.warn(f"{what!r} is an expression already: {{{{ }}}} around it is not needed", place)
+            return plain(self.evaluate(expression, scope))
+        template = self._compiler.expression(self._env, text, place)
+        return plain(self._run(self._env, template, scope))
+
+    def _run(self, env: Environment, template: jinja2.Template, scope: Scope) -> Any:
+        context = ScopeContext(env, _Root(scope, env.globals), template.name, template.blocks, globals=template.globals)
+        self._stack.scopes.append(scope)
+        try:
+            return env.concat(template.root_render_func(context))
+        finally:
+            self._stack.scopes.pop()
+
+    def _embedded(self, text: str) -> Any:
+        """A constant with a template in it; one that does not compile is just text."""
+        scope = self.current_scope()
+        try:
+            template = self._compiler.template(self._env, text, None)
+        except TemplateError:
+            return text
+        return self._run(self._env, template, scope)
+
+    def _translated(
+        self, call: Callable[[], Any], scope: Scope, place: Place | None, *, keep_missing: bool = False
+    ) -> Any:
+        try:
+            return call()
+        except HotdeskError as exc:
+            exc.place = exc.place or place
+            raise
+        except Missing as exc:
+            exc.place = exc.place or _line(exc) or place
+            if keep_missing:
+                raise
+            raise UndefinedError(str(exc), place=exc.place, remedy=self._hint(exc.name, scope)) from None
+        except RecursionError:
+            raise recursion(dict.fromkeys(self._stack.names[-10:]), place) from None
+        except jinja2.TemplateError as exc:
+            raise TemplateError(str(exc), place=_line(exc) or place) from None
+        except Exception as exc:
+            text = str(exc) or type(exc).__name__
+            raise TemplateError(f"error while rendering the template: {text}", place=_line(exc) or place) from exc
+
+    def _hint(self, name: str, scope: Scope) -> str:
+        if not name:
+            return ""
+        return nearest(name, scope) or f"Define it, or say what to use without it: {{{{ {name} | default(...) }}}}."
+
+
+_VAULT_REMEDY = "Give the password with --ask-vault-pass, --vault-password-file or --vault-id."
+
+
+def _wrapped(text: str) -> bool:
+    text = text.strip()
+    return text.startswith(("{{", "{%"))
+
+
+def _line(exc: BaseException) -> Place | None:
+    """The line of a template *file* that the error came from."""
+    found, trace = None, exc.__traceback__
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None and template.filename and template.filename != "<template>":
+            found = Place(template.filename, template.get_corresponding_lineno(trace.tb_lineno))
+        trace = trace.tb_next
+    return found
+
+
+def _described(value: Any) -> str:
+    shown = repr(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({type(value).__name__})"
+
+
+def _not_an_expression(expression: Any, what: str, place: Place | None) -> TemplateError:
+    if isinstance(expression, str):
+        return TemplateError(
+            f"the condition of {what!r} is text that does not come from your playbook, inventory or vars files",
+            place=place,
+            remedy="Only what you wrote yourself is evaluated; compare the value in an expression of your own.",
+        )
+    return TemplateError(
+        f"{what!r} must be an expression or a boolean, not {_described(expression)}",
+        place=place,
+        remedy=f"Write {what}: true or an expression.",
+    )
+
+
+__all__ += ["known_name"]
