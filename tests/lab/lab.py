@@ -341,7 +341,8 @@ def _wire(pc: PC) -> None:
     _run("ip", "netns", "add", space)
     _run("ip", "-n", SWITCH, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space)
     _run("ip", "-n", SWITCH, "-batch", "-", stdin=f"link set {port} master br0\nlink set {port} up\n")
-    setup = f"link set lo up\naddr add {pc.address}/16 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n"
+    mac = f"02:00:0a:4e:{pc.number // 200:02x}:{10 + pc.number % 200:02x}"  # the same after each boot, or neighbours' ARP caches are wrong
+    setup = f"link set lo up\nlink set eth0 address {mac}\naddr add {pc.address}/16 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n"
     _run("ip", "-n", space, "-batch", "-", stdin=setup)
 
 
