@@ -158,21 +158,21 @@ class PC:
         boot = Path(__file__).with_name("boot.sh")
         unshare = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child"]
         init = ["bash", str(boot), self.name, str(self.directory), self.address, GATEWAY, str(STATE / "layer")]
+        outside = self.directory / "unshare.pid"
+        outside.unlink(missing_ok=True)
+        # Started by setsid --fork, so that it is nobody's child here: a PC lives longer than the command that started it.
+        keep = ["setsid", "--fork", "sh", "-c", 'echo $$ >"$0"; exec "$@"', str(outside)]
         with (self.directory / "boot.log").open("wb") as log:
-            process = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/hdt-{self.name}", *unshare, *init],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        _until(lambda: bool(_first_child(process.pid)) or process.poll() is not None, 5, f"{self.name} does not start")
-        child = _first_child(process.pid)
-        if child is None:
-            raise LabError(f"{self.name}: {(self.directory / 'boot.log').read_text()}")
+            command = [*keep, "nsenter", f"--net=/run/netns/hdt-{self.name}", *unshare, *init]
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+        _until(
+            lambda: _first_child(outside) is not None,
+            5,
+            f"{self.name} does not start: {(self.directory / 'boot.log').read_text()}",
+        )
+        child = _first_child(outside)
         (self.directory / "pid").write_text(str(child))
         (self.directory / "pidns").write_text(str(Path(f"/proc/{child}/ns/pid").readlink()))
-        process.returncode = 0  # its end is off()'s business; nobody waits for it here
 
     def wait_for_ssh(self) -> None:
         """Until its sshd sends a banner."""
@@ -367,8 +367,10 @@ def _environ(pid: int) -> bytes:
         return b""
 
 
-def _first_child(pid: int) -> int | None:
+def _first_child(parent: Path) -> int | None:
+    """The child, in a pid namespace of its own, of the process whose pid stands in ``parent``."""
     try:
+        pid = parent.read_text().strip()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         own = Path("/proc/self/ns/pid").readlink()
         return next((int(child) for child in children if Path(f"/proc/{child}/ns/pid").readlink() != own), None)
