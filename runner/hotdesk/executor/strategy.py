@@ -1,0 +1,122 @@
+"""When a host may go on: linear (together), free (each at its own pace), host_pinned (a window of hosts).
+
+A position is where a task stands in the play: a tuple of integers that compares in the order of execution, so that what a dynamic
+include brings in sorts right behind the include, a rescue behind its block, and an always behind both.
+Source: https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_strategies.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from hotdesk.errors import PlaybookError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotdesk.place import Place
+
+Position = tuple[int, ...]
+STRATEGIES = ("linear", "free", "host_pinned")
+
+
+class Strategy(ABC):
+    """Hosts call ``turn`` before each task and ``leave`` when they are done, whatever the reason."""
+
+    together = False
+    """Hosts do a task together: run_once, any_errors_fatal and shared includes have a meaning."""
+    pinned = False
+    """A host keeps its place among the ``forks`` from its first task to its last."""
+
+    @abstractmethod
+    async def turn(self, host: str, position: Position) -> Sequence[str]:
+        """Wait until ``host`` may do what stands at ``position``; gives the hosts that do it together, in the play's order."""
+
+    def leave(self, host: str) -> None:
+        """``host`` does nothing more in this batch."""
+
+    def run_apart(self) -> None:
+        """From now on nobody waits for anybody (a stop has begun)."""
+
+
+class Free(Strategy):
+    """No host waits for another."""
+
+    def __init__(self, *, pinned: bool = False) -> None:
+        self.pinned = pinned
+
+    async def turn(self, host: str, position: Position) -> Sequence[str]:
+        return (host,)
+
+
+class Linear(Strategy):
+    """A rendezvous: no host starts a task while another still has an earlier one to do.
+
+    Each arrival costs O(log hosts) and wakes nobody but those whose turn has come: when no host is busy, the ones at the
+    smallest position go, together.
+    """
+
+    together = True
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self._order = {host: n for n, host in enumerate(hosts)}
+        self._busy = set(hosts)
+        self._waiting: list[tuple[Position, int, str, asyncio.Future[tuple[str, ...]]]] = []
+        self._apart = False
+
+    async def turn(self, host: str, position: Position) -> Sequence[str]:
+        if self._apart:
+            return (host,)
+        future: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (position, self._order[host], host, future))
+        self._busy.discard(host)
+        self._release()
+        return await future
+
+    def leave(self, host: str) -> None:
+        self._busy.discard(host)
+        self._release()
+
+    def run_apart(self) -> None:
+        self._apart = True
+        for _, _, host, future in self._waiting:
+            if not future.done():
+                future.set_result((host,))
+        self._waiting.clear()
+
+    def _release(self) -> None:
+        if self._busy or self._apart:
+            return
+        while self._waiting and self._waiting[0][3].done():  # the host was cancelled while it waited
+            heapq.heappop(self._waiting)
+        if not self._waiting:
+            return
+        position, group, futures = self._waiting[0][0], [], []
+        while self._waiting and self._waiting[0][0] == position:
+            _, _, host, future = heapq.heappop(self._waiting)
+            if not future.done():
+                group.append(host)
+                futures.append(future)
+        self._busy.update(group)
+        together = tuple(group)
+        for future in futures:
+            future.set_result(together)
+
+
+def strategy_for(name: str, hosts: Sequence[str], place: Place | None = None) -> Strategy:
+    """The strategy a play asks for; ``ansible.builtin.`` may stand before the name. Raises PlaybookError."""
+    match name.removeprefix("ansible.builtin.").removeprefix("ansible.legacy."):
+        case "linear" | "debug":
+            return Linear(hosts)
+        case "free":
+            return Free()
+        case "host_pinned":
+            return Free(pinned=True)
+    raise PlaybookError(
+        f"the strategy {name!r} does not exist",
+        place=place,
+        remedy=nearest(name, STRATEGIES) or "linear, free or host_pinned",
+    )
