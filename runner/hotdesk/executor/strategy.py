@@ -35,10 +35,10 @@ class Strategy(ABC):
     async def turn(self, host: str, position: Position) -> Sequence[str]:
         """Wait until ``host`` may do what stands at ``position``; gives the hosts that do it together, in the play's order."""
 
-    def leave(self, host: str) -> None:
-        """``host`` does nothing more in this batch."""
+    def leave(self, host: str) -> None:  # noqa: B027 - nothing to do where nobody waits
+        """``host`` does nothing more in this batch (also when it never began)."""
 
-    def run_apart(self) -> None:
+    def run_apart(self) -> None:  # noqa: B027
         """From now on nobody waits for anybody (a stop has begun)."""
 
 

@@ -42,7 +42,8 @@ def test_any_set_of_ways_ends_and_is_done_in_order(ways: list[list[Position]], s
 
     async def main() -> None:
         hosts = [f"h{n}" for n in range(len(ways))]
-        linear, log, rng = Linear(hosts), [], random.Random(seed)
+        linear, rng = Linear(hosts), random.Random(seed)
+        log: list[tuple[Position, str]] = []
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
             for host, way in zip(hosts, ways, strict=True):
                 group.create_task(walk(linear, host, way, log, rng))
@@ -58,12 +59,19 @@ def test_hosts_that_are_cancelled_or_leave_never_hold_the_others(ways: list[list
 
     async def main() -> None:
         hosts = [f"h{n}" for n in range(len(ways))]
-        linear, log, rng = Linear(hosts), [], random.Random(seed)
+        linear, rng = Linear(hosts), random.Random(seed)
+        log: list[tuple[Position, str]] = []
         tasks = [asyncio.create_task(walk(linear, h, w, log, rng)) for h, w in zip(hosts, ways, strict=True)]
+        for task, host in zip(
+            tasks, hosts, strict=True
+        ):  # as the play does: a task cancelled before it began must leave too
+            task.add_done_callback(lambda _, host=host: linear.leave(host))
         for _ in range(rng.randrange(6)):
             await asyncio.sleep(0)
         rng.choice(tasks).cancel()
-        _, pending = await asyncio.wait(tasks, timeout=5)
+        _, pending = await asyncio.wait(tasks, timeout=1)
+        for task in pending:
+            task.cancel()
         assert not pending
 
     asyncio.run(main())
