@@ -50,6 +50,9 @@ class RoleUse:
     public: bool = True
     """Its defaults and vars are seen by the rest of the play (roles:, import_role: yes; include_role: only with ``public``)."""
     from_include: bool = False
+    key: Any = None
+    """Two uses with an equal key are the same application of a role: on a host where one has completed, the other is skipped
+    (unless ``allow_duplicates``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +184,8 @@ class Play:
     any_errors_fatal: Raw = None
     force_handlers: Raw = None
     tags: frozenset[str] = frozenset()
+    basedir: Path | None = None
+    """The folder of the playbook file this play stands in (``playbook_dir``, group_vars and host_vars beside it)."""
     keywords: Task | None = None
     """A template task carrying the play's own inherited keywords (become, environment, connection, ...): what facts gathering uses."""
 

@@ -1,0 +1,64 @@
+"""Where an imported or included file of tasks is looked for, and what a static name may use."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import PlaybookError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hotdesk.place import Place
+    from hotdesk.playbook.inherit import Inherited
+
+
+def find_tasks_file(name: str, around: Inherited, *, handlers: bool = False, place: Place | None = None) -> Path:
+    """The file ``name`` of include_tasks or import_tasks: beside each file that led here (nearest first), in the role, in the playbook's
+    folder. Raises PlaybookError naming the places that were tried.
+    """
+    given = Path(name).expanduser()
+    tried: list[Path] = []
+    for directory in (Path("/"),) if given.is_absolute() else _directories(around, "handlers" if handlers else "tasks"):
+        candidate = directory / given
+        if candidate in tried:
+            continue
+        if candidate.is_file():
+            return candidate
+        tried.append(candidate)
+    neighbours = [entry.name for one in tried if one.parent.is_dir() for entry in one.parent.iterdir()]
+    raise PlaybookError(
+        f"there is no file {name!r} of tasks; looked for " + ", ".join(map(str, tried)), place=place,
+        remedy=nearest(given.name, neighbours))  # fmt: skip
+
+
+def _directories(around: Inherited, subdirectory: str) -> Iterator[Path]:
+    for file in around.files:
+        yield file.parent
+    if around.role:
+        roles = (around.role, *around.role.parents)
+        for use in roles:
+            yield use.role.path / subdirectory
+            yield use.role.path
+    yield around.basedir / subdirectory
+    yield around.basedir
+
+
+def static_variables(around: Inherited) -> Mapping[str, Any]:
+    """The raw variables a static name may use: role defaults, the play's, role vars, blocks', params, extra vars (weakest first)."""
+    layers: list[Mapping[str, Any]] = []
+    if around.role:
+        layers.append({"role_path": str(around.role.role.path), "role_name": around.role.role.name})
+        layers.append(around.role.role.defaults)
+    layers.append({"playbook_dir": str(around.basedir)})
+    layers.append(around.scope.variables)
+    if around.role:
+        layers.append(around.role.role.vars)
+    layers.extend(around.vars)
+    layers.extend(around.include_params)
+    if around.role:
+        layers.append(around.role.params)
+    layers.append(around.scope.extra_vars)
+    return ChainMap(*(dict(one) for one in reversed(layers)))
