@@ -71,7 +71,8 @@ class Settings:
     python_interpreter: str = "auto"
     remote_tmp: str = "~/.ansible/tmp"
     ansible_managed: str = "Ansible managed"
-    host_pattern_mismatch: Literal["warning", "error", "ignore"] = "warning"
+    host_pattern_mismatch: Literal["warning", "error", "ignore"] = "error"
+    """For a name in a host pattern that nothing has. Stricter than Ansible's "warning": a misspelt ``!host`` is no exclusion."""
     inventory_unparsed_is_failed: bool = True
     poll_interval: float = 15.0
     verbosity: int = 0

@@ -1,0 +1,210 @@
+"""Inventory sources -> one frozen Inventory.
+
+https://docs.ansible.com/ansible-core/2.19/inventory_guide/intro_inventory.html#passing-multiple-inventory-sources
+What blocks (files, parsing) runs in threads; scripts are run by ``run_command``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hotdesk.aio import in_thread
+from hotdesk.errors import InventoryError
+from hotdesk.inventory.builder import Builder
+from hotdesk.inventory.ini import parse_ini
+from hotdesk.inventory.ranges import split_port
+from hotdesk.inventory.script import run_script
+from hotdesk.inventory.vars_files import load_vars_files
+from hotdesk.inventory.yaml_groups import parse_groups
+from hotdesk.place import Place
+from hotdesk.source import load_yaml, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hotdesk.inventory.model import Inventory, VarsFiles
+    from hotdesk.inventory.script import RunCommand
+    from hotdesk.settings import Settings
+    from hotdesk.source import Decrypt
+
+    Told = Callable[[str, Place | None], None]
+
+DEFAULT_SOURCE = "/etc/ansible/hosts"
+_NEVER = r"^\.|^host_vars$|^group_vars$|^vars_plugins$"
+_YAML_EXTENSIONS = (".yml", ".yaml", ".json")
+_LOOKS_LIKE_YAML = re.compile(r"^[\w.-]+:\s*(?:#.*)?$|^---", re.MULTILINE)
+
+
+async def load_inventory(
+    sources: Sequence[str],
+    *,
+    settings: Settings,
+    basedir: Path | None = None,
+    run_command: RunCommand | None = None,
+    decrypt: Decrypt | None = None,
+    warn: Told | None = None,
+) -> Inventory:
+    """All ``sources`` (as after ``-i``; none: ``settings.inventory``, else /etc/ansible/hosts) merged in order.
+
+    ``basedir`` is what relative paths are relative to. ``decrypt`` (whole vaulted files) is called in a thread.
+    Raises InventoryError with place, line and remedy.
+    """
+    loading = _Loading(settings, basedir or Path.cwd(), run_command, decrypt)
+    named = await in_thread(loading.named, tuple(sources) or settings.inventory)
+    for source in named:
+        await loading.source(source)
+        loading.pass_on(warn)
+    if not named:
+        loading.note("there is no inventory; only the implicit localhost is known", None)
+    vars_files = await loading.vars_files(named)
+    inventory = await in_thread(loading.builder.build, named, vars_files)
+    loading.pass_on(warn)
+    return inventory
+
+
+class _Loading:
+    """One call of ``load_inventory``. Warnings are collected, since threads find them, and passed on in the loop."""
+
+    def __init__(
+        self, settings: Settings, basedir: Path, run_command: RunCommand | None, decrypt: Decrypt | None
+    ) -> None:
+        self._settings = settings
+        self._basedir = basedir
+        self._run_command = run_command
+        self._decrypt = decrypt
+        self._warnings: list[tuple[str, Place | None]] = []
+        self.builder = Builder(merge=settings.hash_behaviour == "merge", warn=self.note)
+        endings = "|".join(re.escape(ending) + "$" for ending in settings.inventory_ignore_extensions)
+        self._ignored = re.compile("|".join(filter(None, [_NEVER, *settings.inventory_ignore_patterns, endings])))
+
+    def note(self, text: str, place: Place | None) -> None:
+        self._warnings.append((text, place))
+
+    def pass_on(self, warn: Told | None) -> None:
+        found, self._warnings = self._warnings, []
+        for text, place in found if warn else ():
+            warn(text, place)  # type: ignore[misc]
+
+    def path(self, source: str) -> Path:
+        return Path(os.path.normpath(self._basedir / Path(source).expanduser()))
+
+    def named(self, sources: Sequence[str]) -> tuple[str, ...]:
+        """The sources with absolute paths; without any, Ansible's default if it is there."""
+        if not sources and Path(DEFAULT_SOURCE).exists():
+            return (DEFAULT_SOURCE,)
+        return tuple(source if self.is_host_list(source) else str(self.path(source)) for source in sources)
+
+    def is_host_list(self, source: str) -> bool:
+        return "," in source and not self.path(source).exists()
+
+    async def source(self, source: str) -> None:
+        """Read one source; a bad one ends the run unless the settings make it a warning."""
+        try:
+            if self.is_host_list(source):
+                self._host_list(source)
+            else:
+                await self._path(self.path(source), Place(source))
+        except InventoryError as problem:
+            settings = self._settings
+            if settings.inventory_unparsed_is_failed or settings.inventory_any_unparsed_is_failed:
+                raise
+            self.note(f"this inventory source is not used: {problem.message}", problem.place)
+
+    def _host_list(self, source: str) -> None:
+        self.builder.source = (source, str(self._basedir))
+        for entry in filter(None, (part.strip() for part in source.split(","))):
+            name, port = split_port(entry)
+            self.builder.add_host(name, "ungrouped", None, port)
+
+    async def _path(self, path: Path, place: Place) -> None:
+        kind, names = await in_thread(self._look, path, place)
+        if kind == "directory":
+            for name in names:
+                await self._path(path / name, Place(str(path / name)))
+            return
+        self.builder.source = (str(path), str(path.parent))
+        if kind == "file":
+            await in_thread(self._file, path)
+        elif self._run_command is None:
+            raise InventoryError("an inventory script cannot be run here", place=place)
+        else:
+            await run_script(path, self.builder, self._run_command)
+
+    def _look(self, path: Path, place: Place) -> tuple[Literal["directory", "script", "file"], list[str]]:
+        """What stands there, and the names in a directory that count. Raises InventoryError for nothing."""
+        try:
+            if path.is_dir():
+                names = sorted(entry.name for entry in path.iterdir() if not self._ignored.search(entry.name))
+                if not names:
+                    raise InventoryError("the directory holds no inventory file", place=place)
+                return "directory", names
+            with path.open("rb") as file:
+                start = file.read(4)
+        except FileNotFoundError:
+            remedy = "For hosts on the command line write a comma: -i 'host,'."
+            raise InventoryError("there is no such inventory file or directory", place=place, remedy=remedy) from None
+        except OSError as problem:
+            raise InventoryError(f"cannot read it: {problem.strerror}", place=place) from None
+        # Plain files often carry a stray x bit: a script is what the kernel can start.
+        script = os.access(path, os.X_OK) and start.startswith((b"#!", b"\x7fELF"))
+        return ("script" if script else "file"), []
+
+    def _file(self, path: Path) -> None:
+        """YAML by its extension, INI by any other; without an extension it is whichever can be read."""
+        if path.suffix == ".toml":
+            remedy = "Write it as YAML: 'ansible-inventory --list --yaml --export'."
+            raise InventoryError("TOML inventories cannot be read", place=Place(str(path)), remedy=remedy)
+        text = read_text(path, error=InventoryError, decrypt=self._decrypt)
+        if path.suffix in _YAML_EXTENSIONS:
+            parse_groups(self._yaml(text, path), str(path), self.builder)
+        elif path.suffix or (data := self._yaml_or_nothing(text, path)) is None:
+            parse_ini(text, str(path), self.builder)
+        else:
+            parse_groups(data, str(path), self.builder)
+
+    def _yaml(self, text: str, path: Path) -> Any:
+        return load_yaml(text, str(path), error=InventoryError, warn=self.duplicate)
+
+    def _yaml_or_nothing(self, text: str, path: Path) -> Any:
+        try:
+            data = self._yaml(text, path)
+        except InventoryError:
+            if _LOOKS_LIKE_YAML.search(text):
+                raise
+            return None
+        return data if isinstance(data, dict) else None
+
+    def duplicate(self, text: str, place: Place) -> None:
+        """``duplicate_dict_key``: warn, error or ignore."""
+        if self._settings.duplicate_dict_key == "error":
+            raise InventoryError(text, place=place)
+        if self._settings.duplicate_dict_key == "warn":
+            self.note(text, place)
+
+    async def vars_files(self, sources: Sequence[str]) -> list[VarsFiles]:
+        """One per directory; a directory that comes again counts where it comes last, so that it still wins."""
+        folders = await in_thread(self._folders, sources)
+        return [
+            await load_vars_files(
+                folder,
+                groups=self.builder.groups,
+                hosts=self.builder.hosts,
+                merge=self._settings.hash_behaviour == "merge",
+                decrypt=self._decrypt,
+                warn=self.duplicate,
+            )
+            for folder in folders
+        ]
+
+    def _folders(self, sources: Sequence[str]) -> list[Path]:
+        folders: dict[Path, None] = {}
+        for source in sources:
+            if not self.is_host_list(source):
+                path = self.path(source)
+                folder = path if path.is_dir() else path.parent
+                folders.pop(folder, None)
+                folders[folder] = None
+        return list(folders)
