@@ -1,0 +1,146 @@
+"""Rules that a reader could forget and a test does not: who may start processes and tasks, what is never switched off."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "runner" / "hotdesk"
+ON_TARGET = ("agent", "on_target")
+"""Parts that run on a PC, outside the event loop."""
+
+TASKS = {"create_task", "ensure_future", "gather", "run_in_executor", "to_thread", "new_event_loop"}
+TASKS_ALLOWED = {"aio.py"}
+PROCESSES = {
+    "Popen",
+    "check_call",
+    "check_output",
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "system",
+    "popen",
+}
+MOST_LINES, MOST_FUNCTION = 400, 60
+
+
+def sources() -> list[Path]:
+    """Every file of the runner that runs on the control node."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if not set(ON_TARGET) & set(path.parts)]
+
+
+def calls(path: Path) -> list[tuple[str, str, int]]:
+    """(object, method, line) of every call in a file."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            target = node.func
+            if isinstance(target, ast.Attribute):
+                found.append((ast.unparse(target.value), target.attr, node.lineno))
+            elif isinstance(target, ast.Name):
+                found.append(("", target.id, node.lineno))
+    return found
+
+
+def test_concurrency_lives_in_task_groups() -> None:
+    """No bare create_task, gather or executor outside aio.py; a TaskGroup's own create_task is what is wanted."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line} {owner}.{name}"
+        for path in sources()
+        if path.name not in TASKS_ALLOWED
+        for owner, name, line in calls(path)
+        if name in TASKS and not (name == "create_task" and "group" in owner.lower())
+    ]
+    assert not wrong
+
+
+def test_the_runner_starts_no_process_itself() -> None:
+    """Commands are started by an agent; only the local connection may start one: the agent of the control node."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line} {owner}.{name}"
+        for path in sources()
+        if path.relative_to(PACKAGE).parts[:2] not in {("connections", "local.py")}
+        and path.relative_to(PACKAGE).parts[0] != "demo"
+        for owner, name, line in calls(path)
+        if name in PROCESSES or (owner == "subprocess" and name == "run") or (owner == "os" and name.startswith(STARTS))
+    ]
+    assert not wrong
+
+
+STARTS = ("spawn", "posix_spawn", "fork", "exec")
+
+
+def test_nothing_sleeps_on_the_loop() -> None:
+    """time.sleep has no place on the control node."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for path in sources()
+        for owner, name, line in calls(path)
+        if (owner, name) == ("time", "sleep")
+    ]
+    assert not wrong
+
+
+def test_cancellation_is_never_swallowed() -> None:
+    """No ``suppress(CancelledError)`` and no bare except."""
+    wrong = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler) and node.type is None:
+                wrong.append(f"{path.relative_to(PACKAGE)}:{node.lineno} bare except")
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).endswith("suppress")
+                and "CancelledError" in ast.unparse(node)
+            ):
+                wrong.append(f"{path.relative_to(PACKAGE)}:{node.lineno} suppress(CancelledError)")
+    assert not wrong
+
+
+def test_files_and_functions_stay_short() -> None:
+    """A file that grows too long is missing a noun."""
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text()
+        if (count := len(text.splitlines())) > MOST_LINES:
+            wrong.append(f"{path.relative_to(PACKAGE)}: {count} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MOST_FUNCTION:
+                    wrong.append(f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}: {length} lines")
+    assert not wrong
+
+
+def test_every_module_says_what_it_is() -> None:
+    """Each file begins with a docstring."""
+    files = [path for path in PACKAGE.rglob("*.py") if path.read_text().strip()]
+    silent = [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert not silent
+
+
+def test_a_test_is_a_sentence() -> None:
+    """Each test function has a docstring."""
+    files = [path for path in PACKAGE.rglob("*.py") if path.read_text().strip()]
+    silent = []
+    for path in (PACKAGE.parents[1] / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                and node.name.startswith("test_")
+                and not ast.get_docstring(node)
+            ):
+                silent.append(f"{path.name}:{node.lineno} {node.name}")
+    assert not silent
+
+
+@pytest.mark.parametrize("text", ["import asyncio\nasyncio.gather()", "asyncio.create_task(x)"])
+def test_a_broken_rule_is_seen(text: str, tmp_path: Path) -> None:
+    """The call finder finds what it is asked for."""
+    (tmp_path / "x.py").write_text(text)
+    assert any(name in TASKS for _, name, _ in calls(tmp_path / "x.py"))
