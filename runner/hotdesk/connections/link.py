@@ -1,17 +1,25 @@
-"""An agent on a channel: the client side of the frames. One Link per (connection, escalation), kept for the run.
-
-CONTRACT ONLY so far: the signatures below are what the layers above use.
-"""
+"""An agent on a channel: the client side of the frames. One Link per (connection, escalation), kept for the run."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from hotdesk.agent.frames import WINDOW
+from hotdesk.aio import TaskGroup, finish
+from hotdesk.connections.startup import start_agent
+from hotdesk.connections.streams import Answer, Capture, Feed, feed_bytes, feed_chunks, first, remote_error
+from hotdesk.connections.wire import Exchange, Wire
+from hotdesk.errors import LinkLost, LockHeld, TaskError
 
-    from hotdesk.connections.base import Channel, Connection, Escalation
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+
+    from hotdesk.connections.base import Connection, Escalation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,14 @@ class Link:
 
     info: AgentInfo
 
+    def __init__(self, connection: Connection, wire: Wire, info: AgentInfo, grace: float) -> None:
+        """Use ``start``."""
+        self.connection, self.info = connection, info
+        self.warnings: list[str] = []
+        """What the run should say at its end (processes that could not be ended, ...)."""
+        self._wire, self._grace = wire, grace
+        self._sources: set[str] = set()
+
     @classmethod
     async def start(
         cls,
@@ -71,12 +87,35 @@ class Link:
         escalation: Escalation | None = None,
         lease: float = 30.0,
         grace: float = 3.0,
+        start_limit: float = 30.0,
     ) -> Self:
-        """Start an agent over ``connection`` (through sudo with ``escalation``) and wait for its hello.
+        """Start an agent over ``connection`` (through sudo with ``escalation``) and wait for its hello (at most ``start_limit`` s).
 
         Raises BecomeError, ConnectError (no python, too old: which, and the remedy) or LinkLost.
         """
-        raise NotImplementedError
+        config = {"run": run, "lease": lease, "grace": grace}
+        channel, decoder, hello, stderr = await start_agent(connection, escalation, config, limit=start_limit)
+        fields = {name: hello[name] for name in AgentInfo.__dataclass_fields__}
+        info = AgentInfo(**{**fields, "python": tuple(fields["python"])})
+        return cls(
+            connection, Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr), info, grace
+        )
+
+    @property
+    def grace(self) -> float:
+        """Seconds between TERM and KILL. Setting it also shortens every stop that is under way (0: KILL now)."""
+        return self._grace
+
+    @grace.setter
+    def grace(self, seconds: float) -> None:
+        self._grace = seconds
+        if not self.lost:
+            self._wire.post({"op": "grace", "id": 0, "grace": seconds})
+
+    @property
+    def lost(self) -> bool:
+        """The link is gone; every method raises LinkLost from now on."""
+        return self._wire.lost is not None
 
     async def run(
         self,
@@ -91,10 +130,117 @@ class Link:
     ) -> Completed:
         """Run one command to its end, marked with ``task``. ``stdin`` None: /dev/null.
 
-        ``on_output(stream, chunk)`` is called as output arrives. Cancelling the caller stops the task's processes on the PC
-        (TERM, grace, KILL, until none is left) before the CancelledError goes on; when the link is lost, the agent's lease does it.
+        ``on_output(stream, chunk)`` is called as output arrives, stream being "stdout" or "stderr"; while it is behind, the command
+        waits. Raises OSError (errno, filename) when the program or ``cwd`` cannot be used.
+        Cancelling the caller stops what this command started on the PC (TERM, grace, KILL, until none is left) before the
+        CancelledError goes on; when the link is lost, the agent's lease does it.
         """
-        raise NotImplementedError
+        header = {"op": "run", "task": task, "argv": list(argv), "env": dict(env or {}), "cwd": cwd, "umask": umask}
+        captured = {"out": Capture(), "err": Capture()}
+
+        def take(stream: str, data: bytes) -> None:
+            captured[stream].add(data)
+            if on_output is not None:
+                on_output("stdout" if stream == "out" else "stderr", data)
+
+        feed = None if stdin is None else partial(feed_bytes, stdin)
+        end = await self._perform(header, take=take, feed=feed)
+        return _completed(end, captured)
+
+    async def _perform(
+        self,
+        header: dict[str, Any],
+        body: bytes = b"",
+        *,
+        take: Callable[[str, bytes], None],
+        feed: Callable[[Feed], Coroutine[Any, Any, None]] | None = None,
+    ) -> dict[str, Any]:
+        """One request from start to its last event; ends what it started when we do not get there."""
+        with self._wire.exchange() as exchange:
+            try:
+                await self._wire.send({**header, "id": exchange.id, "stdin": feed is not None}, body)
+                if feed is None:
+                    return await self._drive(exchange, take, None)
+                return await self._drive_fed(exchange, take, feed)
+            except LinkLost:
+                raise
+            except BaseException:
+                await self._abandon(exchange)
+                raise
+
+    async def _drive_fed(
+        self, exchange: Exchange, take: Callable[[str, bytes], None], feed: Callable[[Feed], Coroutine[Any, Any, None]]
+    ) -> dict[str, Any]:
+        source = Feed(self._wire, exchange.id)
+        try:
+            async with TaskGroup() as group:
+                feeder = group.create_task(feed(source))
+                end = await self._drive(exchange, take, source)
+                feeder.cancel()
+        except BaseExceptionGroup as found:
+            raise first(found) from None
+        return end
+
+    async def _drive(
+        self, exchange: Exchange, take: Callable[[str, bytes], None], source: Feed | None
+    ) -> dict[str, Any]:
+        owed: dict[str, int] = {}
+        while True:
+            header, body = await exchange.next()
+            event = header["ev"]
+            if event == "out":
+                stream = header["stream"]
+                take(stream, body)
+                owed[stream] = owed.get(stream, 0) + len(body)
+                if owed[stream] >= WINDOW // 4:
+                    self._wire.post({"op": "took", "id": 0, "to": exchange.id, "stream": stream, "n": owed.pop(stream)})
+            elif event == "took" and source is not None:
+                source.took(header["n"])
+            elif event == "exit":
+                return header
+            elif event == "failed":
+                raise remote_error(header, self._wire.host)
+
+    async def _abandon(self, exchange: Exchange) -> None:
+        """End what a request started, bounded, whatever becomes of us meanwhile."""
+        with contextlib.suppress(LinkLost, TimeoutError):
+            await finish(self._cancel(exchange.id), grace=self._grace + 2.0)
+
+    async def _cancel(self, ident: int) -> None:
+        with self._wire.exchange() as stopping:
+            self._wire.post({"op": "cancel", "id": stopping.id, "to": ident, "grace": self._grace})
+            header, _ = await stopping.next()
+            self._note_left(header)
+
+    def _note_left(self, header: dict[str, Any]) -> None:
+        if header.get("left"):
+            pids = ", ".join(map(str, header["left"]))
+            self.warnings.append(f"{self._wire.host}: these processes could not be ended: {pids}")
+
+    async def stop(self, task: str, *, grace: float | None = None) -> None:
+        """End every process of ``task`` there: TERM, ``grace``, KILL; returns when none is left.
+
+        Also what finished commands of the task left running on purpose. Raises TaskError naming processes that cannot be ended
+        (another user's, or stuck in the kernel).
+        """
+        with self._wire.exchange() as exchange:
+            wait = self._grace if grace is None else grace
+            self._wire.post({"op": "stop", "id": exchange.id, "task": task, "grace": wait})
+            header, _ = await exchange.next()
+        if header["ev"] == "failed":
+            raise remote_error(header, self._wire.host)
+        if header["left"]:
+            self._note_left(header)
+            raise TaskError(self.warnings[-1])
+
+    async def ping(self) -> float:
+        """Seconds for a frame there and back."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with self._wire.exchange() as exchange:
+            self._wire.post({"op": "ping", "id": exchange.id})
+            await exchange.next()
+        return loop.time() - began
 
     async def call(
         self,
@@ -105,32 +251,86 @@ class Link:
         task: str,
         on_item: Callable[[Any], None] | None = None,
         payload: bytes | None = None,
+        env: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run ``function`` of the stdlib-only source ``module`` (its text; sent once per content hash) in a fork of the agent.
 
-        Arguments and the returned value are JSON plus bytes (agent.frames says how). A generator's items go to ``on_item`` as
+        Arguments and the returned value are JSON plus bytes (``agent.frames`` says how). A generator's items go to ``on_item`` as
         they come, its return value is ours. ``payload`` (bytes) is given to it as keyword ``payload``. An OSError there is raised
-        here as OSError with errno and filename; ``agent.calls.Failed(msg, **data)`` as TaskError; anything else as TaskError with
-        the remote traceback in ``data['exception']``. Cancelling is as for ``run``.
+        here as OSError with errno and filename; ``Failed(msg, **data)`` (``agent.calls``) as TaskError; anything else as TaskError
+        with the remote traceback in ``data['exception']``. Cancelling is as for ``run``.
         """
-        raise NotImplementedError
+        digest = hashlib.sha256(module.encode("utf-8", "surrogatepass")).hexdigest()
+        if digest not in self._sources:
+            self._wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
+            self._sources.add(digest)
+        header = {
+            "op": "call",
+            "task": task,
+            "module": f"hotdesk_call_{digest[:12]}",
+            "hash": digest,
+            "function": function,
+        }
+        header |= {"args": args, "kwargs": kwargs, "env": dict(env or {}), "payload": payload is not None}
+        answer = Answer(self._wire.host, on_item)
+        end = await self._perform(header, payload or b"", take=answer.take)
+        return answer.value(end)
+
+    async def _own(
+        self,
+        module: str,
+        function: str,
+        *args: Any,
+        task: str,
+        on_item: Callable[[Any], None] | None = None,
+        feed: Callable[[Feed], Coroutine[Any, Any, None]] | None = None,
+    ) -> Any:
+        """A call of one of the agent's own modules."""
+        header = {"op": "call", "task": task, "module": module, "function": function, "args": args, "kwargs": {}}
+        answer = Answer(self._wire.host, on_item)
+        return answer.value(await self._perform(header, take=answer.take, feed=feed))
 
     async def put(self, path: str, data: bytes | AsyncIterator[bytes], *, task: str, mode: int | None = None) -> None:
-        """Write a file atomically (temp file in the same directory, fsync, rename), streaming."""
-        raise NotImplementedError
+        """Write a file atomically, streaming: a temp file ``.NAME.<random>.hotdesk`` beside it, fsync, rename.
 
-    def get(self, path: str, *, task: str) -> AsyncIterator[bytes]:
-        """The content of a file, in chunks."""
-        raise NotImplementedError
+        ``mode`` None: that of the file it replaces, else 0666 less the umask. Raises OSError.
+        """
+        await self._own("files", "write", path, mode, task=task, feed=partial(feed_chunks, data))
 
-    async def stop(self, task: str, *, grace: float | None = None) -> None:
-        """End every process of ``task`` there: TERM, ``grace``, KILL; returns when none is left."""
-        raise NotImplementedError
+    async def get(self, path: str, *, task: str) -> AsyncIterator[bytes]:
+        """The content of a file, in chunks; it is read there no faster than they are taken here. Raises OSError."""
+        header = {"op": "call", "task": task, "module": "files", "function": "read", "args": [path], "kwargs": {}}
+        answer = Answer(self._wire.host, None)
+        with self._wire.exchange() as exchange:
+            try:
+                await self._wire.send({**header, "id": exchange.id})
+                while (event := await exchange.next())[0]["ev"] != "exit":
+                    found, body = event
+                    if found["ev"] == "failed":
+                        raise remote_error(found, self._wire.host)
+                    if found["ev"] != "out":
+                        continue
+                    if found["stream"] == "out":
+                        yield body
+                    else:
+                        answer.take(found["stream"], body)
+                    took = {"op": "took", "id": 0, "to": exchange.id, "stream": found["stream"], "n": len(body)}
+                    self._wire.post(took)
+                answer.value(event[0])
+            except (LinkLost, OSError, TaskError):
+                raise
+            except BaseException:
+                await self._abandon(exchange)
+                raise
 
     async def disks(self, paths: Sequence[str]) -> list[DiskState]:
-        """The file systems of ``paths`` (of the nearest existing parent of each) now; measured in a child, so it cannot hang us."""
-        raise NotImplementedError
+        """The file systems of ``paths`` (of the nearest existing parent of each) now; measured in a child, so it cannot hang us.
+
+        Raises TaskError naming a mount that does not answer within 5 s.
+        """
+        found = await self._own("disk", "measure", list(paths), task="disks")
+        return [DiskState(**{**each, "paths": tuple(each["paths"])}) for each in found]
 
     async def watch_disks(
         self,
@@ -141,37 +341,61 @@ class Link:
     ) -> None:
         """Watch until cancelled. ``thresholds``: path -> {"warning": bytes, "minimum": bytes}; ``on_change(state, level)``.
 
-        The agent looks every ``interval`` seconds and sends crossings only ("ok", "warning", "minimum").
+        The agent looks every ``interval`` seconds and sends crossings only: "ok", "warning" (free < warning), "minimum"
+        (free < minimum), and "failed" when a file system could not be measured three times running (its numbers are the last known,
+        0 when there were none).
         """
-        raise NotImplementedError
+
+        def changed(item: dict[str, Any]) -> None:
+            state = item["state"]
+            on_change(DiskState(**{**state, "paths": tuple(state["paths"])}), item["level"])
+
+        plain = {path: dict(limits) for path, limits in thresholds.items()}
+        await self._own("disk", "watch", plain, interval, task="disk_watch", on_item=changed)
 
     async def lock(self, name: str, record: Mapping[str, Any]) -> None:
         """Take this PC's lock ``name`` (flock in /run/lock, else /var/lock or /tmp; any user) until ``unlock`` or the agent's end.
 
         The record (run, holder, since) is written only after the lock is held. Raises LockHeld naming the holder.
         """
-        raise NotImplementedError
+        found = await self._simple({"op": "lock", "do": "take", "name": name, "record": dict(record)})
+        if not found["held"]:
+            other = found["record"]
+            since = f" since {other['since']}" if other.get("since") else ""
+            who = f" ({other['holder']})" if other.get("holder") else ""
+            raise LockHeld(
+                f"{self._wire.host} is held by run {other.get('run', 'unknown')}{who}{since}", data={"lock": other}
+            )
 
     async def unlock(self, name: str) -> None:
-        raise NotImplementedError
+        """Give the lock back; harmless when it is not held."""
+        await self._simple({"op": "lock", "do": "release", "name": name})
 
-    async def ping(self) -> float:
-        """Seconds for a frame there and back."""
-        raise NotImplementedError
-
-    async def bulk(self, argv: Sequence[str], *, task: str, env: Mapping[str, str] | None = None) -> Bulk:
-        """Start ``argv`` under this agent with its stdin and stdout on a channel of its own (no frames): for rsync --server."""
-        raise NotImplementedError
+    async def _simple(self, header: dict[str, Any]) -> dict[str, Any]:
+        """A request that has one event as its answer."""
+        with self._wire.exchange() as exchange:
+            self._wire.post({**header, "id": exchange.id})
+            found, _ = await exchange.next()
+        if found["ev"] == "failed":
+            raise remote_error(found, self._wire.host)
+        return found
 
     async def aclose(self) -> None:
-        """Stop what is left, end the agent; bounded."""
-        raise NotImplementedError
+        """Stop what is left, end the agent; bounded by the grace + 3 s."""
+        await finish(self._close(), grace=self._grace + 5.0)
+
+    async def _close(self) -> None:
+        if not self.lost:
+            self._wire.post({"op": "end", "id": 0})
+        await self._wire.aclose(patience=self._grace + 2.0)
 
 
-class Bulk:
-    """A command whose stdin/stdout are ``channel``; its end and stderr are known from the agent."""
-
-    channel: Channel
-
-    async def wait(self) -> Completed:
-        raise NotImplementedError
+def _completed(end: dict[str, Any], captured: Mapping[str, Capture]) -> Completed:
+    return Completed(
+        rc=end["rc"],
+        signal=end["signal"],
+        seconds=end["seconds"],
+        stdout=captured["out"].value(),
+        stderr=captured["err"].value(),
+        truncated=any(stream.truncated for stream in captured.values()),
+    )

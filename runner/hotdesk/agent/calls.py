@@ -1,0 +1,110 @@
+"""Functions run in a fork of the warm agent, their items and result streamed back as frames.
+
+The fork is a session of its own, marked like a command, with stdin from the runner (or /dev/null) and stdout and stderr collected
+as text. On the stream ``result`` it sends frames ``{"item": v}``..., then one of ``{"result": v}`` and ``{"error": kind, ...}``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hotdesk.agent import process
+from hotdesk.agent.frames import pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from hotdesk.agent.main import Agent
+
+
+class Failed(Exception):
+    """The task has failed, said by the called code: ``raise Failed("no such table", table="notes")``.
+
+    Called code gets this class as the global ``Failed`` unless it defines one of its own: any exception whose class is named
+    ``Failed`` counts, with ``args[0]`` as the message and its attribute ``data`` (a dict), if any, as the data.
+    """
+
+    def __init__(self, msg: str, **data: Any) -> None:
+        super().__init__(msg)
+        self.msg, self.data = msg, data
+
+
+def remember(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    """Keep a source text for calls that name its hash."""
+    agent.codes[header["hash"]] = body
+
+
+def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    """Fork for a call: {module (its name), hash (None: a module of this package), function, args, kwargs, env, stdin} + payload."""
+    ident = header["id"]
+    code = None
+    if header.get("hash") is not None:
+        code = agent.codes[header["hash"]]
+        if isinstance(code, bytes):
+            code = agent.codes[header["hash"]] = compile(code, "<" + header["module"] + ">", "exec", dont_inherit=True)
+    kwargs = dict(header["kwargs"])
+    if header.get("payload"):
+        kwargs["payload"] = body
+    marks = {name: value for name, value in _marks(agent, header).items()}
+
+    def child(report: int) -> None:
+        os.environ.update(marks)
+        perform(report, lambda: _function(header, code), header["args"], kwargs)
+
+    started = process.Process(agent, ident, header["task"], agent.mark(ident))
+    agent.begin(started, child, stdin=None if header.get("stdin") else agent.null, stdout=None, result=True)
+
+
+def _marks(agent: Agent, header: dict[str, Any]) -> dict[str, str]:
+    own = {"HOTDESK_RUN": agent.run, "HOTDESK_TASK": header["task"], "HOTDESK_REQUEST": agent.mark(header["id"])}
+    return {**(header.get("env") or {}), **own}
+
+
+def _function(header: dict[str, Any], code: Any) -> Callable[..., Any]:
+    import sys
+    from importlib import import_module
+
+    if code is None:
+        return getattr(import_module("hotdesk.agent." + header["module"]), header["function"])  # type: ignore[no-any-return]
+    module = type(sys)(header["module"])
+    module.__dict__["Failed"] = Failed
+    sys.modules[header["module"]] = module
+    exec(code, module.__dict__)
+    return getattr(module, header["function"])  # type: ignore[no-any-return]
+
+
+def perform(report: int, find: Callable[[], Callable[..., Any]], args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Call and report; never returns."""
+    try:
+        value = find()(*args, **kwargs)
+        if hasattr(value, "send") and hasattr(value, "__next__"):
+            while True:
+                try:
+                    item = next(value)
+                except StopIteration as end:
+                    value = end.value
+                    break
+                _write(report, {"item": item})
+        _write(report, {"result": value})
+    except BaseException as exc:
+        _write(report, error(exc))
+    os._exit(0)
+
+
+def _write(report: int, header: dict[str, Any]) -> None:
+    data = memoryview(pack(header))
+    while data:
+        data = data[os.write(report, data) :]
+
+
+def error(exc: BaseException) -> dict[str, Any]:
+    """An exception as fields: error "os", "failed" or "fault"."""
+    import traceback
+
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return process.os_error(exc)
+    if type(exc).__name__ == "Failed":
+        return {"error": "failed", "msg": str(exc.args[0] if exc.args else exc), "data": getattr(exc, "data", {})}
+    text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    return {"error": "fault", "msg": "{}: {}".format(type(exc).__name__, exc), "traceback": text}

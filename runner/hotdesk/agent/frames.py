@@ -1,0 +1,103 @@
+"""The wire format between runner and agent, and between an agent and what it forks: length-prefixed JSON with bytes beside it.
+
+A frame is three big-endian 32-bit lengths, then that many bytes each of: header (a JSON object, ASCII), values, body.
+A ``bytes`` anywhere in the header travels in *values* (4-byte length and content each) and stands in the JSON as ``{"\\0": index}``,
+so values need no base64 and frames without bytes cost nothing. Strings keep lone surrogates (``surrogateescape``), so a file name
+that is not UTF-8 survives as str. As in JSON: tuples arrive as lists, keys as str.
+"""
+
+from __future__ import annotations
+
+import json
+from struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PREFIX = Struct(">III")
+SIZE = Struct(">I")
+CHUNK = 1 << 16
+"""Bytes of a stream that go into one frame."""
+WINDOW = 1 << 18
+"""Bytes of one stream that may be on their way before the other end says it took them."""
+LIMIT = 1 << 28
+"""No frame is longer; what claims to be is a broken stream."""
+_MARK = "\0"
+
+
+class FrameError(Exception):
+    """The stream does not hold frames."""
+
+
+def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
+    """One frame. Raises TypeError for what neither JSON nor bytes can carry, FrameError when it is too long."""
+    values: list[bytes] = []
+
+    def default(value: Any) -> Any:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            values.append(bytes(value))
+            return {_MARK: len(values) - 1}
+        if hasattr(value, "__fspath__"):
+            return value.__fspath__()
+        if isinstance(value, (set, frozenset)):
+            return sorted(value)
+        raise TypeError(f"{type(value).__name__} cannot be sent to or from an agent: {value!r:.80}")
+
+    text = json.dumps(header, separators=(",", ":"), default=default).encode("ascii")
+    extra = b"".join([SIZE.pack(len(value)) + value for value in values])
+    if len(text) + len(extra) + len(body) > LIMIT:
+        raise FrameError(f"a frame of more than {LIMIT >> 20} MiB cannot be sent")
+    return b"".join((PREFIX.pack(len(text), len(extra), len(body)), text, extra, body))
+
+
+def _unpack(text: bytes, extra: bytes) -> dict[str, Any]:
+    values: list[bytes] = []
+    at = 0
+    while at < len(extra):
+        (size,) = SIZE.unpack_from(extra, at)
+        values.append(extra[at + 4 : at + 4 + size])
+        at += 4 + size
+
+    def hook(found: dict[str, Any]) -> Any:
+        return values[found[_MARK]] if len(found) == 1 and _MARK in found else found
+
+    header: dict[str, Any] = json.loads(text, object_hook=hook if values else None)
+    return header
+
+
+class Decoder:
+    """Frames out of bytes as they arrive."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a frame that is not complete."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[tuple[dict[str, Any], bytes]]:
+        """All frames (header, body) that are complete now. Raises FrameError for what is no frame."""
+        buffer = self._buffer
+        buffer += data
+        found: list[tuple[dict[str, Any], bytes]] = []
+        at = 0
+        while len(buffer) - at >= PREFIX.size:
+            head, extra, body = PREFIX.unpack_from(buffer, at)
+            if head + extra + body > LIMIT:
+                raise FrameError("what came is not a frame")
+            start = at + PREFIX.size
+            end = start + head + extra + body
+            if len(buffer) < end:
+                break
+            view = bytes(buffer[start:end])
+            try:
+                header = _unpack(view[:head], view[head : head + extra])
+            except (ValueError, LookupError) as exc:
+                raise FrameError(f"what came is not a frame: {exc}")
+            found.append((header, view[head + extra :]))
+            at = end
+        if at:
+            del buffer[:at]
+        return found

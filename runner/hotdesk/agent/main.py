@@ -1,0 +1,382 @@
+"""The agent's main: reads requests from stdin, does them, answers on stdout; ends everything unfinished when its runner is gone.
+
+A request is a frame {op, id, ...}; the table ``OPERATIONS`` says what exists. Every event that answers it carries its id.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import deque
+from time import monotonic
+
+from hotdesk.agent import process, tree
+from hotdesk.agent.frames import CHUNK, Decoder, FrameError, pack
+from hotdesk.agent.loop import READ, WRITE, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+CONGESTION = 1 << 20
+"""Bytes waiting for the channel above which no more is read from commands."""
+
+
+class Agent:
+    """One per (PC, user). ``config``: run (str), lease and grace (seconds), token (the magic word of this start)."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.run: str = config["run"]
+        self.lease: float = config["lease"]
+        self.grace: float = config["grace"]
+        self.token: str = config["token"]
+        self.pid = os.getpid()
+        self.proc = os.path.exists("/proc/self/stat")
+        self.loop = Loop(self._on_signal)
+        self.null = os.open(os.devnull, os.O_RDWR)
+        self.requests: dict[int, process.Process] = {}
+        self.codes: dict[str, Any] = {}
+        self.locks: dict[str, Any] = {}
+        self.bulk: Any = None
+        self._roots: dict[int, process.Process] = {}
+        self._finished: deque[tuple[int, int, int]] = deque(maxlen=4096)
+        self._born: dict[int, int] = {}
+        self._stops: set[tree.Stop] = set()
+        self._decoder = Decoder()
+        self._out: deque[memoryview] = deque()
+        self._queued = 0
+        self._heard = monotonic()
+        self._ending = False
+        self._gone = False
+
+    # --- the channel
+
+    @property
+    def congested(self) -> bool:
+        return self._queued > CONGESTION
+
+    def send(self, header: dict[str, Any], body: bytes = b"") -> None:
+        """Queue a frame for the runner."""
+        data = pack(header, body)
+        self._out.append(memoryview(data))
+        self._queued += len(data)
+        if len(self._out) == 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                sent = os.write(1, self._out[0])
+                self._queued -= sent
+                if sent == len(self._out[0]):
+                    self._out.popleft()
+                else:
+                    self._out[0] = self._out[0][sent:]
+            self.loop.forget(1)
+        except BlockingIOError:
+            self.loop.watch(1, WRITE, self._flush)
+        except OSError:
+            self._out.clear()
+            self._queued = 0
+            self.loop.forget(1)
+            self.end()
+        if self._queued <= CONGESTION // 2:
+            for each in list(self.requests.values()):
+                each.resume()
+
+    def _receive(self) -> None:
+        try:
+            data = os.read(0, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._heard = monotonic()
+        if not data:
+            self.loop.forget(0)
+            self.end()
+            return
+        try:
+            for header, body in self._decoder.feed(data):
+                self._dispatch(header, body)
+        except FrameError:
+            self.loop.forget(0)
+            self.end()
+
+    def _dispatch(self, header: dict[str, Any], body: bytes) -> None:
+        try:
+            OPERATIONS[header["op"]](self, header, body)
+        except OSError as exc:
+            self.send({"id": header.get("id"), "ev": "failed", **process.os_error(exc)})
+        except Exception as exc:
+            import traceback
+
+            text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+            self.send({"id": header.get("id"), "ev": "failed", "error": "fault", "msg": repr(exc), "traceback": text})
+
+    # --- children
+
+    def roots(self) -> set[int]:
+        """The pids of the processes that requests under way have started."""
+        return set(self._roots)
+
+    def begin(self, started: process.Process, child: Callable[[int], None], **streams: Any) -> None:
+        """Start a request's process and announce it."""
+        self._born[started.id] = tree.now()
+        started.start(child, **streams)
+        self.requests[started.id] = started
+        self._roots[started.pid] = started
+        self.send({"id": started.id, "ev": "started", "pid": started.pid})
+
+    def ended(self, request: process.Process) -> None:
+        """A request's process has ended and is drained."""
+        self.requests.pop(request.id, None)
+        self._roots.pop(request.pid, None)
+        self._finished.append((request.id, self._born.pop(request.id, 0), tree.now()))
+        self.send(request.outcome())
+
+    def under_way_at(self, tick: int) -> set[int]:
+        """The ids of the requests that were under way at a moment (ticks since boot)."""
+        found = {ident for ident, born in self._born.items() if born <= tick + 1}
+        return found | {ident for ident, born, end in self._finished if born <= tick + 1 and tick <= end + 1}
+
+    def reap(self) -> None:
+        """Take note of every child that has ended, our own and adopted ones."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            ended = self._roots.get(pid)
+            if ended is not None and ended.status is None:
+                ended.exited(status)
+
+    def mark(self, ident: int) -> str:
+        return "%s.%d" % (self.token[:12], ident)
+
+    def stop(
+        self,
+        roots: list[process.Process],
+        marks: list[frozenset[bytes]],
+        grace: float,
+        done: Callable[[list[int]], None],
+    ) -> None:
+        """End processes; ``done(left)`` afterwards."""
+
+        def finished(left: list[int]) -> None:
+            self._stops.discard(stop)
+            done(left)
+
+        stop = tree.Stop(self, roots, marks, grace, finished)
+        self._stops.add(stop)
+
+    def hurry(self, grace: float) -> None:
+        self.grace = grace
+        for stop in list(self._stops):
+            stop.hurry(grace)
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self.reap()
+            for stop in list(self._stops):
+                stop.step()
+        else:
+            self.end()
+
+    # --- the end
+
+    def end(self) -> None:
+        """End everything unfinished, release the locks, leave. What finished requests started on purpose stays."""
+        if self._ending:
+            return
+        self._ending = True
+        roots = list(self.requests.values())
+        for root in roots:
+            root.discard()
+        marks = [request_mark(self.mark(root.id)) for root in roots]
+        self.stop(roots, marks, self.grace, self._leave)
+
+    def _leave(self, _left: list[int]) -> None:
+        if self.locks:
+            from hotdesk.agent import lock
+
+            lock.release_all(self)
+        self._gone = True
+
+    def serve(self) -> None:
+        """Until the runner says so, hangs up, is silent for the lease, or a signal comes."""
+        os.set_blocking(0, False)
+        os.set_blocking(1, False)
+        self.loop.watch(0, READ, self._receive)
+        while not self._gone:
+            self.loop.turn(1.0 if self._ending else max(0.0, self._heard + self.lease - monotonic()))
+            if monotonic() - self._heard > self.lease:
+                self.end()
+
+
+def request_mark(mark: str) -> frozenset[bytes]:
+    """The variables that every process of one request carries."""
+    return frozenset([b"HOTDESK_REQUEST=" + mark.encode()])
+
+
+def environment(agent: Agent, header: dict[str, Any]) -> dict[bytes, bytes]:
+    """The environment of a request's process: ours, what it was given, the marks."""
+    env = dict(os.environb)
+    for name, value in (header.get("env") or {}).items():
+        env[os.fsencode(name)] = os.fsencode(value)
+    env[b"HOTDESK_RUN"] = agent.run.encode()
+    env[b"HOTDESK_TASK"] = os.fsencode(header["task"])
+    env[b"HOTDESK_REQUEST"] = agent.mark(header["id"]).encode()
+    return env
+
+
+def _run(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    argv = [os.fsencode(word) for word in header["argv"]]
+    cwd = os.fsencode(header["cwd"]) if header.get("cwd") is not None else None
+    child = process.command(argv, environment(agent, header), cwd, header.get("umask"))
+    started = process.Process(agent, header["id"], header["task"], agent.mark(header["id"]))
+    agent.begin(started, child, stdin=None if header.get("stdin") else agent.null, stdout=None, result=False)
+
+
+def _input(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    request = agent.requests.get(header["to"])
+    if request is not None:
+        if body:
+            request.feed(body)
+        if header.get("eof"):
+            request.end_input()
+
+
+def _took(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    request = agent.requests.get(header["to"])
+    if request is not None:
+        request.acknowledge(header["stream"], header["n"])
+
+
+def _cancel(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    """End one request: exactly what it started, nothing else of its task."""
+    root = agent.requests.get(header["to"])
+    roots = [root] if root is not None else []
+    if root is None:
+        agent.send({"id": header["id"], "ev": "stopped", "left": []})
+        return
+    root.discard()
+    _stop_and_tell(agent, header, roots, [request_mark(root.mark)])
+
+
+def _stop(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    """End every process of a task, whoever of this run started it here."""
+    task = header["task"]
+    mark = frozenset([b"HOTDESK_RUN=" + agent.run.encode(), b"HOTDESK_TASK=" + os.fsencode(task)])
+    _stop_and_tell(agent, header, [each for each in agent.requests.values() if each.task == task], [mark])
+
+
+def _stop_and_tell(
+    agent: Agent, header: dict[str, Any], roots: list[process.Process], marks: list[frozenset[bytes]]
+) -> None:
+    def tell(left: list[int]) -> None:
+        agent.send({"id": header["id"], "ev": "stopped", "left": left})
+
+    agent.stop(roots, marks, header["grace"], tell)
+
+
+def _call(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    from hotdesk.agent import calls
+
+    calls.start(agent, header, body)
+
+
+def _source(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    from hotdesk.agent import calls
+
+    calls.remember(agent, header, body)
+
+
+def _lock(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    from hotdesk.agent import lock
+
+    lock.operate(agent, header)
+
+
+def _bulk(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    from hotdesk.agent import bulk
+
+    bulk.operate(agent, header)
+
+
+def _ping(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    agent.send({"id": header["id"], "ev": "pong"})
+
+
+def _grace(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    agent.hurry(header["grace"])
+
+
+def _end(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    agent.end()
+
+
+OPERATIONS = {
+    "ping": _ping,
+    "run": _run,
+    "input": _input,
+    "took": _took,
+    "cancel": _cancel,
+    "stop": _stop,
+    "grace": _grace,
+    "source": _source,
+    "call": _call,
+    "lock": _lock,
+    "bulk": _bulk,
+    "end": _end,
+}
+
+
+def subreaper() -> bool:
+    """Become the parent of what our descendants orphan (prctl(2), PR_SET_CHILD_SUBREAPER); False where the kernel has none."""
+    try:
+        import ctypes
+
+        return bool(ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0)
+    except Exception:
+        return False
+
+
+def hello(agent: Agent) -> dict[str, Any]:
+    """What an agent says of itself; ``AgentInfo`` on the other side."""
+    uid = os.getuid()
+    return {
+        "ev": "hello",
+        "python": list(sys.version_info[:3]),
+        "executable": sys.executable,
+        "pid": agent.pid,
+        "uid": uid,
+        "user": _user(uid)[0],
+        "home": _user(uid)[1],
+        "hostname": os.uname().nodename,
+        "machine_id": tree._read("/etc/machine-id").decode("ascii", "replace").strip(),
+        "subreaper": subreaper(),
+        "proc": agent.proc,
+    }
+
+
+def _user(uid: int) -> tuple[str, str]:
+    import pwd
+
+    try:
+        found = pwd.getpwuid(uid)
+        return found.pw_name, found.pw_dir
+    except KeyError:
+        return str(uid), os.environ.get("HOME", "/")
+
+
+def main(config: dict[str, Any]) -> None:
+    """Entered by the bootstrap once the package is in memory."""
+    agent = Agent(config)
+    agent.send(hello(agent))
+    agent.serve()
+    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # nothing is left to be flushed to a channel that may be gone
+    os._exit(0)

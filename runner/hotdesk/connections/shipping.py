@@ -1,0 +1,136 @@
+"""How an agent gets to a PC: the command line that every login shell understands, and the bytes that follow on its stdin."""
+
+from __future__ import annotations
+
+import json
+import marshal
+import re
+import sys
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from importlib.util import MAGIC_NUMBER
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import BecomeError, ConnectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotdesk.connections.base import Endpoint, Escalation
+
+MODULES = ("frames", "loop", "process", "tree", "calls", "files", "disk", "lock", "bulk", "main")
+NEWEST_FIRST = tuple(f"python3.{minor}" for minor in range(15, 7, -1))
+"""What is tried when plain ``python3`` turned out to be too old."""
+NO_PYTHON, TOO_OLD, NO_ESCALATION = 127, 96, 97
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
+# No quote, backslash, dollar, exclamation mark or newline: it stands in double quotes within single quotes, in any shell.
+_FIRST = "import sys,zlib;sys.stdout.write(sys.argv[1]);sys.stdout.flush();exec(zlib.decompress(sys.stdin.buffer.read(int(sys.argv[2]))))"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What starts one agent: ``command`` for the login shell, ``payload`` for its stdin once ``token`` was seen on its stdout."""
+
+    command: str
+    payload: bytes
+    token: bytes
+    prompt: bytes = b""
+    """What sudo prints on stderr when it wants the password (empty: it is told not to ask)."""
+
+
+@lru_cache(maxsize=1)
+def _package() -> tuple[bytes, dict[str, bytes], dict[str, str]]:
+    """(the bootstrap, compressed; module -> marshalled code of this Python; module -> source)."""
+    folder = resources.files("hotdesk.agent")
+    names = {"hotdesk.agent": "__init__", **{f"hotdesk.agent.{name}": name for name in MODULES}}
+    sources = {name: (folder / f"{file}.py").read_text(encoding="utf-8") for name, file in names.items()}
+    sources["hotdesk"] = ""
+    codes = {
+        name: marshal.dumps(compile(text, f"<{name}>", "exec", dont_inherit=True, optimize=2))
+        for name, text in sources.items()
+    }
+    first = (folder / "bootstrap.py").read_text(encoding="utf-8")
+    return zlib.compress(first.encode()), codes, sources
+
+
+@lru_cache(maxsize=1)
+def _pack() -> bytes:
+    _, codes, sources = _package()
+    # Version 2 of marshal is what every Python 3 reads.
+    packed = zlib.compress(marshal.dumps([MAGIC_NUMBER, codes, sources], 2), 6)
+    return b"%010d" % len(packed) + packed
+
+
+def build(
+    endpoint: Endpoint,
+    escalation: Escalation | None,
+    *,
+    config: dict[str, Any],
+    token: str,
+    interpreters: Sequence[str] | None = None,
+) -> Start:
+    """The start of one agent. Raises BecomeError or ConnectError for names that no shell line can carry safely."""
+    found = interpreters or _interpreters(endpoint, escalation)
+    for name in found:
+        for word in name.split():
+            if not _SAFE.fullmatch(word):
+                raise ConnectError(
+                    f"{endpoint.host}: ansible_python_interpreter {name!r} holds characters no interpreter path needs"
+                )
+    first = _package()[0]
+    agent = f'-I -S -X utf8 -c "{_FIRST}" {token} {len(first)}'
+    mark = f"env HOTDESK_RUN={config['run']}"
+    prompt = b""
+    if escalation is None:
+        launch, check = f"exec {mark} $q {agent}", ""
+    else:
+        launch, check, prompt = _escalated(endpoint, escalation, mark, agent, token)
+    choice = " ".join(found) if len(found) > 1 or " " not in found[0] else f'"{found[0]}"'
+    lookup = "q=$p" if " " in found[0] else "q=$(command -v $p 2>/dev/null)"
+    script = f"{check}for p in {choice}; do {lookup} && {launch}; done; echo hotdesk: no python >&2; exit {NO_PYTHON}"
+    text = json.dumps({**config, "token": token}).encode()
+    return Start(f"exec sh -c '{script}'", first + b"%010d" % len(text) + text + _pack(), token.encode(), prompt)
+
+
+def _interpreters(endpoint: Endpoint, escalation: Escalation | None) -> list[str]:
+    if not endpoint.python.startswith("auto"):
+        return [endpoint.python]
+    if endpoint.kind == "local" and _SAFE.fullmatch(sys.executable):
+        return [sys.executable]
+    plain = ["python3", "/usr/bin/python3", "/usr/libexec/platform-python", *NEWEST_FIRST]
+    # Another user may not be able to run what stands in the login user's own PATH.
+    return plain if escalation is None else ["/usr/bin/python3", *plain]
+
+
+def _escalated(endpoint: Endpoint, escalation: Escalation, mark: str, agent: str, token: str) -> tuple[str, str, bytes]:
+    """(what starts the agent as the other user, a check before it, the prompt to wait for)."""
+    for word in (escalation.user, escalation.exe, *escalation.flags):
+        if not _SAFE.fullmatch(word):
+            raise BecomeError(f"{endpoint.host}: become: {word!r} cannot be put on a command line safely")
+    exe, flags = escalation.exe, " ".join(escalation.flags)
+    check = (
+        f"command -v {exe} >/dev/null 2>&1 || {{ echo hotdesk: {exe} is not installed >&2; exit {NO_ESCALATION}; }}; "
+    )
+    if escalation.method == "sudo":
+        prompt = f"hotdesk-{token}:"
+        ask = "-n" if escalation.password is None else f"-S -k -p {prompt}"
+        return (
+            f"exec {exe} {ask} {flags} -u {escalation.user} {mark} $q {agent}",
+            check,
+            prompt.encode() if escalation.password else b"",
+        )
+    if escalation.method == "su":
+        if escalation.password is not None:
+            raise BecomeError(
+                f"{endpoint.host}: become_method su cannot be given a password", remedy="Use become_method: sudo."
+            )
+        exe = "su" if exe == "sudo" else exe
+        inner = f"exec {mark} $q {agent}".replace('"', '\\"')
+        check = check.replace("sudo", "su")
+        return f'exec {exe} -s /bin/sh {escalation.user} -c "{inner}"', check, b""
+    raise BecomeError(
+        f"{endpoint.host}: become_method {escalation.method} is not supported",
+        remedy="Use become_method: sudo (or su as root).",
+    )

@@ -1,0 +1,214 @@
+"""Starting an agent: from an open connection to its hello, past chatty login shells and sudo's question."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.agent.frames import Decoder, FrameError
+from hotdesk.aio import TaskGroup
+from hotdesk.connections import shipping
+from hotdesk.errors import BecomeError, ConnectError, HostError, LinkLost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotdesk.connections.base import Channel, Connection, Endpoint, Escalation
+
+NOISE = 1 << 16
+"""Bytes that a login shell may print before the agent's first."""
+
+
+async def start_agent(
+    connection: Connection, escalation: Escalation | None, config: dict[str, Any], *, limit: float
+) -> tuple[Channel, Decoder, dict[str, Any], bytearray]:
+    """(its channel, the frames' decoder, its hello, what it says on stderr). Raises BecomeError, ConnectError or LinkLost."""
+    endpoint = connection.endpoint
+    try:
+        return await _attempt(connection, escalation, config, limit, None)
+    except _TooOld as exc:
+        if not endpoint.python.startswith("auto"):
+            raise _too_old(endpoint, str(exc)) from None
+    try:
+        return await _attempt(connection, escalation, config, limit, shipping.NEWEST_FIRST)
+    except (_TooOld, ConnectError) as exc:
+        raise _too_old(endpoint, str(exc)) from None
+
+
+class _TooOld(Exception):
+    """The interpreter there is older than 3.8."""
+
+
+async def _attempt(
+    connection: Connection,
+    escalation: Escalation | None,
+    config: dict[str, Any],
+    limit: float,
+    interpreters: Sequence[str] | None,
+) -> tuple[Channel, Decoder, dict[str, Any], bytearray]:
+    start = shipping.build(
+        connection.endpoint, escalation, config=config, token=secrets.token_hex(16), interpreters=interpreters
+    )
+    channel = await connection.open(start.command)
+    handshake = _Handshake(connection.endpoint, channel, start, escalation)
+    try:
+        async with asyncio.timeout(limit):
+            hello = await handshake.run()
+    except TimeoutError:
+        await channel.aclose()
+        said = handshake.said()
+        raise ConnectError(
+            f"{connection.endpoint.host}: the agent did not start within {limit:g} s"
+            + (f"; so far it said: {said}" if said else ""),
+            remedy="The login shell or sudo may be waiting for something: try the login by hand.",
+        ) from None
+    except BaseException:
+        await channel.aclose()
+        raise
+    return channel, handshake.decoder, hello, handshake.stderr
+
+
+class _Handshake:
+    def __init__(
+        self, endpoint: Endpoint, channel: Channel, start: shipping.Start, escalation: Escalation | None
+    ) -> None:
+        self.endpoint, self.channel, self.start, self.escalation = endpoint, channel, start, escalation
+        self.decoder = Decoder()
+        self.stderr = bytearray()
+        self._noise = b""
+        self._answered = False
+
+    def said(self) -> str:
+        """What came on stderr, without our own prompt."""
+        text = bytes(self.stderr)
+        if self.start.prompt:
+            text = text.replace(self.start.prompt, b"")
+        return " ".join(text.decode("utf-8", "replace").split())
+
+    async def run(self) -> dict[str, Any]:
+        """Through to the hello."""
+        hello: dict[str, Any] | None = None
+        try:
+            async with TaskGroup() as group:
+                ears = group.create_task(self._listen())
+                hello = await self._until_hello(group)
+                ears.cancel()
+        except* HostError as found:
+            raise _leaf(found) from None
+        if hello is None:
+            raise await self._why_not()
+        return hello
+
+    async def _until_hello(self, group: asyncio.TaskGroup) -> dict[str, Any] | None:
+        # With escalation the payload waits for the token: whatever asks a question must not be answered with it.
+        waits = self.escalation is not None
+        if not waits:
+            group.create_task(self._send_payload())
+        seen = False
+        while data := await self.channel.read():
+            if not seen:
+                self._noise += data
+                at = self._noise.find(self.start.token)
+                if at < 0:
+                    if len(self._noise) > NOISE:
+                        raise ConnectError(
+                            f"{self.endpoint.host}: the login shell prints without end before it runs the command",
+                            remedy="Make its start files print only when the shell is interactive.",
+                        )
+                    continue
+                seen, data = True, self._noise[at + len(self.start.token) :]
+                self._noise = self._noise[:at]
+                if waits:
+                    group.create_task(self._send_payload())
+            try:
+                frames = self.decoder.feed(data)
+            except FrameError as exc:
+                raise ConnectError(f"{self.endpoint.host}: the agent's output is broken: {exc}") from exc
+            if frames:
+                return frames[0][0]
+        return None
+
+    async def _send_payload(self) -> None:
+        try:
+            await self.channel.write(self.start.payload)
+        except LinkLost:
+            pass  # it has ended already; its exit status and words say why
+
+    async def _listen(self) -> None:
+        while data := await self.channel.read_stderr():
+            self.stderr += data
+            del self.stderr[:-NOISE]
+            if self.start.prompt:
+                await self._answer()
+            elif self.escalation is not None and self.escalation.method == "su" and b"assword:" in self.stderr:
+                raise BecomeError(
+                    f"{self.endpoint.host}: su wants a password", remedy="Use become_method: sudo, or connect as root."
+                )
+
+    async def _answer(self) -> None:
+        asked = bytes(self.stderr).count(self.start.prompt)
+        if asked > 1:
+            raise self._refused("the become password is wrong")
+        if asked and not self._answered and self.escalation is not None and self.escalation.password is not None:
+            self._answered = True
+            await self.channel.write(self.escalation.password.value.encode() + b"\n")
+
+    def _refused(self, what: str) -> BecomeError:
+        assert self.escalation is not None
+        said = self.said()
+        message = f"{self.endpoint.host}: cannot become {self.escalation.user}: {what}"
+        return BecomeError(message + (f" ({said})" if said and said != what else ""))
+
+    async def _why_not(self) -> Exception:
+        """Why it ended without a hello."""
+        status = await self._status()
+        said, host = self.said(), self.endpoint.host
+        if status is None:
+            return LinkLost(
+                f"{host}: the connection ended while the agent was starting" + (f": {said}" if said else "")
+            )
+        if status == shipping.TOO_OLD:
+            return _TooOld(said.rpartition("hotdesk: ")[2])
+        if "hotdesk: no python" in said:
+            wanted = "" if self.endpoint.python.startswith("auto") else f" ({self.endpoint.python})"
+            return ConnectError(
+                f"{host}: no Python was found there{wanted}",
+                remedy="Install python3 (3.8 or newer) on it, or set ansible_python_interpreter.",
+            )
+        if status == shipping.NO_ESCALATION and self.escalation is not None:
+            return BecomeError(
+                f"{host}: {said.rpartition('hotdesk: ')[2]}",
+                remedy="Install it, or connect as that user without become.",
+            )
+        if "Unknown option: -I" in said:
+            return _TooOld(f"{self.endpoint.python} is Python 2")
+        if self.escalation is not None:
+            wanted_password = "password is required" in said
+            refused = self._refused(said or f"{self.escalation.exe} ended with status {status}")
+            if wanted_password:
+                refused.remedy = "Give the become password (--ask-become-pass or ansible_become_password)."
+            return refused
+        noise = self._noise.decode("utf-8", "replace").strip()
+        return ConnectError(f"{host}: the agent did not start (status {status}): {said or noise or 'nothing was said'}")
+
+    async def _status(self) -> int | None:
+        try:
+            async with asyncio.timeout(3.0):
+                while data := await self.channel.read_stderr():
+                    self.stderr += data
+                return await self.channel.wait()
+        except TimeoutError:
+            return None
+
+
+def _too_old(endpoint: Endpoint, what: str) -> ConnectError:
+    return ConnectError(
+        f"{endpoint.host}: Python 3.8 or newer is needed there: {what}",
+        remedy="Install a newer python3 on it, or set ansible_python_interpreter to one.",
+    )
+
+
+def _leaf(group: BaseExceptionGroup[HostError]) -> HostError:
+    first = group.exceptions[0]
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,194 @@
+"""Frames on a channel: requests and their answers, many at a time, with every waiter told at once when the channel is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from hotdesk.agent.frames import Decoder, FrameError, pack
+from hotdesk.aio import TaskGroup
+from hotdesk.errors import LinkLost
+
+if TYPE_CHECKING:
+    from hotdesk.connections.base import Channel
+
+_HIGH = 1 << 20
+"""Bytes waiting to be written above which senders of bulk wait."""
+_TAIL = 4096
+
+
+class Exchange:
+    """One request and the events that answer it."""
+
+    def __init__(self, wire: Wire, ident: int) -> None:
+        self.id = ident
+        self._wire = wire
+        self._events: deque[tuple[dict[str, Any], bytes]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def next(self) -> tuple[dict[str, Any], bytes]:
+        """The next event and its body. Raises LinkLost once the link is gone and everything that came was read."""
+        while not self._events:
+            if self._wire.lost is not None:
+                raise self._wire.gone()
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._events.popleft()
+
+    def deliver(self, header: dict[str, Any], body: bytes) -> None:
+        self._events.append((header, body))
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.forget(self.id)
+
+
+class Wire:
+    """The runner's end of an agent's channel. Owns three tasks (reader, writer, stderr) and the heartbeat, from ``start`` to ``aclose``."""
+
+    def __init__(self, channel: Channel, decoder: Decoder, *, host: str, lease: float, stderr: bytearray) -> None:
+        self.host = host
+        self.lost: str | None = None
+        self._channel, self._decoder, self._lease, self._stderr = channel, decoder, lease, stderr
+        self._exchanges: dict[int, Exchange] = {}
+        self._ids = 0
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._sent = self._heard = asyncio.get_running_loop().time()
+        self._more, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+        # The one task of a link that nobody awaits in a TaskGroup: it lives from start() to aclose(), which ends it.
+        self._owner = asyncio.get_running_loop().create_task(self._serve(), name=f"link to {host}")
+
+    def exchange(self) -> Exchange:
+        """A new request. Raises LinkLost when the link is gone."""
+        if self.lost is not None:
+            raise self.gone()
+        self._ids += 1
+        found = self._exchanges[self._ids] = Exchange(self, self._ids)
+        return found
+
+    def forget(self, ident: int) -> None:
+        self._exchanges.pop(ident, None)
+
+    def gone(self) -> LinkLost:
+        """The error for whoever asks once the link is lost."""
+        said = bytes(self._stderr[-_TAIL:]).decode("utf-8", "replace").strip()
+        return LinkLost(f"{self.host}: {self.lost}" + (f"; it said: {said}" if said else ""))
+
+    def post(self, header: dict[str, Any], body: bytes = b"") -> None:
+        """Queue a frame; frames leave whole and in this order, whatever becomes of the caller."""
+        data = pack(header, body)
+        self._queue.append(data)
+        self._queued += len(data)
+        self._more.set()
+        if self._queued > _HIGH:
+            self._room.clear()
+
+    async def send(self, header: dict[str, Any], body: bytes = b"") -> None:
+        """Queue a frame, then wait while too much is queued."""
+        self.post(header, body)
+        if not self._room.is_set():
+            await self._room.wait()
+
+    async def _serve(self) -> None:
+        try:
+            async with TaskGroup() as group:
+                for job in (self._read(), self._write(), self._heartbeat(), self._listen()):
+                    group.create_task(job)
+        except* _Ended as ended:
+            self.lose(str(ended.exceptions[0]))
+        finally:
+            self.lose("the link was closed")
+
+    def lose(self, reason: str) -> None:
+        """From now on every waiter and every new request gets LinkLost."""
+        if self.lost is None:
+            self.lost = reason
+        self._room.set()
+        for each in list(self._exchanges.values()):
+            each.wake()
+
+    def _end(self, reason: str) -> NoReturn:
+        self.lose(reason)
+        raise _Ended(reason)
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while data := await self._channel.read(1 << 18):
+                self._heard = loop.time()
+                for header, body in self._decoder.feed(data):
+                    exchange = self._exchanges.get(header.get("id", 0))
+                    if exchange is not None:
+                        exchange.deliver(header, body)
+                await asyncio.sleep(0)  # a channel that always has more must not keep the others from their turn
+        except LinkLost as exc:
+            self._end(exc.message)
+        except FrameError as exc:
+            self._end(f"the agent's output is broken: {exc}")
+        self._end("the agent is gone")
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            while self._queue:
+                data = self._queue.popleft() if len(self._queue[0]) > 8192 else self._gather()
+                try:
+                    await self._channel.write(data)
+                except LinkLost as exc:
+                    self._end(exc.message)
+                self._sent = loop.time()
+                self._queued -= len(data)
+                if self._queued <= _HIGH // 2:
+                    self._room.set()
+
+    def _gather(self) -> bytes:
+        """Small frames that wait together leave together."""
+        parts, size = [], 0
+        while self._queue and size < 32768:
+            parts.append(self._queue.popleft())
+            size += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _listen(self) -> None:
+        while data := await self._channel.read_stderr():
+            self._stderr += data
+            del self._stderr[:-_TAIL]
+
+    async def _heartbeat(self) -> None:
+        loop = asyncio.get_running_loop()
+        beat = self._lease / 4
+        while True:
+            await asyncio.sleep(beat)
+            if loop.time() - self._heard > self._lease + beat:
+                self._end(f"the agent has not answered for {self._lease:g} s")
+            if not self._queue:
+                self.post({"op": "ping", "id": 0})
+
+    async def aclose(self, patience: float) -> None:
+        """Let the agent leave by itself for ``patience`` seconds (it was told to end), then give the channel up."""
+        try:
+            await asyncio.wait({self._owner}, timeout=patience)
+        finally:
+            self.lose("the link was closed")
+            self._owner.cancel()
+            await asyncio.wait({self._owner}, timeout=1.0)
+            await self._channel.aclose()
+
+
+class _Ended(Exception):
+    """The channel has ended; leaves the task group."""
