@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.shipping import bundle
@@ -43,7 +44,11 @@ def result_of(answer: dict[str, Any], call: Call) -> Result:
 
 
 def _diff(raw: dict[str, Any]) -> Diff:
-    return Diff(**{name: str(raw.get(name, "")) for name in Diff.__dataclass_fields__})
+    return Diff(**{name: _shown(raw.get(name, "")) for name in Diff.__dataclass_fields__})
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=4, sort_keys=True) + "\n"
 
 
 def text(raw: bytes) -> str:

@@ -1,0 +1,274 @@
+"""ansible.builtin.copy: a file, text or tree to the target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hotdesk.actions.answers import ask, result_of
+from hotdesk.actions.base import Action, Call
+from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
+from hotdesk.actions.on_target import copying
+from hotdesk.actions.shipping import bundle
+from hotdesk.aio import finish, in_thread
+from hotdesk.errors import ArgumentError
+from hotdesk.results import Diff, Result, failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+SMALL = copying.SMALL
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is to be at the target: ``body``, or the local file ``path`` when it is too big to travel in a call."""
+
+    name: str
+    source: str
+    """How the diff calls it."""
+    checksum: str
+    size: int
+    body: bytes | None = None
+    path: Path | None = None
+
+
+class Copy(Action):
+    """Copy files, text and directories to the target."""
+
+    name = "ansible.builtin.copy"
+    DOCUMENTATION = (
+        """
+short_description: Copy files to the target
+description:
+  - The source is a file or directory of the control node, a text given as O(content), or with O(remote_src) a path of the target itself.
+  - Files are replaced at once or not at all. For big trees a sync job or rsync is faster.
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: full}
+options:
+  src:
+    description: >-
+      The file or directory; relative paths are looked for in the files directories of role and play. Of a directory whose path ends in
+      a slash the contents are copied, else the directory itself.
+    type: path
+  content: {description: "The text of the file. A mapping or list becomes JSON.", type: raw}
+  dest: {description: "Where to. A trailing slash means a directory, which is made.", type: path, required: true}
+  backup: {description: Keep what was there under a name with the time., type: bool, default: false}
+  force: {description: "Replace a file that differs; false: only copy what is missing.", type: bool, default: true}
+  remote_src: {description: "The source is on the target.", type: bool, default: false}
+  follow: {description: "When the destination is a link, write to what it points to.", type: bool, default: false}
+  local_follow: {description: "Copy what links in the source point to, not the links.", type: bool, default: true}
+  directory_mode: {description: Permissions of directories that a directory copy makes., type: raw}
+  checksum: {description: The SHA-1 that the source must have., type: str}
+  validate: {description: "A command that checks the new file before it is put in place; %s is its name.", type: str}
+  decrypt: {description: Decrypt a source that is vaulted., type: bool, default: true}
+"""
+        + ATTRIBUTES
+    )
+
+    async def run(self, call: Call) -> Result:
+        args = call.args
+        src, content = args.get("src"), args.get("content")
+        if content is None and src is None:
+            raise ArgumentError("src (or content) is required", place=call.task.place)
+        if content is not None and src is not None:
+            raise ArgumentError("src and content are mutually exclusive", place=call.task.place)
+        if content is not None:
+            return await self._content(call, content)
+        if args.get("remote_src"):
+            answer = await ask(
+                call,
+                copying,
+                "copy_there",
+                writes=True,
+                src=str(src),
+                dest=str(args["dest"]),
+                attributes=wanted(args),
+                options=options(call),
+            )
+            return result_of(answer, call)
+        path = local_file(call, str(src))
+        if await in_thread(path.is_dir):
+            return await _Tree(call, path, contents=str(src).endswith("/")).copy()
+        payload = await in_thread(local_payload, path)
+        expected = args.get("checksum")
+        if expected and expected != payload.checksum:
+            return failure(
+                "Copied file does not match the expected checksum. Transfer failed.",
+                checksum=payload.checksum,
+                expected_checksum=expected,
+            )
+        return await place(call, payload, attributes(args, path), options(call))
+
+    async def _content(self, call: Call, content: Any) -> Result:
+        text = content if isinstance(content, str) else json.dumps(content)
+        if call.args.get("mode") == "preserve":
+            raise ArgumentError("mode: preserve needs a source file, and there is only content", place=call.task.place)
+        body = text.encode("utf-8", "surrogateescape")
+        payload = Payload("", "dynamically generated", hashlib.sha1(body).hexdigest(), len(body), body)
+        return await place(call, payload, wanted(call.args), options(call) | {"content_only": True})
+
+
+def local_file(call: Call, name: str, subdirectory: str = "files") -> Path:
+    """The file or directory ``name`` of the playbook's side; ``~`` is the home of who runs hotdesk."""
+    return call.find_file(str(Path(name.rstrip("/") or "/").expanduser()), subdirectory)
+
+
+def options(call: Call) -> dict[str, Any]:
+    """What the target's half of copy and template needs to know besides attributes."""
+    names = ("backup", "force", "follow", "validate", "unsafe_writes", "directory_mode", "checksum", "local_follow")
+    found = {name: call.args[name] for name in names if call.args.get(name) is not None}
+    return found | {"diff_limit": call.settings.max_diff_size, "no_diff": not call.diff}
+
+
+def attributes(args: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """The wanted attributes; ``mode: preserve`` is the local file's mode."""
+    found = wanted(args)
+    if found.get("mode") == "preserve":
+        found["mode"] = f"0{stat.S_IMODE(source.stat().st_mode):03o}"
+    return found
+
+
+def local_payload(path: Path, name: str = "") -> Payload:
+    """Read (or, when it is big, only digest) a local file. Blocking. Raises OSError."""
+    size = path.stat().st_size
+    if size <= SMALL:
+        body = path.read_bytes()
+        return Payload(name or path.name, str(path), hashlib.sha1(body).hexdigest(), len(body), body)
+    with path.open("rb") as stream:
+        checksum = hashlib.file_digest(stream, "sha1").hexdigest()
+    return Payload(name or path.name, str(path), checksum, size, None, path)
+
+
+async def place(
+    call: Call, payload: Payload, attributes: Mapping[str, Any], options: Mapping[str, Any], dest: str | None = None
+) -> Result:
+    """Put one payload at the task's ``dest``. One call for a small file; a big one is compared first and streamed if it differs.
+
+    A big file goes to a temporary name beside its destination, which the second call renames, and which is removed whatever happens.
+    """
+    request: dict[str, Any] = {
+        "dest": str(dest or call.args["dest"]),
+        "name": payload.name,
+        "source": payload.source,
+        "attributes": dict(attributes),
+        "options": dict(options),
+        "checksum": payload.checksum,
+        "size": payload.size,
+    }
+    answer = await ask(call, copying, "put", writes=True, payload=payload.body, **request)
+    if "need" in answer:
+        answer = await _send(call, payload, answer["need"], request)
+    if not answer.get("failed"):
+        answer = {"src": payload.source, **answer} if answer.get("changed") else answer
+    return result_of(answer, call)
+
+
+async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]) -> dict[str, Any]:
+    assert payload.path is not None
+    half = bundle(copying)
+    temporary: str = await call.machine.call(half, "reserve", need, change=True)
+    try:
+        await call.machine.write(temporary, _chunks(payload.path), mode=0o600)
+        return await ask(call, copying, "put", writes=True, temporary=temporary, **request)
+    except BaseException:
+        await finish(call.machine.call(half, "discard", temporary, change=True), grace=call.settings.cleanup_limit)
+        raise
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    stream: BinaryIO = await in_thread(path.open, "rb")
+    try:
+        while chunk := await in_thread(stream.read, CHUNK):
+            yield chunk
+    finally:
+        stream.close()
+
+
+@dataclass
+class _Found:
+    """A local tree, paths relative to where it is copied to."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    directories: list[str] = field(default_factory=list)
+
+
+def walk(root: Path, prefix: str, follow: bool) -> _Found:
+    """List a local directory (blocking). ``follow``: links are what they point to; a directory is entered once on each way to it."""
+    found = _Found(directories=[prefix] if prefix else [])
+
+    def visit(directory: Path, relative: str, above: tuple[str, ...]) -> None:
+        for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+            path, name = Path(entry.path), str(PurePath(relative, entry.name))
+            if entry.is_symlink() and not follow:
+                found.links[name] = str(path.readlink())
+            elif entry.is_dir():
+                real = os.path.realpath(path)
+                if real not in above:
+                    found.directories.append(name)
+                    visit(path, name, (*above, real))
+            elif entry.is_file():
+                found.files[name] = path
+
+    visit(root, prefix, (os.path.realpath(root),))
+    return found
+
+
+@dataclass
+class _Tree:
+    """The copy of a directory: look once, make directories and links in one call, then send the files that differ."""
+
+    call: Call
+    source: Path
+    contents: bool
+
+    async def copy(self) -> Result:
+        call, args = self.call, self.call.args
+        follow = args.get("local_follow") is not False
+        prefix = "" if self.contents else self.source.name
+        found = await in_thread(walk, self.source, prefix, follow)
+        dest = str(args["dest"])
+        want = wanted(args)
+        mode = args.get("directory_mode")
+        keep = want.get("mode") == "preserve"
+        tree = await ask(
+            call,
+            copying,
+            "make_tree",
+            writes=True,
+            dest=dest,
+            links=found.links,
+            directories=["", *found.directories],
+            files=list(found.files),
+            mode=mode,
+            attributes=want,
+            force=bool(args.get("force", True)),
+        )
+        if tree.get("failed"):
+            return result_of(tree, call)
+        changed, diffs = bool(tree["changed"]), list[Diff]()
+        for relative, path in found.files.items():
+            payload = await in_thread(local_payload, path)
+            if not want and tree["sums"].get(relative) == payload.checksum:
+                continue
+            chosen = attributes(args, path) if keep else want
+            one = await place(
+                call, payload, chosen, options(call) | {"make_parents": True}, f"{dest.rstrip('/')}/{relative}"
+            )
+            if one.failed:
+                return one
+            changed = changed or one.changed
+            diffs += one.diff
+        data = {
+            "dest": dest if dest.endswith("/") else dest + "/",
+            "src": str(self.source) + ("/" if self.contents else ""),
+        }
+        return Result(changed=changed, data=data, diff=tuple(diffs))
