@@ -1,0 +1,142 @@
+"""``hotdesk inventory``: the inventory as hotdesk sees it, in ansible-inventory's forms."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotdesk.aio import use_pidfd_watcher
+from hotdesk.cli.options import INVENTORY, options, settings_from
+from hotdesk.errors import UsageError, nearest
+from hotdesk.inventory.load import load_inventory
+from hotdesk.inventory.patterns import find_host, select
+from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
+from hotdesk.inventory.vars_files import load_vars_files
+from hotdesk.text import safe
+from hotdesk.variables.precedence import inventory_sources, layered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hotdesk.connections.link import Link
+    from hotdesk.inventory.model import Group, Inventory, VarsFiles
+    from hotdesk.place import Place
+    from hotdesk.settings import Settings
+
+
+@click.command("inventory")
+@options(INVENTORY)
+@click.option(
+    "--list", "action", flag_value="list", help="Groups, hosts and variables, as an inventory script prints them."
+)
+@click.option(
+    "--graph", "action", flag_value="graph", help="The tree of groups (the default); GROUP is where to begin."
+)
+@click.option("--host", "host", metavar="NAME", help="The variables of one host.")
+@click.option("--vars", "show_vars", is_flag=True, help="With --graph: variables too.")
+@click.option("-y", "--yaml", "as_yaml", is_flag=True, help="YAML instead of JSON.")
+@click.option("--export", "export", is_flag=True, help="With --list: variables where they were given, not merged.")
+@click.option("--playbook-dir", "playbook_dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Read group_vars and host_vars there too.")  # fmt: skip
+@click.argument("group", required=False)
+def command(**given: Any) -> None:
+    """Show hosts, groups and variables. Templates and vaulted values are shown as they were written."""
+    if given["host"] and given["action"]:
+        raise UsageError("only one of --list, --graph and --host can be given")
+    use_pidfd_watcher()
+    click.echo(asyncio.run(_show(given, settings_from(given))))
+
+
+async def _show(given: dict[str, Any], settings: Settings) -> str:
+    async with AsyncExitStack() as stack:
+        inventory = await load_inventory((), settings=settings, run_command=_Control(stack, settings).run, warn=_warn)
+    beside: tuple[VarsFiles, ...] = ()
+    if given["playbook_dir"]:
+        folder = given["playbook_dir"].absolute()
+        beside = (await load_vars_files(folder, groups=inventory.groups, hosts=inventory.hosts, warn=_warn),)
+    variables = _Variables(inventory, beside, settings, apart=given["export"])
+    write = to_yaml if given["as_yaml"] else to_json
+    if given["host"]:
+        return write(plain(variables.of_host(_one_host(inventory, given["host"])), dates=given["as_yaml"])).rstrip()
+    if given["action"] == "list":
+        mismatch = settings.host_pattern_mismatch
+        hosts = select(inventory, "all", limit=given["limit"], mismatch=mismatch, warn=_warn)
+        form = as_tree if given["as_yaml"] else as_list
+        return write(
+            form(inventory, hosts, variables.of_host, variables.of_group if given["export"] else None)
+        ).rstrip()
+    start = given["group"] or "all"
+    if start not in inventory.groups:
+        raise UsageError(f"there is no group {start!r}", remedy=nearest(start, inventory.groups))
+    looked_up = (variables.of_host, variables.of_group) if given["show_vars"] else (None, None)
+    return "\n".join(safe(line) for line in as_graph(inventory, start, *looked_up))
+
+
+def _one_host(inventory: Inventory, name: str) -> str:
+    if find_host(inventory, name) is None:
+        raise UsageError(f"there is no host {name!r}", remedy=nearest(name, inventory.hosts))
+    return name
+
+
+def _warn(text: str, place: Place | None) -> None:
+    click.echo(safe(f"[WARNING]: {f'{place}: ' if place else ''}{text}"), err=True)
+
+
+class _Variables:
+    """The variables of hosts and groups; with ``apart`` (``--export``) a host has only its own."""
+
+    def __init__(self, inventory: Inventory, beside: Sequence[VarsFiles], settings: Settings, *, apart: bool) -> None:
+        self._inventory = inventory
+        self._beside = beside
+        self._settings = settings
+        self._apart = apart
+
+    def of_host(self, name: str) -> Mapping[str, Any]:
+        inventory = self._inventory
+        if name not in inventory.hosts and (local := find_host(inventory, name)) is not None:
+            inventory = replace(inventory, hosts={**inventory.hosts, name: local})
+        sources = inventory_sources(inventory, name, self._beside)
+        if self._apart:
+            sources = replace(
+                sources,
+                inventory_groups=(),
+                inventory_group_vars_all=(),
+                playbook_group_vars_all=(),
+                inventory_group_vars=(),
+                playbook_group_vars=(),
+            )
+        found = layered(sources, hash_behaviour=self._settings.hash_behaviour)
+        return {key: found[key] for key in found if key not in MAGIC}
+
+    def of_group(self, group: Group) -> Mapping[str, Any]:
+        found = dict(group.vars)
+        for files in (*self._inventory.vars_files, *self._beside):
+            found.update(files.groups.get(group.name, {}))
+        if group.priority != 1:
+            found["ansible_group_priority"] = group.priority
+        return found
+
+
+class _Control:
+    """The agent of this machine, started when the first inventory script is met."""
+
+    def __init__(self, stack: AsyncExitStack, settings: Settings) -> None:
+        self._stack = stack
+        self._settings = settings
+        self._link: Link | None = None
+
+    async def run(self, argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
+        if self._link is None:
+            from hotdesk.connections.link import Link
+            from hotdesk.connections.local import LocalConnection
+
+            connection = await self._stack.enter_async_context(LocalConnection())
+            self._link = await Link.start(connection, run="inventory", lease=self._settings.lease)
+            self._stack.push_async_callback(self._link.aclose)
+        ended = await self._link.run(argv, task="inventory", cwd=cwd)
+        return ended.rc, ended.stdout, ended.stderr
