@@ -53,6 +53,7 @@ class Inherited:
     files: tuple[Path, ...] = ()
     """The task files that led here, nearest first: relative imports are looked for beside each."""
     statically_included: bool = False
+    failure_handled: bool = False
     own_vars: Mapping[str, Raw] = EMPTY
     """Of a dynamic include: its own ``vars``."""
     scope: PlayScope = field(default_factory=PlayScope)

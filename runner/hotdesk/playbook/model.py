@@ -142,6 +142,8 @@ class Task:
     phase: str = "tasks"
     """pre_tasks, roles, tasks, post_tasks or handlers."""
     statically_included: bool = False
+    failure_handled: bool = False
+    """It stands in a block that has a ``rescue``: its author reckons with its failure."""
     inherited: Any = None
     """The loader's own record of what a dynamic include below this task inherits; opaque to everyone else."""
 

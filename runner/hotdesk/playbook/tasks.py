@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Items = tuple[Task | Block, ...]
 
 _BLOCK_PARTS = ("block", "rescue", "always")
+_IMPORT_PLAYBOOK = "ansible.builtin.import_playbook"
 _IMPORT_TASKS = "ansible.builtin.import_tasks"
 _IMPORT_ROLE = "ansible.builtin.import_role"
 _INCLUDES = {"ansible.builtin.include_tasks": frozenset({"file", RAW, "apply"}),
@@ -77,7 +78,11 @@ class TaskReader:
         check(values, "block", where=values.place)
         self.context.check_variables(values.get("vars"), values.place)
         inside = around.extend(self.named(values, around))
-        parts = [self.read(values.get(part), inside, handlers=handlers) for part in _BLOCK_PARTS]
+        guarded = replace(inside, failure_handled=True) if values.get("rescue") else inside
+        parts = [
+            self.read(values.get(part), guarded if part == "block" else inside, handlers=handlers)
+            for part in _BLOCK_PARTS
+        ]
         return Block(
             tasks=parts[0], rescue=parts[1], always=parts[2], name=_text(values.get("name")), place=values.place
         )  # fmt: skip
@@ -87,6 +92,8 @@ class TaskReader:
         collections = tuple(map(str, as_tuple(values.get("collections")))) or around.collections
         written = find_action(values, self.context.actions, level, collections)
         self._check(values, level, written)
+        if written.fqcn == _IMPORT_PLAYBOOK:
+            raise PlaybookError("import_playbook is not a task", place=written.place, remedy="Put it beside the plays.")
         if written.fqcn == _IMPORT_TASKS:
             return self._import_tasks(values, written, around, handlers)
         if written.fqcn == _IMPORT_ROLE:
@@ -155,6 +162,7 @@ class TaskReader:
             retries=values.get("retries"), notify=own.notify, tags=own.tags, become=own.become, environment=own.environment,
             module_defaults=own.module_defaults, collections=own.collections, listen=as_tuple(values.get("listen")),
             is_handler=handlers, search=own.search(), phase=own.phase, statically_included=own.statically_included,
+            failure_handled=own.failure_handled,
             inherited=replace(around, own_vars=own_vars) if dynamic else around, **fields,
         )  # fmt: skip
 

@@ -1,0 +1,264 @@
+"""Every action by its fully qualified name. A literal table; an action's module is imported when it is first needed.
+
+``ActionNames`` says what a name written in a playbook means; it knows more modules than hotdesk can run, so that these are refused by name.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
+from hotdesk.errors import JobError, PlaybookError, nearest
+from hotdesk.place import Place
+from hotdesk.playbook.actions import RAW
+from hotdesk.playbook.keywords import is_template
+from hotdesk.source import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from hotdesk.actions.base import Action
+    from hotdesk.actions.collections import Collections
+    from hotdesk.playbook.model import Task
+
+    Kind = Literal["builtin", "control", "job", "module"]
+
+_HERE = "hotdesk.actions.builtin"
+TABLE: dict[str, str] = {
+    "ansible.builtin.add_host": f"{_HERE}.add_host:AddHost",
+    "ansible.builtin.assert": f"{_HERE}.assert_:Assert",
+    "ansible.builtin.command": f"{_HERE}.command:Command",
+    "ansible.builtin.copy": f"{_HERE}.copy:Copy",
+    "ansible.builtin.debug": f"{_HERE}.debug:Debug",
+    "ansible.builtin.fail": f"{_HERE}.fail:Fail",
+    "ansible.builtin.fetch": f"{_HERE}.fetch:Fetch",
+    "ansible.builtin.file": f"{_HERE}.file:File",
+    "ansible.builtin.gather_facts": f"{_HERE}.gather_facts:GatherFacts",
+    "ansible.builtin.group_by": f"{_HERE}.group_by:GroupBy",
+    "ansible.builtin.include_vars": f"{_HERE}.include_vars:IncludeVars",
+    "ansible.builtin.lineinfile": f"{_HERE}.lineinfile:Lineinfile",
+    "ansible.builtin.pause": f"{_HERE}.pause:Pause",
+    "ansible.builtin.ping": f"{_HERE}.ping:Ping",
+    "ansible.builtin.raw": f"{_HERE}.raw:Raw",
+    "ansible.builtin.script": f"{_HERE}.script:Script",
+    "ansible.builtin.set_fact": f"{_HERE}.set_fact:SetFact",
+    "ansible.builtin.set_stats": f"{_HERE}.set_stats:SetStats",
+    "ansible.builtin.setup": f"{_HERE}.setup:Setup",
+    "ansible.builtin.shell": f"{_HERE}.shell:Shell",
+    "ansible.builtin.slurp": f"{_HERE}.slurp:Slurp",
+    "ansible.builtin.stat": f"{_HERE}.stat:Stat",
+    "ansible.builtin.template": f"{_HERE}.template:Template",
+    "ansible.builtin.validate_argument_spec": f"{_HERE}.validate_argument_spec:ValidateArgumentSpec",
+    "ansible.builtin.wait_for": f"{_HERE}.wait_for:WaitFor",
+    "ansible.builtin.wait_for_connection": f"{_HERE}.wait_for_connection:WaitForConnection",
+}
+"""Fully qualified name -> "module:class"."""
+
+CONTROL = frozenset(
+    f"ansible.builtin.{name}"
+    for name in ("import_playbook", "import_role", "import_tasks", "include_role", "include_tasks", "meta")
+)
+"""What the loader or the executor does itself."""
+
+META = (
+    "clear_facts", "clear_host_errors", "end_batch", "end_host", "end_play", "end_role", "flush_handlers", "noop",
+    "refresh_inventory", "reset_connection",
+)  # fmt: skip
+
+_NOT_YET = frozenset(
+    f"ansible.builtin.{name}"
+    for name in (
+        "apt", "apt_key", "apt_repository", "assemble", "async_status", "blockinfile", "cron", "deb822_repository", "debconf",
+        "dnf", "dnf5", "dpkg_selections", "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables",
+        "known_hosts", "mount_facts", "package", "package_facts", "pip", "reboot", "replace", "rpm_key", "service",
+        "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "tempfile", "unarchive", "uri", "user",
+        "yum_repository",
+    )
+)  # fmt: skip
+"""Modules of ansible-core 2.19 that hotdesk cannot run yet."""
+
+_MOVED = {
+    name: f"ansible.posix.{name}"
+    for name in ("acl", "at", "authorized_key", "firewalld", "mount", "patch", "seboolean", "selinux", "synchronize", "sysctl")
+}  # fmt: skip
+"""Short names that Ansible still redirects to a collection."""
+
+SYNC_JOB = "hotdesk.actions.sync_job:SyncJobAction"
+"""The action that runs a sync job: called with (fully qualified name, the job's file, its documentation)."""
+
+
+class ActionNames:
+    """What the names in a playbook mean. One per run; answers are remembered."""
+
+    def __init__(self, collections: Collections | None = None) -> None:
+        self.collections = collections
+        self._resolved: dict[tuple[str, tuple[str, ...]], str | None] = {}
+        self._loaded: dict[str, Action] = {}
+        self._specs: dict[str, Spec | None] = {}
+
+    def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
+        """The fully qualified name; short names are looked for in ``collections``, then in ansible.builtin. None: unknown."""
+        key = (str(written), tuple(collections))
+        if key not in self._resolved:
+            self._resolved[key] = self._look(*key)
+        return self._resolved[key]
+
+    def _look(self, written: str, collections: tuple[str, ...]) -> str | None:
+        if "." in written:
+            if written.startswith("ansible.legacy."):
+                written = "ansible.builtin." + written.removeprefix("ansible.legacy.")
+            return written if self._exists(written) else None
+        for collection in collections:
+            if collection in ("ansible.builtin", "ansible.legacy"):
+                break
+            if self._exists(f"{collection}.{written}"):
+                return f"{collection}.{written}"
+        builtin = f"ansible.builtin.{written}"
+        return builtin if self._exists(builtin) else _MOVED.get(written)
+
+    def _exists(self, fqcn: str) -> bool:
+        if fqcn in TABLE or fqcn in CONTROL or fqcn in _NOT_YET or fqcn in _MOVED.values():
+            return True
+        found = self.collections.split(fqcn) if self.collections else None
+        return bool(found and (found[0].job(found[1]) or found[0].module(found[1])))
+
+    def known(self) -> Iterable[str]:
+        """Every fully qualified name that could be meant."""
+        names = {*TABLE, *CONTROL, *_NOT_YET}
+        for collection in self.collections.all() if self.collections else ():
+            names.update(f"{collection.name}.{name}" for name in (*collection.jobs(), *collection.modules()))
+        return sorted(names)
+
+    def kind(self, fqcn: str) -> Kind:
+        """builtin: an action of ours; control: done by loader or executor; job: a sync job; module: known, not runnable yet."""
+        if fqcn in CONTROL:
+            return "control"
+        if fqcn in TABLE:
+            return "builtin"
+        return "job" if self.job(fqcn) else "module"
+
+    def control(self, fqcn: str) -> bool:
+        """True for what the loader or the executor does itself (meta, include_*, import_*)."""
+        return fqcn in CONTROL
+
+    def refusal(self, fqcn: str) -> str:
+        """Why a known action cannot be run; empty when it can."""
+        if self.kind(fqcn) != "module":
+            return ""
+        return f"the module {fqcn} is known, but hotdesk cannot run it yet; ansible-playbook can"
+
+    def job(self, fqcn: str) -> Path | None:
+        """The file of a sync job."""
+        found = self.collections.split(fqcn) if self.collections else None
+        return found[0].job(found[1]) if found else None
+
+    def role_path(self, name: str, collections: Sequence[str] = ()) -> tuple[str, Path] | None:
+        """(namespace.collection, folder) of a collection's role: by its full name, or a short one in ``collections``."""
+        if not self.collections:
+            return None
+        short = [f"{one}.{name}" for one in collections if not one.startswith("ansible.")]
+        for candidate in [name] if name.count(".") >= 2 else short:
+            found = self.collections.split(candidate)
+            if found and (path := found[0].role(found[1])):
+                return found[0].name, path
+        return None
+
+    def playbook_path(self, name: str) -> tuple[str, Path] | None:
+        """(namespace.collection, file) of a collection's playbook."""
+        found = self.collections.split(name) if self.collections and "/" not in name else None
+        if found and (path := found[0].playbook(found[1])):
+            return found[0].name, path
+        return None
+
+    def load(self, fqcn: str) -> Action:
+        """The one instance of an action. Raises JobError for a sync job that has no documentation, KeyError for what is neither."""
+        if fqcn not in self._loaded:
+            self._loaded[fqcn] = self._make(fqcn)
+        return self._loaded[fqcn]
+
+    def _make(self, fqcn: str) -> Action:
+        job = self.job(fqcn) if fqcn not in TABLE else None
+        if job is None:
+            return builtin(fqcn)
+        made: Action = _class(SYNC_JOB)(fqcn, job, self.documentation(fqcn))
+        return made
+
+    def documentation(self, fqcn: str) -> str:
+        """An action's DOCUMENTATION (YAML text); of a sync job: what stands in the module of its name. Raises JobError."""
+        if fqcn in TABLE:
+            return builtin(fqcn).DOCUMENTATION
+        found = self.collections.split(fqcn) if self.collections else None
+        path = found[0].module(found[1]) if found else None
+        if path is None:
+            raise JobError(
+                f"{fqcn} has no documentation, and that is its argument spec",
+                remedy=f"Add plugins/modules/{fqcn.split('.')[-1]}.py with DOCUMENTATION to the collection.")  # fmt: skip
+        return documentation_in(path)
+
+    def spec(self, fqcn: str) -> Spec | None:
+        """The argument spec; None for what the loader or executor checks itself."""
+        if fqcn not in self._specs:
+            known = fqcn in TABLE or (fqcn not in CONTROL and self.job(fqcn))
+            self._specs[fqcn] = spec_of(self.documentation(fqcn)) if known else None
+        return self._specs[fqcn]
+
+    def check_static(self, task: Task) -> None:
+        """Option names, and the values that hold no template, before any host is touched. Raises PlaybookError with place."""
+        if task.action == "ansible.builtin.meta":
+            _check_meta(task)
+            return
+        spec = None if is_template(task.action) else self.spec(task.action)
+        if spec is None or isinstance(task.args, str) or task.action in OPEN:
+            return
+        action = builtin(task.action) if task.action in TABLE else None
+        free_form = action.free_form if action else None
+        check_literals(task, spec, free_form=free_form, values=not (action and action.raw_args))
+
+
+def _check_meta(task: Task) -> None:
+    args = task.args if isinstance(task.args, dict) else {}
+    what = args.get(RAW)
+    if is_template(what):
+        raise PlaybookError(
+            "meta must be known before the run, it cannot be a template", place=place_of(what) or task.place
+        )
+    if what not in META:
+        raise PlaybookError(
+            f"there is no meta {str(what)!r}" if what else "meta does not say what to do", place=place_of(what) or task.place,
+            remedy=nearest(str(what), META) or f"There are: {', '.join(META)}.")  # fmt: skip
+    if what == "end_role" and (task.role is None or task.is_handler):
+        raise PlaybookError("meta end_role works only in the tasks of a role", place=task.place)
+
+
+@cache
+def builtin(fqcn: str) -> Action:
+    """The one instance of a built-in action. Raises KeyError for a name that is not in TABLE."""
+    made: Action = _class(TABLE[fqcn])()
+    return made
+
+
+def _class(entry: str) -> Any:
+    module, _, name = entry.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def documentation_in(path: Path) -> str:
+    """The DOCUMENTATION text of a module's file, read without running it. Raises JobError."""
+    place = Place(str(path), 1)
+    if path.suffix != ".py":
+        return path.read_text(encoding="utf-8")
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, SyntaxError) as problem:
+        raise JobError(f"cannot read the module: {problem}", place=place) from None
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(target, ast.Name) and target.id == "DOCUMENTATION" for target in targets):
+            value = node.value  # type: ignore[attr-defined]
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                return value.value
+    raise JobError("the module has no DOCUMENTATION text", place=place)
