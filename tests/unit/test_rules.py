@@ -115,26 +115,20 @@ def test_files_and_functions_stay_short() -> None:
 
 def test_every_module_says_what_it_is() -> None:
     """Each file begins with a docstring."""
-    files = [path for path in PACKAGE.rglob("*.py") if path.read_text().strip()]
-    silent = [
-        str(path.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*.py")
-        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    written = [path for path in PACKAGE.rglob("*.py") if path.read_text().strip()]
+    assert not [
+        str(path.relative_to(PACKAGE)) for path in written if not ast.get_docstring(ast.parse(path.read_text()))
     ]
-    assert not silent
 
 
 def test_a_test_is_a_sentence() -> None:
     """Each test function has a docstring."""
-    files = [path for path in PACKAGE.rglob("*.py") if path.read_text().strip()]
     silent = []
     for path in (PACKAGE.parents[1] / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-                and node.name.startswith("test_")
-                and not ast.get_docstring(node)
-            ):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
+                continue
+            if not ast.get_docstring(node):
                 silent.append(f"{path.name}:{node.lineno} {node.name}")
     assert not silent
 
