@@ -1,7 +1,8 @@
 """An action's arguments against its DOCUMENTATION, which is its argument spec; roles' argument specs use the same checks.
 
-Options: type, elements, required, default, choices, aliases, suboptions (``options`` in a role's spec). Beside ``options`` a
-DOCUMENTATION of ours may have ``mutually_exclusive``, ``required_together``, ``required_one_of``, ``required_if`` and ``required_by`` with the shapes of Ansible's argument spec.
+Options: type, elements, required, default, choices, aliases, suboptions (``options`` in a role's spec).
+Beside ``options`` a DOCUMENTATION of ours may have ``mutually_exclusive``, ``required_together``, ``required_one_of``,
+``required_if`` and ``required_by`` with the shapes of Ansible's argument spec.
 """
 
 from __future__ import annotations
