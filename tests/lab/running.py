@@ -1,0 +1,184 @@
+"""hotdesk as a person runs it: the command line in a process of its own, judged by its exit code, its output and what is on the PCs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.lab.lab import Lab
+
+HOTDESK = Path(sys.executable).with_name("hotdesk")
+NO_DISK_MINIMUM = "hotdesk_disk_watch: {preflight_minimum: 1%, runtime_minimum: 1%, warning: 1%}"
+LIMIT = 240
+"""Seconds after which a run counts as hung."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A run that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What ``--output json`` printed."""
+        return [json.loads(line) for line in self.stdout.splitlines() if line.startswith("{")]
+
+    def results(self, host: str, task: str = "") -> list[dict[str, Any]]:
+        """The results on a host, of the task named (or of all)."""
+        names = {event["task"]: event["name"] for event in self.events if event["event"] == "TaskStarted"}
+        finished = [event for event in self.events if event["event"] == "TaskFinished" and event["host"] == host]
+        return [event["result"] for event in finished if not task or names.get(event["task"]) == task]
+
+
+class Desk:
+    """A directory with an inventory of the lab's PCs, where playbooks are written and run."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self.lab = lab
+        self.directory = directory
+        self.environment = {
+            **os.environ,
+            "HOME": str(directory / "home"),
+            "XDG_STATE_HOME": str(directory / "state"),
+            "NO_COLOR": "1",
+            "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        }
+        (directory / "home").mkdir()
+        (directory / "ansible.cfg").write_text("[defaults]\n")
+        self.inventory()
+
+    def inventory(self, user: str = "ada", extra: str = "", hosts: Mapping[str, str] | None = None) -> Path:
+        """Write the inventory: every PC by its address, strict host keys, the lab's key."""
+        lines = ["all:", "  vars:", f"    ansible_user: {user}", f"    ansible_ssh_private_key_file: {self.lab.key}"]
+        lines += [
+            f'    ansible_ssh_common_args: "-o UserKnownHostsFile={self.lab.known_hosts}"',
+            "    ansible_python_interpreter: /usr/bin/python3",
+        ]
+        lines += [f"    {NO_DISK_MINIMUM}", *(f"    {line}" for line in extra.splitlines()), "  hosts:"]
+        for pc in self.lab:
+            lines += [
+                f"    {pc.name}:",
+                f"      ansible_host: {pc.address}",
+                *(f"      {line}" for line in (hosts or {}).get(pc.name, "").splitlines()),
+            ]
+        path = self.directory / "inventory.yml"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def playbook(self, tasks: str, *, hosts: str = "all", head: str = "", name: str = "book") -> Path:
+        """Write a playbook of one play; ``tasks`` and ``head`` are YAML indented as at the top level."""
+        indent = "\n".join(f"    {line}" for line in tasks.strip("\n").splitlines())
+        extra = "".join(f"  {line}\n" for line in head.strip("\n").splitlines() if line)
+        path = self.directory / f"{name}.yml"
+        path.write_text(f"- name: Play\n  hosts: {hosts}\n  gather_facts: false\n{extra}  tasks:\n{indent}\n")
+        return path
+
+    def argv(self, playbook: Path, *options: str) -> list[str]:
+        """The command line."""
+        return [
+            str(HOTDESK),
+            "play",
+            "-i",
+            str(self.directory / "inventory.yml"),
+            "--output",
+            "json",
+            str(playbook),
+            *options,
+        ]
+
+    def play(self, playbook: Path, *options: str, stdin: str = "") -> Done:
+        """Run to the end."""
+        argv = self.argv(playbook, *options)
+        done = subprocess.run(
+            argv,
+            env=self.environment,
+            cwd=self.directory,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def playing(self, playbook: Path, *options: str) -> Iterator[Playing]:
+        """Start a run, to be looked at and interrupted. It is killed at the end of the block if it is still there."""
+        out, err = self.directory / "stdout", self.directory / "stderr"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                self.argv(playbook, *options),
+                env=self.environment,
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        try:
+            yield Playing(process, out, err)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A run under way."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the runner's pid alone, not to its group."""
+        os.kill(self.process.pid, signum)
+
+    def ended(self, limit: float) -> Done:
+        """Wait for its end. Fails when it takes longer than ``limit`` seconds."""
+        code = self.process.wait(limit)
+        return Done(code, self.out.read_text(errors="surrogateescape"), self.err.read_text(errors="surrogateescape"))
+
+
+def until(true: Any, limit: float, what: str) -> float:
+    """Wait until ``true()``; returns the seconds it took. Fails naming ``what`` after ``limit`` seconds."""
+    begin = time.monotonic()
+    while not true():
+        assert time.monotonic() - begin < limit, f"not within {limit} s: {what}"
+        time.sleep(0.05)
+    return time.monotonic() - begin
+
+
+def marked(lab: Lab, text: str) -> dict[str, dict[int, str]]:
+    """Processes on each PC whose command line or environment holds ``text``, PCs without any left out."""
+    found = {pc.name: pc.marked(text) for pc in lab}
+    return {name: processes for name, processes in found.items() if processes}
+
+
+def local_marked(text: str) -> dict[int, str]:
+    """The same on the control node: processes that carry a run's mark and ``text``."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path("/proc/self/ns/pid").readlink() != entry.joinpath("ns/pid").readlink():
+                continue
+            line, environment = entry.joinpath("cmdline").read_bytes(), entry.joinpath("environ").read_bytes()
+        except OSError:
+            continue
+        if b"HOTDESK_RUN=" in environment and text.encode() in line + environment:
+            found[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+    return found
