@@ -6,12 +6,13 @@ Sources: https://jinja.palletsprojects.com/en/stable/sandbox/ and the ansible-co
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, MappingView
+from typing import Any, cast
 
 from jinja2 import Environment as JinjaEnvironment
 from jinja2 import nodes
 from jinja2.compiler import Frame
+from jinja2.lexer import TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
 from jinja2.runtime import Context
@@ -88,6 +89,9 @@ class Environment(SandboxedEnvironment):
     context_class = ScopeContext
     template_class = Template
     concat = staticmethod(concat)  # type: ignore[assignment]
+    final: Any = staticmethod(concat)
+    """Joins the output of a whole template."""
+    literal_backslashes = True
 
     def __init__(self, **options: Any) -> None:
         defaults: dict[str, Any] = {"trim_blocks": True, "keep_trailing_newline": True}
@@ -131,6 +135,28 @@ class Environment(SandboxedEnvironment):
             parser.fail(f"unexpected {token.value!r} after the end of the expression", token.lineno)
         return nodes.Template([nodes.Output([tree], lineno=1)], lineno=1)
 
-    def iter_constants(self) -> Iterator[str]:
-        """Names that Jinja itself gives a meaning."""
-        yield from ("true", "false", "none", "True", "False", "None")
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super().call(__context, __obj, *args, **kwargs)
+        return list(found) if isinstance(found, MappingView) else found
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        """As Jinja's, but in playbook text a backslash in a string of ``{{ }}`` is a backslash (regex_replace('\\d', ...))."""
+        source = self.preprocess(source, name, filename)
+        tokens = self.lexer.tokeniter(source, name, filename, state)
+        if self.literal_backslashes:
+            tokens = _doubled(tokens, state == "variable")
+        stream: Any = TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
+        for extension in self.iter_extensions():
+            stream = extension.filter_stream(stream)
+            if not isinstance(stream, TokenStream):
+                stream = TokenStream(stream, name, filename)
+        return cast("TokenStream", stream)
+
+
+def _doubled(tokens: Iterable[tuple[int, str, str]], inside: bool) -> Iterator[tuple[int, str, str]]:
+    for line, kind, text in tokens:
+        if kind in ("variable_begin", "variable_end"):
+            inside = kind == "variable_begin"
+        yield line, kind, text.replace("\\", "\\\\") if inside and kind == "string" else text

@@ -36,7 +36,7 @@ class Names(Mapping[str, Any]):
 class LazyMap(dict[Any, Any]):
     """A dict whose values are rendered at first access. It *is* a dict, so that filters and tests take it for one."""
 
-    __slots__ = ("_todo", "_scope")
+    __slots__ = ("_scope", "_todo")
     shown_as = "dict"
 
     def __init__(self, raw: Mapping[Any, Any], scope: Evaluator) -> None:

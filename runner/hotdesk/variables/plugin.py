@@ -13,7 +13,6 @@ from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.undefined import Missing
 
 LARGE = 50_000
-PASSES = ("jinja_pass_arg",)
 
 
 class PluginError(TemplateError):
@@ -45,7 +44,7 @@ def shielded(kind: str, name: str, func: Callable[..., Any], *, takes_undefined:
         except (HotdeskError, Missing):
             raise
         except Exception as exc:
-            raise PluginError(f"the {kind} {name!r} failed: {str(exc) or type(exc).__name__}") from exc
+            raise PluginError(f"the {kind} {name!r} failed: {str(exc).strip() or type(exc).__name__}") from exc
 
     return call
 

@@ -37,9 +37,10 @@ MOST_KEPT: Final = 500
 
 
 class TextEnvironment(Environment):
-    """Renders to text."""
+    """Renders to text; within a template (macros, ``{% set %}`` blocks) values stay native."""
 
-    concat = staticmethod(concat_text)  # type: ignore[assignment]
+    final = staticmethod(concat_text)
+    literal_backslashes = False
 
 
 class FileLoader(jinja2.BaseLoader):

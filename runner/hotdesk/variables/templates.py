@@ -6,8 +6,9 @@ https://docs.ansible.com/ansible-core/2.19/porting_guides/porting_guide_core_2.1
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from hotdesk.variables import blocking
 from hotdesk.variables.compiling import Compiler, known_name
 from hotdesk.variables.environment import Environment, ScopeContext
 from hotdesk.variables.filters import FILTERS
-from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, lookup_functions
+from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, call_lookup, lookup_functions
 from hotdesk.variables.scope import Scope, recursion
 from hotdesk.variables.template_files import TextEnvironments
 from hotdesk.variables.tests import TESTS
@@ -148,6 +149,28 @@ class Templates:
             thread=len(text) > LARGE_TEXT,
         )
 
+    async def lookup(
+        self,
+        name: str,
+        terms: Any,
+        variables: Mapping[str, Any],
+        *,
+        place: Place | None = None,
+        subdirectory: str = "files",
+    ) -> list[Any]:
+        """The items of ``with_NAME: terms`` (terms raw). ``subdirectory``: where its relative files are: files, templates, vars, tasks."""
+        scope = self._scope(variables)
+        where = place_of(terms) or place
+        known_name("lookup", name, LOOKUPS, where)
+
+        def call() -> list[Any]:
+            found = self._terms(name, terms, scope)
+            request = LookupCall(name=name, terms=found, variables=scope, templates=self, subdirectory=subdirectory)
+            with self._within(scope):
+                return list(plain(call_lookup(request)))
+
+        return await blocking.run(lambda: self._translated(call, scope, where))  # type: ignore[no-any-return]
+
     async def value(self, scope: Scope, name: str, default: Any = None) -> Any:
         """One variable, rendered; ``default`` when there is none of that name. Lookups that do I/O are allowed."""
         if name not in scope:
@@ -272,6 +295,22 @@ class Templates:
 
     # Inside
 
+    def _terms(self, name: str, terms: Any, scope: Scope) -> list[Any]:
+        """Rendered terms as a list; for first_found undefined ones are left out (a file of an unknown name is not there)."""
+        if name.rpartition(".")[2] == "first_found" and isinstance(terms, (list, tuple)):
+            raw = [scope.evaluate(term) if is_template(term) else term for term in terms]
+            terms = [term for term in raw if not isinstance(term, Undefined)]
+        found = self._deep(terms, scope)
+        return found if isinstance(found, list) else [found]
+
+    @contextlib.contextmanager
+    def _within(self, scope: Scope) -> Iterator[None]:
+        self._stack.scopes.append(scope)
+        try:
+            yield
+        finally:
+            self._stack.scopes.pop()
+
     def _scope(self, variables: Mapping[str, Any]) -> Scope:
         return variables if isinstance(variables, Scope) else Scope((variables,), self)
 
@@ -299,11 +338,8 @@ class Templates:
 
     def _run(self, env: Environment, template: jinja2.Template, scope: Scope) -> Any:
         context = ScopeContext(env, _Root(scope, env.globals), template.name, template.blocks, globals=template.globals)
-        self._stack.scopes.append(scope)
-        try:
-            return env.concat(template.root_render_func(context))
-        finally:
-            self._stack.scopes.pop()
+        with self._within(scope):
+            return env.final(template.root_render_func(context))
 
     def _embedded(self, text: str) -> Any:
         """A constant with a template in it; one that does not compile is just text."""
@@ -377,6 +413,3 @@ def _not_an_expression(expression: Any, what: str, place: Place | None) -> Templ
         place=place,
         remedy=f"Write {what}: true or an expression.",
     )
-
-
-__all__ += ["known_name"]

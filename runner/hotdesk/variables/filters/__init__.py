@@ -10,10 +10,20 @@ from typing import Any, Final
 
 from jinja2.filters import FILTERS as JINJA
 
+from hotdesk.variables.filters import data, formats, hashes, numbers, paths, text
 from hotdesk.variables.plugin import table
 
-ANSIBLE: Final[dict[str, Callable[..., Any]]] = {}
+ANSIBLE: Final[dict[str, Callable[..., Any]]] = {
+    **data.FILTERS,
+    **formats.FILTERS,
+    **hashes.FILTERS,
+    **numbers.FILTERS,
+    **paths.FILTERS,
+    **text.FILTERS,
+}
 
-TAKES_UNDEFINED: Final = frozenset({"default", "d", "mandatory", "type_debug", "list", "length", "count"})
+TAKES_UNDEFINED: Final = frozenset({"default", "d", "mandatory", "type_debug"})
+"""All others give an undefined argument back untouched."""
 
 FILTERS: Final = table("filter", JINJA, ANSIBLE, TAKES_UNDEFINED)
+"""Name -> filter; Ansible's and Jinja's also as ansible.builtin.NAME."""

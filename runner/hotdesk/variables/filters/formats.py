@@ -1,0 +1,74 @@
+"""Filters to and from JSON and YAML. What is read from text is data: it is never a template (R7)."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import yaml
+
+from hotdesk.variables.trust import plain
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
+
+
+def to_json(value: Any, *, vault_to_text: bool = True, preprocess_unsafe: bool = True, **options: Any) -> str:
+    """``options`` as json.dumps takes them: indent, sort_keys, ensure_ascii, separators, ..."""
+    return json.dumps(plain(value), default=_json_value, **options)
+
+
+def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:
+    return to_json(value, indent=indent, sort_keys=sort_keys, **{"separators": (",", ": "), **options})
+
+
+def from_json(value: Any, **options: Any) -> Any:
+    if not isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"from_json needs text, not {type(value).__name__}")
+    return json.loads(value, **options)
+
+
+class Dumper(yaml.SafeDumper):
+    """Plain YAML without aliases: the same list twice is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def to_yaml(value: Any, default_flow_style: bool | None = None, **options: Any) -> str:
+    """``options`` as yaml.dump takes them: indent, width, sort_keys, explicit_start, ..."""
+    options.pop("vault_to_text", None)
+    text = yaml.dump(plain(value), Dumper=Dumper, allow_unicode=True, default_flow_style=default_flow_style, **options)
+    return str(text)
+
+
+def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, **options: Any) -> str:
+    return to_yaml(value, default_flow_style=default_flow_style, indent=indent, **options)
+
+
+def from_yaml(value: Any) -> Any:
+    """One YAML document; what is no text already is data and stays as it is."""
+    return yaml.load(str(value), Loader) if isinstance(value, str) else value  # a safe loader: data only
+
+
+def from_yaml_all(value: Any) -> Any:
+    """All documents of a YAML text, as a list."""
+    return list(yaml.load_all(str(value), Loader)) if isinstance(value, str) else value
+
+
+FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "from_json": from_json,
+    "from_yaml": from_yaml,
+    "from_yaml_all": from_yaml_all,
+    "to_json": to_json,
+    "to_nice_json": to_nice_json,
+    "to_nice_yaml": to_nice_yaml,
+    "to_yaml": to_yaml,
+}
