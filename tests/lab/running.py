@@ -99,9 +99,9 @@ class Desk:
             *options,
         ]
 
-    def play(self, playbook: Path, *options: str, stdin: str = "") -> Done:
+    def play(self, playbook: Path, *options: str, inventory: str = "inventory.yml", stdin: str = "") -> Done:
         """Run to the end."""
-        argv = self.argv(playbook, *options)
+        argv = self.argv(playbook, *options, inventory=inventory)
         done = subprocess.run(
             argv,
             env=self.environment,
