@@ -1,11 +1,11 @@
 """Read by the runner as text and run on the target before the package exists there: puts the package in memory and enters it.
 
 Before it, the command line's one-liner has printed the token and read this text. After it on stdin, each with its length before
-it (10 digits): the configuration as JSON; the marshalled, compressed pack ``[magic, {module: code}, {module: source}]``. Code compiled by the runner's own Python is used when
-the target's has the same bytecode magic; sources are compiled here otherwise. Nothing is written to the target's disk.
+it (10 digits): the configuration as JSON; the marshalled, compressed pack ``[magic, {module: code}, {module: source}]``. Code
+compiled by the runner's own Python is used when the target's has the same bytecode magic; sources are compiled here otherwise.
+Nothing is written to the target's disk.
 """
 
-# ruff: noqa: E402, I001
 import sys
 
 if sys.version_info < (3, 8):
@@ -20,29 +20,35 @@ import zlib
 from importlib.machinery import ModuleSpec
 from importlib.util import MAGIC_NUMBER
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
 
 class Finder:
     """Imports the package from memory."""
 
-    def __init__(self, codes, sources):  # type: ignore[no-untyped-def]
+    def __init__(self, codes: "dict[str, bytes]", sources: "dict[str, str]") -> None:
         self.codes, self.sources = codes, sources
 
-    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
         if name in self.sources:
-            return ModuleSpec(name, self, is_package=name in ("hotdesk", "hotdesk.agent"), origin="hotdesk agent")
+            return ModuleSpec(name, self, is_package=name in ("hotdesk", "hotdesk.agent"), origin="hotdesk agent")  # type: ignore[arg-type]
         return None
 
-    def create_module(self, spec):  # type: ignore[no-untyped-def]
-        return None
+    def create_module(self, spec: ModuleSpec) -> None:
+        """The usual kind."""
 
-    def exec_module(self, module):  # type: ignore[no-untyped-def]
+    def exec_module(self, module: "ModuleType") -> None:
         name = module.__name__
-        code = self.codes.get(name)
-        code = marshal.loads(code) if code else compile(self.sources[name], "<" + name + ">", "exec", dont_inherit=True)
+        ready = self.codes.get(name)
+        code = (
+            marshal.loads(ready) if ready else compile(self.sources[name], "<" + name + ">", "exec", dont_inherit=True)
+        )
         exec(code, module.__dict__)
 
 
-def enter():  # type: ignore[no-untyped-def]
+def enter() -> None:
     """Load the pack and run the agent."""
     stdin = sys.stdin.buffer
     config = json.loads(stdin.read(int(stdin.read(10))))

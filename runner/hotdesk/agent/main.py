@@ -233,11 +233,16 @@ def environment(agent: Agent, header: dict[str, Any]) -> dict[bytes, bytes]:
     return env
 
 
-def _run(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+def prepare(agent: Agent, header: dict[str, Any]) -> tuple[Callable[[int], None], process.Process]:
+    """(what the fork of a command does, the process that is not started yet)."""
     argv = [os.fsencode(word) for word in header["argv"]]
     cwd = os.fsencode(header["cwd"]) if header.get("cwd") is not None else None
     child = process.command(argv, environment(agent, header), cwd, header.get("umask"))
-    started = process.Process(agent, header["id"], header["task"], agent.mark(header["id"]))
+    return child, process.Process(agent, header["id"], header["task"], agent.mark(header["id"]))
+
+
+def _run(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    child, started = prepare(agent, header)
     agent.begin(started, child, stdin=None if header.get("stdin") else agent.null, stdout=None, result=False)
 
 
@@ -261,6 +266,8 @@ def _cancel(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     root = agent.requests.get(header["to"])
     roots = [root] if root is not None else []
     if root is None:
+        if agent.bulk is not None:
+            agent.bulk.cancel(header["to"])
         agent.send({"id": header["id"], "ev": "stopped", "left": []})
         return
     root.discard()
@@ -378,5 +385,4 @@ def main(config: dict[str, Any]) -> None:
     agent = Agent(config)
     agent.send(hello(agent))
     agent.serve()
-    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # nothing is left to be flushed to a channel that may be gone
     os._exit(0)

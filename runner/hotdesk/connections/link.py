@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.agent.frames import WINDOW
 from hotdesk.aio import TaskGroup, finish
+from hotdesk.connections.answers import AgentInfo, Completed, DiskState
+from hotdesk.connections.bulk import Bulk, start_bulk, start_remote_shell
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import Answer, Capture, Feed, feed_bytes, feed_chunks, first, remote_error
 from hotdesk.connections.wire import Exchange, Wire
@@ -21,48 +22,7 @@ if TYPE_CHECKING:
 
     from hotdesk.connections.base import Connection, Escalation
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
-    """A command that has ended, known from the agent's own exit frame. ``rc`` is 128 + n for a signal."""
-
-    rc: int
-    stdout: bytes
-    stderr: bytes
-    signal: int | None = None
-    seconds: float = 0.0
-    truncated: bool = False
-    """The output was longer than the cap (64 MiB a stream) and its middle was dropped."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentInfo:
-    """What an agent says of itself when it starts."""
-
-    python: tuple[int, int, int]
-    executable: str
-    pid: int
-    uid: int
-    user: str
-    home: str
-    hostname: str
-    machine_id: str
-    subreaper: bool
-    """False: double-forked children of an unfinished task are found by their mark alone."""
-    proc: bool
-    """False: no readable /proc; the limits of that are said in a warning."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskState:
-    """A file system as an agent sees it (bytes). One formula everywhere: free = available to an unprivileged writer."""
-
-    mount: str
-    device: str
-    total: int
-    free: int
-    paths: tuple[str, ...] = ()
-    """Which of the asked paths are on it."""
+__all__ = ["AgentInfo", "Bulk", "Completed", "DiskState", "Link"]
 
 
 class Link:
@@ -70,9 +30,9 @@ class Link:
 
     info: AgentInfo
 
-    def __init__(self, connection: Connection, wire: Wire, info: AgentInfo, grace: float) -> None:
+    def __init__(self, connection: Connection, wire: Wire, info: AgentInfo, *, run: str, grace: float) -> None:
         """Use ``start``."""
-        self.connection, self.info = connection, info
+        self.connection, self.info, self.run_id = connection, info, run
         self.warnings: list[str] = []
         """What the run should say at its end (processes that could not be ended, ...)."""
         self._wire, self._grace = wire, grace
@@ -97,9 +57,8 @@ class Link:
         channel, decoder, hello, stderr = await start_agent(connection, escalation, config, limit=start_limit)
         fields = {name: hello[name] for name in AgentInfo.__dataclass_fields__}
         info = AgentInfo(**{**fields, "python": tuple(fields["python"])})
-        return cls(
-            connection, Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr), info, grace
-        )
+        wire = Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr)
+        return cls(connection, wire, info, run=run, grace=grace)
 
     @property
     def grace(self) -> float:
@@ -135,7 +94,20 @@ class Link:
         Cancelling the caller stops what this command started on the PC (TERM, grace, KILL, until none is left) before the
         CancelledError goes on; when the link is lost, the agent's lease does it.
         """
-        header = {"op": "run", "task": task, "argv": list(argv), "env": dict(env or {}), "cwd": cwd, "umask": umask}
+        header = {"op": "run", "argv": list(argv), "env": dict(env or {}), "cwd": cwd, "umask": umask}
+        feed = None if stdin is None else partial(feed_bytes, stdin)
+        return await self.command(header, task=task, feed=feed, on_output=on_output)
+
+    async def command(
+        self,
+        header: dict[str, Any],
+        *,
+        task: str,
+        feed: Callable[[Feed], Coroutine[Any, Any, None]] | None = None,
+        on_output: Callable[[str, bytes], None] | None = None,
+        on_listening: Callable[[str], None] | None = None,
+    ) -> Completed:
+        """A request of the kind "run" or "bulk" to its end (for ``run`` and ``connections.bulk``)."""
         captured = {"out": Capture(), "err": Capture()}
 
         def take(stream: str, data: bytes) -> None:
@@ -143,8 +115,7 @@ class Link:
             if on_output is not None:
                 on_output("stdout" if stream == "out" else "stderr", data)
 
-        feed = None if stdin is None else partial(feed_bytes, stdin)
-        end = await self._perform(header, take=take, feed=feed)
+        end = await self._perform({**header, "task": task}, take=take, feed=feed, on_listening=on_listening)
         return _completed(end, captured)
 
     async def _perform(
@@ -154,11 +125,14 @@ class Link:
         *,
         take: Callable[[str, bytes], None],
         feed: Callable[[Feed], Coroutine[Any, Any, None]] | None = None,
+        on_listening: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """One request from start to its last event; ends what it started when we do not get there."""
         with self._wire.exchange() as exchange:
             try:
                 await self._wire.send({**header, "id": exchange.id, "stdin": feed is not None}, body)
+                if on_listening is not None:
+                    on_listening(await self._address(exchange))
                 if feed is None:
                     return await self._drive(exchange, take, None)
                 return await self._drive_fed(exchange, take, feed)
@@ -167,6 +141,12 @@ class Link:
             except BaseException:
                 await self._abandon(exchange)
                 raise
+
+    async def _address(self, exchange: Exchange) -> str:
+        header, _ = await exchange.next()
+        if header["ev"] == "failed":
+            raise remote_error(header, self._wire.host)
+        return str(header["address"])
 
     async def _drive_fed(
         self, exchange: Exchange, take: Callable[[str, bytes], None], feed: Callable[[Feed], Coroutine[Any, Any, None]]
@@ -251,7 +231,7 @@ class Link:
         task: str,
         on_item: Callable[[Any], None] | None = None,
         payload: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run ``function`` of the stdlib-only source ``module`` (its text; sent once per content hash) in a fork of the agent.
@@ -259,20 +239,20 @@ class Link:
         Arguments and the returned value are JSON plus bytes (``agent.frames`` says how). A generator's items go to ``on_item`` as
         they come, its return value is ours. ``payload`` (bytes) is given to it as keyword ``payload``. An OSError there is raised
         here as OSError with errno and filename; ``Failed(msg, **data)`` (``agent.calls``) as TaskError; anything else as TaskError
-        with the remote traceback in ``data['exception']``. Cancelling is as for ``run``.
+        with the remote traceback in ``data['exception']``. ``environment`` is added to its environment. Cancelling is as for ``run``.
         """
         digest = hashlib.sha256(module.encode("utf-8", "surrogatepass")).hexdigest()
         if digest not in self._sources:
             self._wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
             self._sources.add(digest)
-        header = {
+        header: dict[str, Any] = {
             "op": "call",
             "task": task,
             "module": f"hotdesk_call_{digest[:12]}",
             "hash": digest,
             "function": function,
         }
-        header |= {"args": args, "kwargs": kwargs, "env": dict(env or {}), "payload": payload is not None}
+        header |= {"args": args, "kwargs": kwargs, "env": dict(environment or {}), "payload": payload is not None}
         answer = Answer(self._wire.host, on_item)
         end = await self._perform(header, payload or b"", take=answer.take)
         return answer.value(end)
@@ -287,7 +267,14 @@ class Link:
         feed: Callable[[Feed], Coroutine[Any, Any, None]] | None = None,
     ) -> Any:
         """A call of one of the agent's own modules."""
-        header = {"op": "call", "task": task, "module": module, "function": function, "args": args, "kwargs": {}}
+        header: dict[str, Any] = {
+            "op": "call",
+            "task": task,
+            "module": module,
+            "function": function,
+            "args": args,
+            "kwargs": {},
+        }
         answer = Answer(self._wire.host, on_item)
         return answer.value(await self._perform(header, take=answer.take, feed=feed))
 
@@ -370,6 +357,34 @@ class Link:
     async def unlock(self, name: str) -> None:
         """Give the lock back; harmless when it is not held."""
         await self._simple({"op": "lock", "do": "release", "name": name})
+
+    async def bulk(
+        self, argv: Sequence[str | bytes], *, task: str, env: Mapping[str, str] | None = None, cwd: str | None = None
+    ) -> Bulk:
+        """Start ``argv`` under this agent with its stdin and stdout on a channel of its own (no frames): for ``rsync --server``.
+
+        The command reads and writes that channel directly, nothing is copied in between. Its stderr (at most 64 MiB) and its exit
+        come through the agent. Raises LinkLost, ConnectError (no further channel), TimeoutError after 30 s.
+        """
+        return await start_bulk(self, argv, task=task, env=env, cwd=cwd)
+
+    async def remote_shell(
+        self,
+        argv: Sequence[str | bytes],
+        *,
+        task: str,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        on_output: Callable[[str, bytes], None] | None = None,
+    ) -> Bulk:
+        """Run ``argv`` (rsync) under this agent with RSYNC_RSH set so that its remote shell ends on a channel of this runner.
+
+        Returns once rsync has started its remote shell: ``.command`` says what rsync wants run at the other end, ``.channel`` is
+        what it talks to there. On the control node that channel is rsync's own sockets; elsewhere a small program beside rsync
+        copies between them and a channel of the connection. ``on_output`` is as for ``run`` (rsync's progress).
+        Raises TaskError with rsync's words when it ends before it starts a remote shell; LinkLost, OSError.
+        """
+        return await start_remote_shell(self, argv, task=task, env=env, cwd=cwd, on_output=on_output)
 
     async def _simple(self, header: dict[str, Any]) -> dict[str, Any]:
         """A request that has one event as its answer."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PIPE = 1 << 20
 """Bytes a pipe is asked to hold: fewer turns of the loop for bulk data."""
+_BULK = 32768
 _DEFAULTS = {
     signal.SIGPIPE,
     signal.SIGCHLD,
@@ -37,7 +38,7 @@ class FdStream:
         os.set_blocking(fd, False)
 
     async def read(self, limit: int) -> bytes:
-        """The next bytes; b"" at end of file or after ``close``."""
+        """The next bytes; b"" at end of file or after ``close``. A cancelled read loses nothing."""
         while self.fd >= 0:
             try:
                 return os.read(self.fd, limit)
@@ -51,6 +52,8 @@ class FdStream:
     async def write(self, data: bytes) -> None:
         """All of ``data``. Raises BrokenPipeError when nobody reads."""
         rest = memoryview(data)
+        if len(rest) >= _BULK:  # a source and a sink that are always ready must not keep the loop to themselves
+            await asyncio.sleep(0)
         while rest:
             if self.fd < 0:
                 raise BrokenPipeError("closed")
@@ -63,7 +66,7 @@ class FdStream:
     async def _ready(self, add: Callable[..., None], remove: Callable[[int], bool]) -> None:
         fd = self.fd
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        add(fd, lambda: waiter.done() or waiter.set_result(None))
+        add(fd, _wake, waiter)
         try:
             await waiter
         finally:
@@ -81,6 +84,11 @@ class FdStream:
         self.fd = -1
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class FdChannel(Channel):

@@ -94,6 +94,28 @@ def build(
     return Start(f"exec sh -c '{script}'", first + b"%010d" % len(text) + text + _pack(), token.encode(), prompt)
 
 
+def bridge(python: str, parameters: dict[str, Any], *, run: str, token: str) -> Start:
+    """The start of a bridge (``agent.bridge``) with the interpreter that an agent there runs on."""
+    if not _SAFE.fullmatch(python):
+        raise ConnectError(f"the interpreter's path {python!r} holds characters no interpreter path needs")
+    program = program_text("bridge")
+    text = json.dumps(parameters).encode()
+    command = f"exec sh -c 'exec env HOTDESK_RUN={run} {python} -I -S -c \"{_FIRST}\" {token} {len(program)}'"
+    return Start(command, program + b"%010d" % len(text) + text, token.encode())
+
+
+@lru_cache(maxsize=4)
+def program_text(name: str) -> bytes:
+    """A program of the agent's folder that runs in a Python of its own, compressed."""
+    return zlib.compress((resources.files("hotdesk.agent") / f"{name}.py").read_text(encoding="utf-8").encode())
+
+
+def remote_shell(python: str) -> str:
+    """RSYNC_RSH (rsync(1): words at blanks, quotes hold words together, no backslashes)."""
+    program = program_text("remote_shell").hex()
+    return f"{python} -I -S -c 'import sys,zlib;exec(zlib.decompress(bytes.fromhex(sys.argv[1])))' {program}"
+
+
 def _interpreters(endpoint: Endpoint, escalation: Escalation | None) -> list[str]:
     if not endpoint.python.startswith("auto"):
         return [endpoint.python]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -130,10 +131,8 @@ class _Handshake:
         return None
 
     async def _send_payload(self) -> None:
-        try:
+        with contextlib.suppress(LinkLost):  # it has ended already; its exit status and words say why
             await self.channel.write(self.start.payload)
-        except LinkLost:
-            pass  # it has ended already; its exit status and words say why
 
     async def _listen(self) -> None:
         while data := await self.channel.read_stderr():

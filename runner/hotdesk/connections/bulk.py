@@ -1,0 +1,317 @@
+"""Bulk data: commands whose stdin and stdout are a channel of their own, and rsync's remote shell connected to such a channel.
+
+Two ends, which the transfer layer joins by copying between their channels::
+
+    shell = await source.remote_shell(["rsync", "-a", "-s", "--info=progress2", "/src/", "peer:/dst/"], task=task)
+    server = await target.bulk(shell.command, task=task)      # ["rsync", "--server", ..., ".", "/dst/"], made by rsync itself
+    ... copy shell.channel.read() -> server.channel.write() and back, until server.wait() returns ...
+    await shell.finish(server_rc);  done = await shell.wait()
+
+With ``-s`` (--secluded-args) the words of the server command are plain; paths travel inside the protocol.
+The end of a session is known from the server process, never by waiting for end of file on rsync's own pipe: rsync waits for its
+remote shell, which waits for us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.connections import shipping
+from hotdesk.connections.base import Channel
+from hotdesk.connections.local import FdChannel, LocalConnection
+from hotdesk.errors import ConnectError, LinkLost, TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from typing import Self
+
+    from hotdesk.connections.answers import Completed
+    from hotdesk.connections.link import Link
+
+START_LIMIT = 30.0
+"""Seconds for a second channel with a bridge on it, and for rsync to start its remote shell."""
+
+
+class Bulk:
+    """A command under way. Use as ``async with``: leaving ends the command (TERM, grace, KILL) unless it has ended, and the channel."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        command: asyncio.Task[Completed],
+        *,
+        words: list[str] | None = None,
+        finish: Callable[[int], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        """Use ``Link.bulk`` or ``Link.remote_shell``."""
+        self.channel = channel
+        """Its stdin and stdout, or (``remote_shell``) what its remote shell reads and writes: ``read`` gives what goes to the peer."""
+        self.command = words or []
+        """``remote_shell`` only: what rsync wants run at the other end, e.g. ["rsync", "--server", ...] (the host name is taken off)."""
+        self._command, self._finish = command, finish
+
+    async def wait(self) -> Completed:
+        """Its end as the agent saw it, with stderr (and stdout for ``remote_shell``). Cancelling the wait does not end the command.
+
+        Raises LinkLost; OSError when the program cannot be started.
+        """
+        return await asyncio.shield(self._command)
+
+    async def finish(self, status: int = 0) -> None:
+        """``remote_shell`` only: the remote shell ends with ``status``; call it when the peer's command has ended and all was copied."""
+        if self._finish is not None:
+            await self._finish(status)
+
+    async def aclose(self) -> None:
+        """End the command if it still runs, bounded by the link's grace + 2 s; give the channel up."""
+        try:
+            if not self._command.done():
+                self._command.cancel()
+                await asyncio.wait({self._command})
+        finally:
+            await self.finish(255)
+            await self.channel.aclose()
+            if self._command.done() and not self._command.cancelled():
+                self._command.exception()  # seen
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class Prefixed(Channel):
+    """A channel after its first lines were read: what was read too far comes first."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._ahead = b""
+
+    async def line(self) -> dict[str, Any]:
+        """The next line, JSON. Raises ConnectError with the other end's words when there is none."""
+        while b"\n" not in self._ahead:
+            data = await self._channel.read()
+            if not data:
+                said = (await self._channel.read_stderr()).decode("utf-8", "replace").strip()
+                raise ConnectError(f"the bridge ended early: {said}")
+            self._ahead += data
+        text, _, self._ahead = self._ahead.partition(b"\n")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    async def skip_to(self, token: bytes) -> None:
+        """Past what a login shell printed before the bridge's first word."""
+        while (at := self._ahead.find(token)) < 0:
+            data = await self._channel.read()
+            if not data or len(self._ahead) > 1 << 16:
+                said = (await self._channel.read_stderr()).decode("utf-8", "replace").strip()
+                raise ConnectError(f"the bridge did not start: {said}")
+            self._ahead += data
+        self._ahead = self._ahead[at + len(token) :]
+
+    async def read(self, limit: int = 65536) -> bytes:
+        if self._ahead:
+            found, self._ahead = self._ahead[:limit], self._ahead[limit:]
+            return found
+        return await self._channel.read(limit)
+
+    async def read_stderr(self, limit: int = 65536) -> bytes:
+        return await self._channel.read_stderr(limit)
+
+    async def write(self, data: bytes) -> None:
+        await self._channel.write(data)
+
+    async def write_eof(self) -> None:
+        await self._channel.write_eof()
+
+    async def wait(self) -> int | None:
+        return await self._channel.wait()
+
+    async def aclose(self) -> None:
+        await self._channel.aclose()
+
+
+async def _bridge(link: Link, parameters: dict[str, Any]) -> tuple[Prefixed, dict[str, Any]]:
+    """A second channel with a bridge on it, and its first answer."""
+    start = shipping.bridge(link.info.executable, parameters, run=link.run_id, token=secrets.token_hex(16))
+    channel = Prefixed(await link.connection.open(start.command))
+    try:
+        await channel.write(start.payload)
+        await channel.skip_to(start.token)
+        return channel, await channel.line()
+    except BaseException:
+        await channel.aclose()
+        raise
+
+
+async def start_bulk(
+    link: Link, argv: Sequence[str | bytes], *, task: str, env: Mapping[str, str] | None, cwd: str | None
+) -> Bulk:
+    """See ``Link.bulk``."""
+    token = secrets.token_hex(16)
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    header = {"op": "bulk", "token": token, "argv": list(argv), "env": dict(env or {}), "cwd": cwd}
+    # The command's watcher outlives this call; Bulk owns it and ends it.
+    command = asyncio.get_running_loop().create_task(link.command(header, task=task, on_listening=listening.set_result))
+    channel = None
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            waited: set[asyncio.Future[Any]] = {command, listening}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                command.result()  # raises why it did not even begin
+            channel, _ = await _bridge(link, {"do": "hand", "address": listening.result(), "token": token})
+            return Bulk(channel, command)
+    except BaseException:
+        await _give_up(command, channel)
+        raise
+
+
+async def _give_up(command: asyncio.Task[Any], channel: Channel | None) -> None:
+    command.cancel()
+    try:
+        await asyncio.wait({command})
+    finally:
+        if channel is not None:
+            await channel.aclose()
+
+
+async def start_remote_shell(
+    link: Link,
+    argv: Sequence[str | bytes],
+    *,
+    task: str,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    on_output: Callable[[str, bytes], None] | None,
+) -> Bulk:
+    """See ``Link.remote_shell``."""
+    token = secrets.token_hex(16)
+    users = [0, os.getuid(), link.info.uid] if isinstance(link.connection, LocalConnection) else [0, link.info.uid]
+    door: _Door | _FarDoor
+    if isinstance(link.connection, LocalConnection):
+        door = _Door(token, users)
+    else:
+        channel, answer = await _bridge(link, {"do": "shell", "token": token, "users": users})
+        door = _FarDoor(channel, answer["address"])
+    marks = {"RSYNC_RSH": shipping.remote_shell(link.info.executable)}
+    marks |= {"HOTDESK_SHELL_ADDRESS": door.address, "HOTDESK_SHELL_TOKEN": token}
+    run = link.run(argv, task=task, env={**(env or {}), **marks}, cwd=cwd, on_output=on_output)
+    # rsync's watcher and the door's outlive this call or end in it; Bulk owns the first.
+    loop = asyncio.get_running_loop()
+    command, opened = loop.create_task(run), loop.create_task(door.wait())
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            await asyncio.wait({command, opened}, return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            raise _no_shell(link, command.result())
+        words, road = opened.result()
+        return Bulk(road, command, words=_without_host(words), finish=door.finish)
+    except BaseException:
+        opened.cancel()
+        await asyncio.wait({opened})
+        await _give_up(command, None)
+        await door.aclose()
+        raise
+
+
+def _no_shell(link: Link, end: Completed) -> TaskError:
+    said = end.stderr.decode("utf-8", "replace").strip()
+    return TaskError(
+        f"{link.info.hostname}: rsync ended with {end.rc} before it asked for the other end: {said}",
+        data={"rc": end.rc},
+    )
+
+
+def _without_host(words: list[str]) -> list[str]:
+    """rsync gives its remote shell ``[-l USER] HOST COMMAND...``."""
+    return words[3:] if words[:1] == ["-l"] else words[1:]
+
+
+class _FarDoor:
+    """The remote shell of an rsync on another PC: a bridge there."""
+
+    def __init__(self, channel: Prefixed, address: str) -> None:
+        self._channel, self.address = channel, address
+
+    async def wait(self) -> tuple[list[str], Channel]:
+        return (await self._channel.line())["words"], self._channel
+
+    async def finish(self, _status: int) -> None:
+        """The bridge takes the end of its stdin for a good end; a bad one rsync knows from its protocol."""
+        with contextlib.suppress(LinkLost):
+            await self._channel.write_eof()
+
+    async def aclose(self) -> None:
+        await self._channel.aclose()
+
+
+class _Door:
+    """The remote shell of an rsync on this PC: its own descriptors, handed over a unix socket of ours."""
+
+    def __init__(self, token: str, users: list[int]) -> None:
+        self._token, self._users = token.encode(), users
+        self.address = f"hotdesk-{secrets.token_hex(16)}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind("\0" + self.address)
+        self._socket.listen(4)
+        self._socket.setblocking(False)
+        self._peer: socket.socket | None = None
+
+    async def wait(self) -> tuple[list[str], Channel]:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                peer, _ = await loop.sock_accept(self._socket)
+                found = await self._receive(peer)
+                if found is not None:
+                    self._peer = peer
+                    return found
+                peer.close()
+        finally:
+            self._socket.close()
+
+    async def _receive(self, peer: socket.socket) -> tuple[list[str], Channel] | None:
+        uid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+        if uid not in self._users:
+            return None
+        await _readable(peer)
+        data, fds, _, _ = socket.recv_fds(peer, 1 << 17, 2)
+        if len(fds) != 2 or data[:32] != self._token:
+            for fd in fds:
+                os.close(fd)
+            return None
+        channel = FdChannel(fds[1], fds[0])
+        channel.ended(0)
+        return json.loads(data[32:]), channel
+
+    async def finish(self, status: int) -> None:
+        if self._peer is not None:
+            with contextlib.suppress(OSError):
+                self._peer.send(bytes([min(max(status, 0), 255)]))
+            self._peer.close()
+            self._peer = None
+
+    async def aclose(self) -> None:
+        self._socket.close()
+        if self._peer is not None:
+            self._peer.close()
+
+
+async def _readable(peer: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(peer.fileno(), lambda: None if ready.done() else ready.set_result(None))
+    try:
+        async with asyncio.timeout(5.0):
+            await ready
+    finally:
+        loop.remove_reader(peer.fileno())
