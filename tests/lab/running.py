@@ -86,13 +86,13 @@ class Desk:
         path.write_text(f"- name: Play\n  hosts: {hosts}\n  gather_facts: false\n{extra}  tasks:\n{indent}\n")
         return path
 
-    def argv(self, playbook: Path, *options: str) -> list[str]:
+    def argv(self, playbook: Path, *options: str, inventory: str = "inventory.yml") -> list[str]:
         """The command line."""
         return [
             str(HOTDESK),
             "play",
             "-i",
-            str(self.directory / "inventory.yml"),
+            str(self.directory / inventory),
             "--output",
             "json",
             str(playbook),

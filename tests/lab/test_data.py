@@ -29,7 +29,9 @@ TASKS = """
   register: names
 - name: Shown
   ansible.builtin.debug:
-    msg: "{{ evil.stdout }} {{ copied }} {{ listed }} {{ names.stdout_lines | join(' ') }} {{ ansible_local.evil }} {{ hostvars[inventory_hostname].copied }}"
+    msg: "{{ evil.stdout }} {{ copied }} {{ listed }} {{ names.stdout_lines | join(' ') }} {{ ansible_local.evil }} {{ there.copied }}"
+  vars:
+    there: "{{ hostvars[inventory_hostname] }}"
 - name: Looped
   ansible.builtin.command: "true"
   loop: "{{ names.stdout_lines + [evil.stdout, copied] }}"
