@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
+    from hotdesk.jobs.run import JobRun
     from hotdesk.playbook.model import Task
     from hotdesk.settings import Settings
-    from hotdesk.transfer import Transfers
 
 
 # Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
@@ -107,8 +107,8 @@ class Call:
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
-    transfers: Transfers | None = None
-    """The run's bulk transfers: one object for the whole run, since it limits how many run at a time."""
+    jobs: JobRun | None = None
+    """What the sync jobs of a run share: transfers, locks, threads. One object for the whole run."""
 
     def find_file(self, name: str, subdirectory: str = "files") -> Path:
         """The file ``name`` of the playbook's side: for each search directory ``<dir>/<subdirectory>/name`` then ``<dir>/name``.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hotdesk.jobs.machine import Machine
+    from hotdesk.jobs.transfer import JobTransfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +51,12 @@ class SyncJob(ABC):
     ``def`` runs in a bounded pool of threads.
     """
 
-    def __init__(self, *, args: Mapping[str, Any], source: Machine, target: Machine, transfer: Any) -> None:
+    def __init__(self, *, args: Mapping[str, Any], source: Machine, target: Machine, transfer: JobTransfer) -> None:
         self.args = args
         self.source = source
         self.target = target
         self.transfer = transfer
-        """``await self.transfer(...)``: rsync from source to target over the runner's connections (hotdesk.transfer)."""
+        """``await self.transfer(mirror, change=...)``: rsync from source to target over the runner's connections."""
 
     @abstractmethod
     async def validate(self) -> list[Problem]:
@@ -75,6 +76,11 @@ class SyncJob(ABC):
 
     async def cleanup(self) -> None:  # noqa: B027 - a hook a job may leave out
         """Release what pre_sync/sync took. Bounded and shielded; also after failure and cancel."""
+
+    def preview(self, plan: Plan) -> JobResult:
+        """The result that check mode gives for ``plan``: what ``sync`` would return, as far as it can be known."""
+        items = [" ".join(filter(None, (c.verb, c.subject, c.detail))) for c in plan.changes]
+        return JobResult(changed=bool(plan.changes), data={"items": items}, warnings=plan.warnings)
 
     def writes(self) -> list[str]:
         """Paths on the target that ``sync`` writes to: the disk watch looks at their file systems."""

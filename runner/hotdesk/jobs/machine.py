@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hotdesk.results import Progress
 
 PROGRESS_INTERVAL = 0.2
-"""Seconds between two Progressed events of one machine; the last one (done == total) always gets through."""
+"""Seconds between two Progressed events of one machine; the last one (nothing left: eta 0) always gets through."""
 STALL_TIMEOUT = 600.0
 """Seconds; the default of ``hotdesk_stall_timeout``."""
 DETAIL_LIMIT = 500
@@ -159,8 +159,7 @@ class Machine:
         """Show how far it is; also feeds the stall watch."""
         self.heard()
         now = time.monotonic()
-        complete = progress.bytes_total > 0 and progress.bytes_done >= progress.bytes_total
-        if now - self._reported < PROGRESS_INTERVAL and not complete:
+        if now - self._reported < PROGRESS_INTERVAL and progress.eta != 0:
             return
         self._reported = now
         self._emit(Progressed(task=self.task, host=self.for_host, progress=progress))

@@ -1,0 +1,322 @@
+"""hotdesk.sync.folder: mirror a directory tree from the source PC to this target. Its arguments: plugins/modules/folder.py."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import TaskError
+from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
+from hotdesk.results import Diff
+from hotdesk.transfer import Item, Mirror, Report, ends, filters, guard, scan, shown
+from hotdesk.transfer.rsync import Ability, ability
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+OLDEST_RSYNC = (3, 1, 0)
+ITEMS_SHOWN = 1000
+SYSTEM = ("/", "/bin", "/boot", "/lib", "/lib64", "/opt", "/sbin", "/usr")
+
+
+class Job(SyncJob):
+    """Mirror a directory tree. What rsync would do is rehearsed first, by the same command line that then does it."""
+
+    _mirror: Mirror
+    _login: Mapping[str, Any]
+
+    def writes(self) -> list[str]:
+        return [self._dest]
+
+    def reads(self) -> list[str]:
+        return [self._path]
+
+    @property
+    def _path(self) -> str:
+        return posixpath.normpath(str(self.args["path"]))
+
+    @property
+    def _dest(self) -> str:
+        return posixpath.normpath(str(self.args.get("dest") or self.args["path"]))
+
+    @property
+    def _same(self) -> bool:
+        """The target is the source: there is nothing to do (a play may well name all its PCs)."""
+        return self.source.host == self.target.host and self._path == self._dest
+
+    # --- validate
+
+    async def validate(self) -> list[Problem]:
+        self._warnings: list[str] = []
+        problems = self._arguments()
+        if problems or self._same:
+            return problems
+        async with asyncio.TaskGroup() as group:
+            here = group.create_task(self.source.call(ends, "describe", self._path, change=False))
+            there = group.create_task(self.target.call(ends, "describe", self._dest, change=False))
+        source, target = here.result(), there.result()
+        self._login = target["login"]
+        problems += self._places(source["kind"], target["kind"])
+        problems += self._machines(source["machine"], target["machine"])
+        problems += await self._read_rules()
+        able = [
+            self._ability(machine.host, end["rsync"], problems)
+            for machine, end in ((self.source, source), (self.target, target))
+        ]
+        self._users(source, target)
+        if not problems:
+            self._choose(source, target, [one for one in able if one is not None])
+        return problems
+
+    def _arguments(self) -> list[Problem]:
+        out = []
+        for option in ("path", "dest"):
+            value = self.args.get(option)
+            if value and (not value.startswith("/") or "\n" in value or "\0" in value):
+                out.append(
+                    Problem(f"{option}: {value!r} is not an absolute path", "Write it from the root: /home/anna.")
+                )
+        limit = str(self.args.get("bwlimit") or "")
+        if limit and not re.fullmatch(r"\d+(\.\d+)?[kmgtKMGT]?(i?[bB])?", limit):
+            out.append(Problem(f"bwlimit: {limit!r} is not a rate", "Write KiB per second (2000) or with a unit (2m)."))
+        if not out and self.source.host == self.target.host and not self._same and _inside(self._dest, self._path):
+            out.append(
+                Problem(f"dest {self._dest} lies inside path {self._path} on the same PC", "Choose another dest.")
+            )
+        return out
+
+    def _places(self, source: str, target: str) -> list[Problem]:
+        out = []
+        said = {"missing": "does not exist", "file": "is not a directory", "denied": "cannot be read"}
+        if source != "dir":
+            remedy = "Use become: true, or another user." if source == "denied" else "Create it there, or correct path."
+            out.append(Problem(f"{self._path} {said[source]} on {self.source.host} (the source)", remedy))
+        if target in ("file", "denied"):
+            out.append(Problem(f"{self._dest} {said[target]} on {self.target.host}", "Move it away, or correct dest."))
+        return out
+
+    def _machines(self, source: str, target: str) -> list[Problem]:
+        if source == target:
+            return []
+        text = f"{self.source.host} is {source} and {self.target.host} is {target}"
+        if any(_inside(self._path, top) and (top != "/" or self._path == "/") for top in SYSTEM):
+            return [
+                Problem(
+                    f"{text}: programs below {self._path} would not run", "Mirror only directories without programs."
+                )
+            ]
+        self._warnings.append(f"{text}: programs below {self._path} will not run on {self.target.host}")
+        return []
+
+    async def _read_rules(self) -> list[Problem]:
+        """The user's rules: those of filter_file (on the source), then those of filters."""
+        rules = [str(rule).encode() for rule in self.args.get("filters") or []]
+        problems = filters.problems(rules, "filters")
+        self._warnings += filters.traps(rules, "filters", self._path)
+        name = self.args.get("filter_file")
+        if name:
+            path = posixpath.join(self._path, name)
+            try:
+                content = filters.lines(await self.source.read(path))
+            except OSError as exc:
+                return [
+                    *problems,
+                    Problem(f"filter_file: {path} on {self.source.host}: {exc.strerror}", "Correct the path."),
+                ]
+            problems += filters.problems(content, path)
+            self._warnings += filters.traps(content, path, self._path)
+            rules += content
+        self._rules = rules
+        return problems
+
+    def _ability(self, host: str, version: str | None, problems: list[Problem]) -> Ability | None:
+        found = ability(version) if version is not None else None
+        if found is None:
+            problems.append(Problem(f"{host} has no rsync", "Install the package rsync there."))
+        elif found.version < OLDEST_RSYNC:
+            number = ".".join(map(str, found.version))
+            problems.append(Problem(f"{host} has rsync {number}; 3.1.0 or newer is needed", "Update rsync there."))
+        return found
+
+    def _users(self, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+        if target["uid"] != 0:
+            return
+        for name, uid in source["users"].items():
+            other = target["users"].get(name, uid)
+            if other != uid:
+                self._warnings.append(
+                    f"{name} is uid {uid} on {self.source.host} and {other} on {self.target.host}: "
+                    f"files keep the number {uid}"
+                )
+
+    def _choose(self, source: Mapping[str, Any], target: Mapping[str, Any], able: Sequence[Ability]) -> None:
+        """The mirror without its rules; what one of the ends cannot keep is left out, and said."""
+        keep = {}
+        for what, text in (("acls", "ACLs"), ("xattrs", "extended attributes")):
+            lacking = [
+                host
+                for host, end, rsync in zip((self.source.host, self.target.host), (source, target), able, strict=True)
+                if not (end[what] and getattr(rsync, what))
+            ]
+            keep[what] = not lacking
+            if lacking:
+                self._warnings.append(
+                    f"{text} are not kept: {' and '.join(lacking)} cannot handle them at {self._path}"
+                )
+        self._unprivileged = None if target["uid"] == 0 else target["uid"]
+        self._mirror = Mirror(
+            path=self._path,
+            dest=self._dest,
+            delete=bool(self.args.get("delete")),
+            bwlimit=str(self.args.get("bwlimit") or ""),
+            checksum=bool(self.args.get("checksum")),
+            one_file_system=bool(self.args.get("one_file_system")),
+            mkpath=all(one.mkpath for one in able),
+            timeout=max(60, int(self.target.stall_timeout)),
+            acls=keep["acls"],
+            xattrs=keep["xattrs"],
+        )
+
+    # --- pre_sync
+
+    async def pre_sync(self) -> Plan:
+        if self._same:
+            return Plan(data={"note": f"{self.target.host} is the source"})
+        looked = await self.source.call(
+            scan, "look", self._path, filters.DIRECTORY_FILTER.encode(), change=False,
+            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(),
+        )  # fmt: skip
+        self._foreign(looked)
+        found = {bytes(directory): bytes(content) for directory, content in looked["filters"]}
+        report = await self._rehearse(found, [])
+        protected = await self._guard(report.items)
+        if protected:
+            report = await self._rehearse(found, protected)
+        items = _ordered(report.items)
+        return Plan(
+            changes=tuple(Change(verb=item.verb, subject=shown(item.path), detail=item.flags) for item in items),
+            data={"report": report},
+            diff=(Diff(prepared="".join(f"{item}\n" for item in items)),) if items else (),
+            warnings=(*self._warnings, *report.messages),
+        )
+
+    async def _rehearse(self, found: Mapping[bytes, bytes], protected: Sequence[bytes]) -> Report:
+        try:
+            rules = filters.build(self._rules, found, protected)
+        except filters.FilterError as exc:
+            raise TaskError(f"{exc} (on {self.source.host}; nothing was changed)") from None
+        self._mirror = replace(self._mirror, rules=tuple(rules))
+        return await self.transfer(self._mirror, change=False)
+
+    def _foreign(self, looked: Mapping[str, Any]) -> None:
+        count, example = looked["foreign"], looked["example"]
+        if self._unprivileged is not None and count:
+            self._warnings.append(
+                f"{count} of {looked['entries']} entries below {self._path} belong to other users (such as {shown(bytes(example))}): "
+                f"an ordinary user on {self.target.host} cannot give files away; use become: true to keep owners"
+            )
+        if self._unprivileged is not None and looked["devices"]:
+            self._warnings.append(f"{looked['devices']} device nodes are left out: only root can make them")
+
+    async def _guard(self, items: Sequence[Item]) -> list[bytes]:
+        """Rules for what must stay as it is so that the next connection still gets in. Raises TaskError when no rule can help."""
+        sudoers = await self.target.call(ends, "sudoers", change=False) if self._login["sudo"] else []
+        found = guard.touched(guard.ways(self._login, sudoers, self._dest), items)
+        rules: list[bytes] = []
+        if found:
+            there = await self.target.call(ends, "guarded", [way.path for way in found], change=False)
+            here = await self.source.call(ends, "guarded", [self._here(way.path) for way in found], change=False)
+            for way in found:
+                before, after = there[way.path], here[self._here(way.path)]
+                count = guard.lost(way, bytes(before[1]), bytes(after[1]) if after else None) if before else 0
+                if count:
+                    rules.append(guard.protect(way.name))
+                    self._warnings.append(guard.warning(way, count, self.target.host, self.source.host))
+        if named := guard.of_sshd(items, self._dest):
+            rules += guard.protect_sshd(self._dest)
+            self._warnings.append(
+                f"{self.target.host}: its own sshd files were left as they are: {', '.join(map(shown, named[:5]))}"
+            )
+        await self._modes(items)
+        return rules
+
+    async def _modes(self, items: Sequence[Item]) -> None:
+        home = str(self._login.get("home") or "")
+        if not home or not (_inside(home, self._dest)):
+            return
+        paths = [home, f"{home}/.ssh", *(f"{home}/{name}" for name in guard.KEYS)]
+        here = await self.source.call(
+            ends, "guarded", [self._here(path) for path in paths if _inside(path, self._dest)], change=False
+        )
+        modes = {path: here[self._here(path)][0] for path in paths if here.get(self._here(path))}
+        problems = guard.open_modes(self._login, self._dest, items, modes)
+        if problems:
+            raise TaskError("; ".join(f"{p.message} ({p.remedy})" for p in problems) + "; nothing was changed")
+
+    def _here(self, path: str) -> str:
+        """The source's counterpart of a path on the target."""
+        return posixpath.normpath(posixpath.join(self._path, posixpath.relpath(path, self._dest)))
+
+    # --- sync and after
+
+    def preview(self, plan: Plan) -> JobResult:
+        if self._same:
+            return JobResult(data={**_data(()), "msg": plan.data["note"]})
+        report: Report = plan.data["report"]
+        return JobResult(changed=bool(plan.changes), data=_data(report.items, report), warnings=plan.warnings)
+
+    async def sync(self, plan: Plan) -> JobResult:
+        planned: Report = plan.data["report"]
+        if not self._mirror.mkpath:
+            await self.target.run(["mkdir", "-p", "--", posixpath.dirname(self._dest)], change=True)
+        report = await self.transfer(self._mirror, change=True, bytes_total=planned.totals.transferred)
+        report = replace(report, items=_as_planned(report.items, planned.items))
+        self._done = report
+        warnings = [*report.messages]
+        if report.vanished:
+            names = ", ".join(report.vanished[:20]) + (" and more" if len(report.vanished) > 20 else "")
+            warnings.append(
+                f"{len(report.vanished)} files vanished on {self.source.host} before their turn came: {names}"
+            )
+        return JobResult(changed=bool(report.items), data=_data(report.items, report), warnings=tuple(warnings))
+
+    async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
+        """Everything that was planned must have been done, or be no longer needed."""
+        done = {item.path for item in self._done.items}
+        missing = {change.path for change in plan.data["report"].items} - done
+        if not missing:
+            return []
+        again = await self.transfer(self._mirror, change=False)
+        left = sorted(shown(item.path) for item in again.items if item.path in missing)
+        return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
+
+
+def _inside(path: str, top: str) -> bool:
+    return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, ...]:
+    """rsync makes a missing destination before it looks: what was planned as new directory then shows as changed times."""
+    new = next((item for item in planned if item.path == b"." and item.creates), None)
+    if new is None:
+        return tuple(items)
+    return (new, *(item for item in items if item.path != b"."))
+
+
+def _ordered(items: Sequence[Item]) -> list[Item]:
+    """Deletions first: they are what one has to look at."""
+    return sorted(items, key=lambda item: not item.deletes)
+
+
+def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]:
+    """The documented RETURN keys."""
+    return {
+        "files": sum(1 for item in items if item.flags[:1] in "<>" and item.flags[1:2] == "f"),
+        "bytes": report.totals.transferred if report else 0,
+        "deleted": sum(1 for item in items if item.deletes),
+        "items": [str(item) for item in _ordered(items)[:ITEMS_SHOWN]],
+        "items_total": len(items),
+    }

@@ -1,0 +1,113 @@
+"""The action that runs a collection's job: one class for all of them, the job's file and its documentation make the difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from hotdesk.actions.base import Action
+from hotdesk.errors import TaskError
+from hotdesk.jobs.load import load
+from hotdesk.jobs.run import JobRun
+from hotdesk.results import Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotdesk.actions.base import Call
+    from hotdesk.jobs.base import SyncJob
+    from hotdesk.jobs.machine import Machine
+    from hotdesk.results import Problem
+
+CONTROL = "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What preflight wants to know of a job before the play changes anything."""
+
+    problems: tuple[Problem, ...]
+    source: str
+    """Inventory name of the PC it reads from ("localhost": the control node)."""
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+class SyncJobAction(Action):
+    """Runs the class ``Job`` of ``job_file``. Made by ``sync_job_action``, one subclass per job."""
+
+    job_file: ClassVar[Path]
+    check_mode: ClassVar[str] = "full"
+
+    async def run(self, call: Call) -> Result:
+        """All phases. Raises what JobRun.perform raises; the failed result carries what the job had found out."""
+        async with _jobs(call) as jobs:
+            job = await self._job(call, jobs)
+            plan, result = await jobs.perform(job, check=call.check)
+        warnings = [*plan.warnings, *result.warnings, *job.source.warnings, *call.machine.warnings]
+        return Result(
+            changed=result.changed,
+            data=dict(result.data),
+            diff=plan.diff if call.diff else (),
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+    async def inspect(self, call: Call) -> Inspection:
+        """``validate`` and the paths it reads and writes, for preflight. Changes nothing."""
+        async with _jobs(call) as jobs:
+            job = await self._job(call, jobs)
+            problems = tuple(await jobs.validate(job))
+            return Inspection(problems, job.source.host, tuple(job.reads()), tuple(job.writes()))
+
+    async def _job(self, call: Call, jobs: JobRun) -> SyncJob:
+        return jobs.job(load(self.job_file), call.args, await source_of(call), call.machine)
+
+
+async def source_of(call: Call) -> Machine:
+    """The PC that a job copies from: its ``source`` argument, else ``hotdesk_source``, else the control node; with the task's become."""
+    name = call.args.get("source") or call.variables.get("hotdesk_source") or CONTROL
+    if name == call.machine.host:
+        return call.machine
+    if name == CONTROL and not call.become:
+        return call.control
+    if call.machine_for is None:
+        raise TaskError(f"the source {name} cannot be reached from here: no way to another host was given")
+    return await call.machine_for(str(name))
+
+
+def _jobs(call: Call) -> _Borrowed:
+    return _Borrowed(call.jobs)
+
+
+class _Borrowed:
+    """The run's JobRun, which the run ends; or one of our own for this task alone."""
+
+    def __init__(self, given: JobRun | None) -> None:
+        self._given = given
+        self._own = JobRun("task") if given is None else None
+
+    async def __aenter__(self) -> JobRun:
+        return self._given or await self._made().__aenter__()
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._own is not None:
+            await self._own.__aexit__(None, None, None)
+
+    def _made(self) -> JobRun:
+        assert self._own is not None
+        return self._own
+
+
+def sync_job_action(name: str, job_file: Path, documentation: str) -> SyncJobAction:
+    """The action ``name`` (hotdesk.sync.folder) for a job's file and its module's DOCUMENTATION."""
+    made: type[SyncJobAction] = type(
+        f"{name.rpartition('.')[2].title()}Action",
+        (SyncJobAction,),
+        {
+            "name": name,
+            "DOCUMENTATION": documentation,
+            "job_file": job_file,
+            "__doc__": f"The sync job {name}.",
+        },
+    )
+    return made()

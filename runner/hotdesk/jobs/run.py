@@ -1,0 +1,123 @@
+"""What the sync jobs of one run share, and the order of a job's phases."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Self
+
+from hotdesk.aio import finish, in_thread
+from hotdesk.errors import JobError, TaskError
+from hotdesk.jobs.locks import PcLocks
+from hotdesk.jobs.transfer import JobTransfer
+from hotdesk.transfer import Transfers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from hotdesk.jobs.base import JobResult, Plan, SyncJob
+    from hotdesk.jobs.machine import Machine
+    from hotdesk.results import Problem
+
+
+class JobRun:
+    """One per run (``async with``): the locks on the PCs, the limit on transfers, the threads for phases that block."""
+
+    def __init__(self, run: str, *, transfers: int = 4, cleanup_limit: float = 10.0) -> None:
+        self.locks = PcLocks(run)
+        self.transfers = Transfers(transfers)
+        self.cleanup_limit = cleanup_limit
+        """Seconds that a job's clean-up may take."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await finish(self.locks.release(), grace=5.0)
+
+    def job(self, cls: type[SyncJob], args: Mapping[str, Any], source: Machine, target: Machine) -> SyncJob:
+        """One instance for one task on one host."""
+        return cls(args=args, source=source, target=target, transfer=JobTransfer(self.transfers, source, target))
+
+    async def call(self, job: SyncJob, phase: str, *args: Any) -> Any:
+        """One phase. A plain ``def`` runs in a thread; one that gives back something to await breaks the contract (JobError)."""
+        function = getattr(job, phase)
+        if inspect.iscoroutinefunction(function):
+            return await function(*args)
+        answer = await in_thread(function, *args)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise JobError(
+                f"{type(job).__module__}: {phase} is a plain def that returned a coroutine; write 'async def {phase}'"
+            )
+        return answer
+
+    async def validate(self, job: SyncJob) -> list[Problem]:
+        """What preflight asks; reads only. Cleans up after itself."""
+        try:
+            return list(await self.call(job, "validate"))
+        finally:
+            await finish(self._cleanup(job), grace=self.cleanup_limit)
+
+    async def perform(self, job: SyncJob, *, check: bool) -> tuple[Plan, JobResult]:
+        """All phases in their order. In check mode it ends after the plan, and no lock is taken.
+
+        Raises TaskError for problems before (nothing was changed) and after (the target is not what was planned), LockHeld, and
+        whatever a phase raises. ``cleanup`` runs after every ending, bounded and not to be cancelled.
+        """
+        error: BaseException | None = None
+        try:
+            return await self._phases(job, check)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            await self._clean_up_after(job, error)
+
+    async def _phases(self, job: SyncJob, check: bool) -> tuple[Plan, JobResult]:
+        problems = list(await self.call(job, "validate"))
+        if problems:
+            raise TaskError(told("nothing was changed", problems), data={"problems": listed(problems)})
+        if not check:
+            for machine in (job.source, job.target):
+                await self.locks.take(machine)
+        plan: Plan = await self.call(job, "pre_sync")
+        if check or not plan.changes:
+            return plan, job.preview(plan)
+        result: JobResult = await self.call(job, "sync", plan)
+        problems = list(await self.call(job, "post_sync", plan, result))
+        if problems:
+            raise TaskError(
+                told("the target is not what was planned", problems), data={**result.data, "problems": listed(problems)}
+            )
+        return plan, result
+
+    async def _clean_up_after(self, job: SyncJob, error: BaseException | None) -> None:
+        try:
+            await finish(self._cleanup(job), grace=self.cleanup_limit)
+        except TimeoutError:
+            text = f"{type(job).__module__}: clean-up on {job.target.host} was cut off after {self.cleanup_limit:g} seconds"
+            if error is None:
+                raise TaskError(text) from None
+            job.target.warn(text)
+        except Exception as exc:
+            if error is None:
+                raise
+            job.target.warn(f"clean-up on {job.target.host} failed: {exc}")
+
+    async def _cleanup(self, job: SyncJob) -> None:
+        await self.call(job, "cleanup")
+
+
+def told(head: str, problems: Sequence[Problem]) -> str:
+    """All problems as one message, each with its remedy."""
+    lines = [p.message + (f" ({p.remedy})" if p.remedy else "") for p in problems]
+    return f"{head}: {lines[0]}" if len(lines) == 1 else "\n  - ".join([f"{head}:", *lines])
+
+
+def listed(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    """For the registered result."""
+    return [{"message": p.message, "remedy": p.remedy} for p in problems]

@@ -1,0 +1,122 @@
+"""Runs on a PC, in its agent: what that PC can keep, and what must not be cut there. Standard library only, Python 3.8 or newer."""
+
+# ruff: noqa: PTH111, PTH112, PTH113, PTH116, PTH118, PTH123, PTH110, PTH120, PTH208, SIM105
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import shutil
+import subprocess
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def describe(path: str) -> dict[str, Any]:
+    """What is at ``path`` and what this PC's rsync can do.
+
+    A dict: ``kind`` (dir, file, missing, denied), ``rsync`` (its --version text or None), ``machine``, ``uid``, ``groups``,
+    ``users`` (name -> uid of real users), ``login`` (name and home of the user who logged in, before sudo), ``acls`` and ``xattrs``
+    (the file system takes them).
+    """
+    return {
+        "kind": _kind(path),
+        "rsync": _rsync(),
+        "machine": os.uname().machine,
+        "uid": os.geteuid(),
+        "groups": sorted({*os.getgroups(), os.getegid()}),
+        "users": {p.pw_name: p.pw_uid for p in pwd.getpwall() if 1000 <= p.pw_uid < 60000},
+        "login": login(),
+        "acls": _takes(path, "system.posix_acl_access"),
+        "xattrs": _takes(path, "user.hotdesk"),
+    }
+
+
+def _kind(path: str) -> str:
+    try:
+        if os.path.isdir(path):
+            os.scandir(path).close()
+            return "dir"
+        os.lstat(path)
+        return "file"
+    except PermissionError:
+        return "denied"
+    except OSError:
+        return "missing"
+
+
+def _takes(path: str, attribute: str) -> bool:
+    """Whether the file system of ``path`` (of its nearest existing parent) knows this kind of attribute; asking changes nothing."""
+    while not os.path.exists(path) and path != "/":
+        path = os.path.dirname(path)
+    try:
+        os.getxattr(path, attribute)
+    except OSError as exc:
+        return exc.errno not in (errno.ENOTSUP, errno.EOPNOTSUPP)
+    return True
+
+
+def _rsync() -> str | None:
+    program = shutil.which("rsync")
+    if program is None:
+        return None
+    done = subprocess.run(
+        [program, "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=20,
+        env=dict(os.environ, LC_ALL="C"),
+    )
+    return done.stdout.decode("utf-8", "replace")
+
+
+def login() -> dict[str, Any]:
+    """The user who logged in: sudo says who called it; without sudo it is us. HOME counts only when it is ours."""
+    name = os.environ.get("SUDO_USER")
+    if name and os.geteuid() != pwd_uid(name):
+        try:
+            return {"name": name, "home": pwd.getpwnam(name).pw_dir, "sudo": True}
+        except KeyError:
+            return {"name": name, "home": "", "sudo": True}
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        name = str(os.geteuid())
+    return {"name": name, "home": os.path.expanduser("~"), "sudo": False}
+
+
+def pwd_uid(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return -1
+
+
+def guarded(paths: list[str]) -> dict[str, list[Any] | None]:
+    """The content and mode of files that hold the way in: path -> [mode, content] or None when there is none."""
+    out: dict[str, list[Any] | None] = {}
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode & 0o7777
+            content = b""
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    content = file.read(4 << 20)
+            out[path] = [mode, content]
+        except OSError:
+            out[path] = None
+    return out
+
+
+def sudoers() -> list[str]:
+    """The files that sudo reads, by their usual places."""
+    out = ["/etc/sudoers"]
+    try:
+        out += sorted(os.path.join("/etc/sudoers.d", name) for name in os.listdir("/etc/sudoers.d"))
+    except OSError:
+        pass
+    return out

@@ -1,0 +1,218 @@
+"""What rsync prints, read back: itemised changes, progress, totals. Every name comes back as the bytes it has on disk.
+
+rsync(1), OUTPUT and --out-format: characters that are not printable are shown as ``\\#`` and three octal digits, and so is a
+backslash that would look like such an escape; under LC_ALL=C that covers newlines and every byte above 0x7f, so the escape can be undone.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hotdesk.results import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARK = b"@hd "
+OUT_FORMAT = MARK.decode() + "%i %l %n//%L"
+"""A name never holds ``//``, so that separates it from what %L adds (`` -> target`` or `` => link``)."""
+
+_ITEM = re.compile(rb"@hd (\*deleting|\S{11}) +(\d+) (.*)", re.DOTALL)
+_ESCAPE = re.compile(rb"\\#([0-3][0-7]{2})")
+_PROGRESS = re.compile(rb"\s*([\d.,]+) +\d+% +\S+/s +[\d:]+\s*(?:\(xfr#\d+, (?:ir|to)-chk=(\d+)/(\d+)\))?\s*$")
+_STAT = re.compile(rb"(Number of files|Total file size|Total transferred file size): ([\d.,]+)")
+
+
+def unescape(text: bytes) -> bytes:
+    """Undo rsync's ``\\#ooo``."""
+    return _ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), text)
+
+
+def shown(name: bytes) -> str:
+    """A name for people and results: UTF-8 where it is, ``\\xNN`` and ``\\n`` where it is not; never two names alike."""
+    text = name.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
+    return "".join(
+        f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c if c.isprintable() else _escaped(c)
+        for c in text
+    )
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One change. ``flags`` is rsync's %i (``>f.st......``, ``*deleting``); ``name`` is relative to the mirrored directory."""
+
+    flags: str
+    name: bytes
+    size: int = 0
+    link: bytes = b""
+    """What %L said: `` -> target`` of a symlink, `` => name`` of a hard link."""
+
+    @property
+    def deletes(self) -> bool:
+        return self.flags.startswith("*")
+
+    @property
+    def creates(self) -> bool:
+        return self.flags[2:].startswith("++")
+
+    @property
+    def verb(self) -> str:
+        """delete, create, update (content) or attributes."""
+        if self.deletes:
+            return "delete"
+        if self.creates:
+            return "create"
+        return "attributes" if self.flags.startswith(".") else "update"
+
+    @property
+    def path(self) -> bytes:
+        """The name without the slash that marks a directory; ``.`` is the mirrored directory itself."""
+        return self.name.rstrip(b"/") or b"/"
+
+    def __str__(self) -> str:
+        return f"{self.flags} {shown(self.name)}{shown(self.link)}"
+
+
+def parse_item(line: bytes) -> Item | None:
+    """The item in a line of output; None when it is something else."""
+    found = _ITEM.fullmatch(line)
+    if found is None:
+        return None
+    flags, size, rest = found[1].decode("ascii", "replace"), int(found[2]), found[3]
+    name, _, link = rest.partition(b"//")
+    if link.startswith(b"/"):  # "dir/" + "//": the first pair took the directory's own slash
+        name, link = name + b"/", link[1:]
+    return Item(flags, unescape(name), size, unescape(link))
+
+
+@dataclass(slots=True)
+class Totals:
+    """From --stats: entries in the file list, bytes of all files, bytes of the files that were (or would be) sent."""
+
+    entries: int = 0
+    size: int = 0
+    transferred: int = 0
+
+
+@dataclass(slots=True)
+class Output:
+    """A reader of rsync's stdout: feed it chunks as they come, call ``close`` at the end.
+
+    Progress lines end in ``\\r``, the others in ``\\n``, and a progress line may be cut anywhere.
+    """
+
+    on_progress: Callable[[Progress], None] | None = None
+    bytes_total: int = 0
+    items: list[Item] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+    clock: Callable[[], float] = time.monotonic
+    _rest: bytes = b""
+    _pace: Pace | None = None
+    _latest: Progress = field(default_factory=Progress)
+
+    def feed(self, chunk: bytes) -> None:
+        lines = re.split(rb"[\r\n]", self._rest + chunk)
+        self._rest = lines.pop()
+        for line in lines:
+            if line:
+                self._line(line)
+
+    def close(self) -> None:
+        """Take the last line, and say that all is done when something was under way."""
+        if self._rest:
+            self._line(self._rest)
+            self._rest = b""
+
+    def complete(self) -> None:
+        """rsync ended well: the bar goes to its end whatever was printed last."""
+        last = self._latest
+        if self.on_progress is not None and (last.bytes_done or last.files_total):
+            total = max(self.bytes_total, last.bytes_done)
+            self.on_progress(
+                Progress(
+                    bytes_done=total,
+                    bytes_total=total,
+                    files_done=last.files_total,
+                    files_total=last.files_total,
+                    rate=last.rate,
+                    eta=0.0,
+                )
+            )
+
+    def _line(self, line: bytes) -> None:
+        item = parse_item(line)
+        if item is not None:
+            self.items.append(item)
+        elif (found := _PROGRESS.fullmatch(line)) is not None:
+            self._progressed(found)
+        elif (stat := _STAT.match(line)) is not None:
+            self._stat(stat[1], number(stat[2]))
+        elif not _CHATTER.match(line) and len(self.messages) < 1000:
+            self.messages.append(unescape(line).decode("utf-8", "backslashreplace"))
+
+    def _stat(self, name: bytes, value: int) -> None:
+        if name == b"Number of files":
+            self.totals.entries = value
+        elif name == b"Total file size":
+            self.totals.size = value
+        else:
+            self.totals.transferred = value
+
+    def _progressed(self, found: re.Match[bytes]) -> None:
+        if self.on_progress is None:
+            return
+        done = number(found[1])
+        if self._pace is None:
+            self._pace = Pace(self.clock())
+        rate = self._pace.at(self.clock(), done)
+        left = self.bytes_total - done
+        last = self._latest
+        total = int(found[3]) if found[3] else last.files_total
+        self._latest = Progress(
+            bytes_done=done,
+            bytes_total=max(self.bytes_total, done) if self.bytes_total else 0,
+            files_done=total - int(found[2]) if found[2] else last.files_done,
+            files_total=total,
+            rate=rate,
+            eta=left / rate if rate > 0 and self.bytes_total and left > 0 else None,
+        )
+        self.on_progress(self._latest)
+
+
+_CHATTER = re.compile(
+    rb"(Number of|Total |Literal data|Matched data|File list|sent [\d.,]+ bytes|total size is|sending incremental|"
+    rb"building file list| *\d+ files\.\.\.|\d+ files to consider|delta-transmission|"
+    rb"created (directory|\d+ director)|cannot delete non-empty directory)"
+)
+
+
+def number(text: bytes) -> int:
+    """A count as rsync prints it: digits are grouped, with a comma or, in other locales, a dot."""
+    return int(re.sub(rb"\D", b"", text) or b"0")
+
+
+class Pace:
+    """A rate over the last seconds (exponential average, time constant 3 s), so that the remaining time does not jump."""
+
+    CONSTANT = 3.0
+
+    def __init__(self, now: float) -> None:
+        self._at, self._bytes, self.rate = now, 0, 0.0
+
+    def at(self, now: float, done: int) -> float:
+        """The rate (bytes/s) when ``done`` bytes are through at ``now``."""
+        elapsed = now - self._at
+        if elapsed >= 0.2:
+            latest = (done - self._bytes) / elapsed
+            weight = 1.0 if not self.rate else min(1.0, elapsed / self.CONSTANT)
+            self.rate += (latest - self.rate) * weight
+            self._at, self._bytes = now, done
+        return self.rate

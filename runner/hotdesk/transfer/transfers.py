@@ -1,0 +1,146 @@
+"""A transfer: rsync on the source, its receiver on the target, and the runner between them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hotdesk.errors import HostError, LinkLost, TransferError
+from hotdesk.transfer import outcome
+from hotdesk.transfer.itemize import Item, Output, Totals
+from hotdesk.transfer.relay import relay
+from hotdesk.transfer.rsync import Mirror, server_argv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hotdesk.connections.bulk import Bulk
+    from hotdesk.connections.link import Completed, Link
+    from hotdesk.results import Progress
+
+ENVIRONMENT = {"LC_ALL": "C", "RSYNC_PROTECT_ARGS": "0", "RSYNC_OLD_ARGS": "0", "RSYNC_ICONV": ""}
+"""For both rsyncs: messages that can be read back, and none of the user's settings that change what they say to each other."""
+STDERR_LIMIT = 1 << 20
+"""Bytes of the sender's messages that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One side of a transfer. ``mark`` is what its processes carry: unique for a task on a host."""
+
+    link: Link
+    host: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a transfer did (or, rehearsed, would do)."""
+
+    items: tuple[Item, ...]
+    totals: Totals = field(default_factory=Totals)
+    vanished: tuple[str, ...] = ()
+    """Files of the source that were gone when their turn came (rsync's exit code 24)."""
+    messages: tuple[str, ...] = ()
+    """What else rsync had to say."""
+
+
+class Transfers:
+    """All bulk transfers of a run: at most ``limit`` of them at a time (``hotdesk_transfers``), each walks a whole tree."""
+
+    def __init__(self, limit: int = 4) -> None:
+        self._slots = asyncio.Semaphore(max(1, limit))
+
+    async def mirror(
+        self,
+        mirror: Mirror,
+        source: End,
+        target: End,
+        *,
+        dry_run: bool,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_heard: Callable[[], None] | None = None,
+        bytes_total: int = 0,
+    ) -> Report:
+        """Make ``target`` like ``source``; with ``dry_run`` only say what that would do. ``on_heard`` is called at each sign of life.
+
+        Raises TransferError (with ``data['paths']``), or Unreachable and LinkLost when the way broke. Cancelling it ends rsync at both ends.
+        """
+        output = Output(on_progress, bytes_total)
+        errors = bytearray()
+
+        def take(stream: str, chunk: bytes) -> None:
+            if on_heard is not None:
+                on_heard()
+            if stream == "stdout":
+                output.feed(chunk)
+            elif len(errors) < STDERR_LIMIT:
+                errors.extend(chunk)
+
+        async with self._slots:
+            try:
+                client, server = await _session(mirror, source, target, dry_run, take)
+            except BaseExceptionGroup as group:
+                raise _first(group) from None
+        output.close()
+        if client.rc not in (0, outcome.VANISHED):
+            raise _error(client, server, bytes(errors), source, target)
+        output.complete()
+        gone = tuple(outcome.vanished(outcome.complaints(bytes(errors))))
+        return Report(tuple(output.items), output.totals, gone, tuple(output.messages))
+
+
+async def _session(
+    mirror: Mirror, source: End, target: End, dry_run: bool, take: Callable[[str, bytes], None]
+) -> tuple[Completed, Completed]:
+    """One rsync session, from start to the end of both; how the sender and the receiver ended."""
+    try:
+        client = await source.link.remote_shell(
+            mirror.argv(dry_run=dry_run), task=source.mark, env=ENVIRONMENT, on_output=take
+        )
+    except FileNotFoundError as exc:
+        raise TransferError(f"{source.host} has no rsync", remedy="Install the package rsync there.") from exc
+    async with client:
+        server = await _receiver(client, mirror, target)
+        async with server:
+            ended = await relay(client, server)
+            await client.finish(min(ended.rc, 255))
+            try:
+                async with asyncio.timeout(mirror.timeout):
+                    return await client.wait(), ended
+            except TimeoutError:
+                raise TransferError(
+                    f"rsync on {source.host} did not end after its receiver on {target.host} had"
+                ) from None
+
+
+async def _receiver(client: Bulk, mirror: Mirror, target: End) -> Bulk:
+    argv = server_argv(client.command, mirror)
+    try:
+        return await target.link.bulk(argv, task=target.mark, env=ENVIRONMENT)
+    except FileNotFoundError as exc:
+        raise TransferError(f"{target.host} has no rsync", remedy="Install the package rsync there.") from exc
+
+
+def _error(client: Completed, server: Completed, errors: bytes, source: End, target: End) -> HostError:
+    """The receiver's own words count when the sender only saw the stream break."""
+    rc, stderr = client.rc, errors
+    if server.rc and client.rc in outcome.LINK_CODES | {127}:
+        rc, stderr = server.rc, errors + server.stderr
+    return outcome.error(rc, stderr, source=source.host, target=target.host, signal=client.signal)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one cause to report: a lost link explains whatever else broke."""
+    flat: list[BaseException] = []
+
+    def walk(each: BaseException) -> None:
+        if isinstance(each, BaseExceptionGroup):
+            for inner in each.exceptions:
+                walk(inner)
+        else:
+            flat.append(each)
+
+    walk(group)
+    return next((each for each in flat if isinstance(each, LinkLost)), flat[0])
