@@ -1,0 +1,234 @@
+"""What the executor does itself: include_tasks, include_role and meta."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk import events as ev
+from hotdesk.aio import in_thread
+from hotdesk.errors import HotdeskError, PlaybookError, TaskError
+from hotdesk.executor import handlers, values
+from hotdesk.executor.attempt import error_result
+from hotdesk.executor.host import HostEnded, HostFailed, RoleEnded
+from hotdesk.results import EMPTY
+from hotdesk.source import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hotdesk.executor.batch import Batch
+    from hotdesk.executor.item import Include
+    from hotdesk.executor.strategy import Position
+    from hotdesk.executor.task import Finished
+    from hotdesk.executor.walk import Walk
+    from hotdesk.playbook.model import Block, RoleUse, Task
+
+ROLE = "ansible.builtin.include_role"
+ROLE_OPTIONS = (
+    "tasks_from",
+    "vars_from",
+    "defaults_from",
+    "handlers_from",
+    "public",
+    "allow_duplicates",
+    "rolespec_validate",
+)
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """One include as several hosts want it: loaded once, told once."""
+
+    key: Any
+    include: Include
+    hosts: list[str] = field(default_factory=list)
+    items: tuple[Task | Block, ...] = ()
+    shown: str = ""
+    use: RoleUse | None = None
+    problem: HotdeskError | None = None
+
+
+async def include(walk: Walk, task: Task, finished: Finished, at: Position, first: bool) -> None:
+    """Load what ``task`` includes and walk through it. Hosts that include the same with the same variables do so together."""
+    batch, name = walk.batch, walk.state.name
+    groups: list[Group] = batch.includes.setdefault(at, [])
+    if not batch.together:
+        mine = [_join(groups, name, one) for one in finished.includes]
+        for group in mine:
+            await _load(walk, task, group, at)
+            _tell(walk, group, (name,))
+    else:
+        batch.included.setdefault(at, {})[name] = finished.includes
+        reached = await batch.strategy.turn(name, (*at, 0))
+        await batch.once("include", at, reached[0] == name, lambda: _share(walk, task, at))
+        mine = [group for group in groups if name in group.hosts]
+    for group in mine:
+        if group.problem is not None:
+            await _fail(walk, task, group.problem, at)
+    for group in mine:
+        if group.use is not None and group.include.args.get("public"):
+            walk.state.public_roles.append(group.use)
+        await walk.sequence(group.items, (*at, 1 + groups.index(group)))
+
+
+async def _share(walk: Walk, task: Task, at: Position) -> None:
+    batch = walk.batch
+    wanted = batch.included.pop(at, {})
+    groups = batch.includes[at]
+    for name in batch.hosts:
+        for one in wanted.get(name, ()):
+            _join(groups, name, one)
+    for group in groups:
+        await _load(walk, task, group, at)
+        _tell(walk, group, tuple(group.hosts))
+
+
+def _join(groups: list[Group], host: str, include: Include) -> Group:
+    """The group of hosts that include the same; a host that includes the same twice gets a second group."""
+    key = repr((sorted(include.args.items(), key=str), sorted(include.variables.items(), key=str)))
+    for group in groups:
+        if group.key == key and host not in group.hosts:
+            group.hosts.append(host)
+            return group
+    groups.append(Group(key, include, [host]))
+    return groups[-1]
+
+
+def _tell(walk: Walk, group: Group, hosts: tuple[str, ...]) -> None:
+    if group.problem is None:
+        walk.batch.run.emit(ev.Included(file=group.shown, hosts=hosts, label=group.include.label))
+
+
+async def _load(walk: Walk, task: Task, group: Group, at: Position) -> None:
+    if group.shown or group.problem:
+        return
+    run, args = walk.batch.run, dict(group.include.args)
+    apply: Mapping[str, Any] = args.pop("apply", None) or EMPTY
+    try:
+        async with run.loading:
+            if task.action == ROLE:
+                await _load_role(walk.batch, task, group, args, apply)
+            else:
+                await _load_tasks(walk.batch, task, group, args, apply)
+    except HotdeskError as exc:
+        group.problem = exc
+
+
+async def _load_tasks(batch: Batch, task: Task, group: Group, args: dict[str, Any], apply: Mapping[str, Any]) -> None:
+    name = args.get("file") or args.get("_raw_params")
+    if not name:
+        raise TaskError("No include file was specified to the include", place=task.place)
+    loader = batch.run.loader
+    file = await in_thread(loader.find_tasks_file, str(name), task)
+    group.items = await in_thread(
+        loader.load_included_tasks,
+        Path(file),
+        task,
+        vars=group.include.variables,
+        apply=apply,
+        handlers=task.is_handler,
+    )
+    group.shown = str(file)
+
+
+async def _load_role(batch: Batch, task: Task, group: Group, args: dict[str, Any], apply: Mapping[str, Any]) -> None:
+    name = str(args.get("name") or args.get("role") or "")
+    if not name:
+        raise TaskError("'name' is a required field for include_role.", place=task.place)
+    options = {key: args[key] for key in ROLE_OPTIONS if args.get(key) is not None}
+    block, added, use = await in_thread(
+        batch.run.loader.load_included_role, name, task, vars=group.include.variables, apply=apply, **options
+    )
+    known = {handler.id for handler in batch.handlers}
+    batch.handlers += [handler for handler in handlers.flat(added) if handler.id not in known]
+    group.items, group.use, group.shown = (block,), use, name
+
+
+async def _fail(walk: Walk, task: Task, problem: HotdeskError, at: Position) -> None:
+    result = error_result(problem, what=task.action)
+    if isinstance(problem, PlaybookError) and problem.place is not None:
+        result = result.but(data={**result.data, "msg": problem.explain()})
+    walk.batch.run.emit(
+        ev.TaskFinished(task=task.id, host=walk.state.name, result=result, place=task.place, rescued=walk.rescuing)
+    )
+    raise HostFailed(task.written, result, task={"name": str(task.name), "action": task.written})
+
+
+# meta
+
+ONE_FOR_ALL = frozenset({"end_play", "end_batch", "clear_facts", "clear_host_errors", "refresh_inventory"})
+"""Under a strategy that goes together these are done once, and the first host's ``when`` decides for all."""
+NO_WHEN = frozenset({"noop", "refresh_inventory", "reset_connection"})
+
+
+async def meta(walk: Walk, task: Task, at: Position, first: bool) -> None:
+    """Carry out ``meta: ACTION``. Meta tasks have no result and are not counted."""
+    batch = walk.batch
+    name = await _meta_name(walk, task)
+    scope = batch.scopes.for_task(walk.state, task)
+    await batch.announce(task, at, scope)
+    if name in NO_WHEN:
+        if task.when and first:
+            batch.run.warn(f"{name} task does not support when conditional", place=task.place)
+    elif name in ONE_FOR_ALL and batch.together:
+        if not await batch.once("meta", at, first, lambda: _holds(walk, task)):
+            return
+    elif not await _holds(walk, task):
+        return
+    await _carry_out(walk, task, name, at, first or not batch.together)
+
+
+async def _meta_name(walk: Walk, task: Task) -> str:
+    raw = task.args.get("_raw_params", "") if isinstance(task.args, dict) else task.args
+    return (await values.text(walk.batch.run.templates, raw, walk.batch.scopes.for_task(walk.state, task))).strip()
+
+
+async def _holds(walk: Walk, task: Task) -> bool:
+    scope = walk.batch.scopes.for_task(walk.state, task)
+    try:
+        return await values.holds(walk.batch.run.templates, task.when, scope, task.place, "when") is None
+    except HotdeskError as exc:
+        result = error_result(exc)
+        walk.batch.run.emit(
+            ev.TaskFinished(task=task.id, host=walk.state.name, result=result, place=task.place, rescued=walk.rescuing)
+        )
+        raise HostFailed(task.written, result, task={"name": str(task.name), "action": task.written}) from None
+
+
+async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: bool) -> None:
+    batch, run, state = walk.batch, walk.batch.run, walk.state
+    match name:
+        case "noop":
+            pass
+        case "flush_handlers":
+            if state.flushing:
+                raise PlaybookError("flush_handlers cannot be used as a handler", place=task.place)
+            await handlers.flush(walk, (*at, 1))
+        case "end_host":
+            raise HostEnded
+        case "end_batch":
+            raise HostEnded
+        case "end_play":
+            batch.end_play = True
+            raise HostEnded
+        case "end_role":
+            raise RoleEnded(task.role)
+        case "clear_facts":
+            for host in [state] if not batch.together else ([run.state(n) for n in batch.hosts] if first else []):
+                host.forget_facts()
+        case "clear_host_errors":
+            if first:
+                for host_name in batch.scopes.hosts_all:
+                    host = run.state(host_name)
+                    host.failed = host.unreachable = False
+                    batch.scopes.removed.discard(host_name)
+        case "refresh_inventory":
+            if first and run.reload_inventory is not None:
+                run.inventory = await run.reload_inventory()
+                batch.scopes.inventory_changed()
+        case "reset_connection":
+            await run.machines.reset(state.name, batch.scopes.for_task(state, task), task)
+        case _:
+            raise PlaybookError(f"invalid meta action requested: {name}", place=place_of(task.args) or task.place)

@@ -1,0 +1,80 @@
+"""What actions ask to be done to the run's own state. Only here is it done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.actions.base import AddHost, GroupBy, IncludeVars, SetFacts, SetStats
+from hotdesk.inventory.change import with_group, with_host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotdesk.executor.host import HostState
+    from hotdesk.executor.item import Item
+    from hotdesk.executor.run import Run
+    from hotdesk.executor.scopes import Scopes
+    from hotdesk.playbook.model import Task
+    from hotdesk.results import Result
+    from hotdesk.variables.scope import Scope
+
+
+async def apply_effects(
+    run: Run, scopes: Scopes, item: Item, state: HostState, task: Task, scope: Scope, shared: Sequence[HostState]
+) -> Result:
+    """Do what ``item`` asks for; gives its result back (add_host and group_by know only now whether they changed something).
+
+    ``shared``: the hosts that facts are set on (all of the batch for run_once); with delegate_facts it is the delegate.
+    """
+    targets = [run.state(item.delegate)] if item.delegate and item.delegate_facts else list(shared)
+    result = item.result
+    if result.facts:
+        for target in targets:
+            target.learn(result.facts)
+            if task.action in GATHERING:
+                target.gathered = True
+    for effect in item.effects:
+        match effect:
+            case SetFacts(facts, cacheable):
+                for target in targets:
+                    target.set_facts.update(facts)
+                    if cacheable:
+                        target.learn(facts)
+            case IncludeVars(variables):
+                for target in targets:
+                    target.include_vars.update(variables)
+            case SetStats(data, per_host, aggregate):
+                _stats(run, [t.name for t in targets] if per_host else ["_run"], data, aggregate)
+            case AddHost() | GroupBy():
+                result = _grown(run, scopes, state, effect, result, explicit=task.changed_when is not None)
+    return result
+
+
+GATHERING = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
+
+
+def _grown(
+    run: Run, scopes: Scopes, state: HostState, effect: AddHost | GroupBy, result: Result, *, explicit: bool
+) -> Result:
+    before = run.inventory
+    if isinstance(effect, AddHost):
+        run.inventory = with_host(before, effect.name, groups=effect.groups, variables=effect.variables)
+    else:
+        run.inventory = with_group(before, effect.key, hosts=(state.name,), parents=effect.parents)
+    if run.inventory is before:
+        return result if explicit else result.but(changed=False)
+    scopes.inventory_changed()
+    return result
+
+
+def _stats(run: Run, owners: list[str], data: Any, aggregate: bool) -> None:
+    for owner in owners:
+        stats = run.custom_stats.setdefault(owner, {})
+        for name, value in data.items():
+            old = stats.get(name)
+            if aggregate and old is not None and type(old) is type(value):
+                if isinstance(value, dict):
+                    value = {**old, **value}
+                elif isinstance(value, (int, float, list, str)):
+                    value = old + value
+            stats[name] = value

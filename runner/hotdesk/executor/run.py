@@ -1,0 +1,159 @@
+"""What the whole run shares: the one owner of the inventory as it grows, the host states, the limits and the stop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hotdesk import events as ev
+from hotdesk.executor.host import HostState
+from hotdesk.playbook.model import TagSelection
+from hotdesk.results import EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from hotdesk.actions.base import Action
+    from hotdesk.bus import Bus
+    from hotdesk.inventory.model import Inventory
+    from hotdesk.jobs.machine import Machine
+    from hotdesk.playbook.load import Loader
+    from hotdesk.playbook.model import Task
+    from hotdesk.settings import Settings
+    from hotdesk.variables.scope import Scope
+    from hotdesk.variables.templates import Templates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayOptions:
+    """What the command line says about one run of playbooks, beyond Settings."""
+
+    limit: str = ""
+    tags: TagSelection = field(default_factory=TagSelection)
+    extra_vars: tuple[str, ...] = ()
+    """As after ``-e``: k=v words, JSON or YAML, @file."""
+    start_at_task: str = ""
+    step: bool = False
+    command: tuple[str, ...] = ()
+    """The command line, for the run log."""
+
+
+class Machines(Protocol):
+    """Hands out Machines: the executor's view of connections."""
+
+    async def machine(self, host: str, scope: Scope, task: Task, setting: Working) -> Machine:
+        """``host`` as ``task`` wants it (connection variables out of ``scope``, become). Raises Unreachable, InventoryError."""
+
+    async def control(self, task: Task, setting: Working) -> Machine:
+        """The control node, as the user who runs us."""
+
+    async def reset(self, host: str, scope: Scope, task: Task) -> None:
+        """Drop the host's connection: the next task makes a new one."""
+
+    async def connect(self, host: str, scope: Scope, task: Task) -> None:
+        """Be connected soon; errors wait for the first task."""
+
+    async def wait(self, host: str, scope: Scope, task: Task, timeout: float, connect_timeout: float) -> None:
+        """Drop the host's link and reconnect until it answers."""
+
+    async def stop(self, host: str, scope: Scope, task: Task, mark: str) -> None:
+        """End what still runs under ``mark`` on ``host``, if it can be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """How one execution of a task works on a machine."""
+
+    mark: str
+    for_host: str
+    check: bool
+    emit: Callable[[ev.Event], None]
+    environment: Mapping[str, str] = EMPTY
+    no_log: bool = False
+    stall_timeout: float = 600.0
+    become: bool = False
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Run:
+    """One run. What changes in it: ``inventory`` (replaced, never altered), ``hosts``, ``removed`` and the stop."""
+
+    id: str
+    settings: Settings
+    options: PlayOptions
+    bus: Bus
+    inventory: Inventory
+    templates: Templates
+    loader: Loader
+    machines: Machines
+    load_action: Callable[[str], Action]
+    check_arguments: Callable[..., Any]
+    """``(action, args, place=...) -> (checked args, names given)``."""
+    playbook_dir: Path
+    reload_inventory: Callable[[], Awaitable[Inventory]] | None = None
+    extra_vars: Mapping[str, Any] = EMPTY
+    prompt: Callable[..., Awaitable[str]] | None = None
+    transfers: Any = None
+    hosts: dict[str, HostState] = field(default_factory=dict)
+    custom_stats: dict[str, Any] = field(default_factory=dict)
+    stop: Stop = field(default_factory=lambda: Stop())
+    started: bool = True
+    """False until --start-at-task's task is met."""
+    stepping: bool = False
+    forks: asyncio.Semaphore = field(init=False)
+    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One dynamic include is loaded at a time: the loader is not made for several threads."""
+    throttles: dict[tuple[str, int], asyncio.Semaphore] = field(default_factory=dict)
+    abandoned: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Actions that ignored their cancellation: kept referenced, not waited for."""
+    under_way: dict[str, str] = field(default_factory=dict)
+    """host -> name of the task it is at, for "what was interrupted"."""
+
+    def __post_init__(self) -> None:
+        self.forks = asyncio.Semaphore(max(1, self.settings.forks))
+        self.started = not self.options.start_at_task
+        self.stepping = self.options.step
+
+    def state(self, name: str) -> HostState:
+        """The state of a host of this run (a delegate or the control node may have one too)."""
+        found = self.hosts.get(name)
+        if found is None:
+            found = self.hosts[name] = HostState(name)
+        return found
+
+    def emit(self, event: ev.Event) -> None:
+        self.bus.emit(event)
+
+    def warn(self, text: str, **where: Any) -> None:
+        self.bus.emit(ev.Warned(text=text, **where))
+
+
+@dataclass(slots=True, eq=False)
+class Stop:
+    """The state of a stop: begun or not, and how long clean-up may still take."""
+
+    begun: bool = False
+    reason: str = ""
+    signum: int | None = None
+    deadline: float = float("inf")
+    """Loop time after which clean-up is cut."""
+    scopes: set[asyncio.Timeout] = field(default_factory=set)
+
+    def begin(self, reason: str, *, limit: float, signum: int | None = None) -> None:
+        self.begun, self.reason, self.signum = True, reason, signum
+        self.deadline = asyncio.get_running_loop().time() + limit
+
+    def force(self) -> None:
+        """The second signal: no more waiting."""
+        self.deadline = asyncio.get_running_loop().time()
+        for scope in self.scopes:
+            if not scope.expired():
+                scope.reschedule(self.deadline)
+
+    def left(self, most: float) -> float:
+        """Seconds that clean-up may take now: at most ``most``, and never beyond the deadline."""
+        if not self.begun:
+            return most
+        return max(0.0, min(most, self.deadline - asyncio.get_running_loop().time()))
