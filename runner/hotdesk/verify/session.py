@@ -78,23 +78,20 @@ async def verify(verification: Verification) -> None:
     """Run the tests; bounded by ``limit``; a cancel ends the pytest processes and the commands they run."""
     verification.emit(VerifyStarted(files=tuple(path.name for path in verification.files), hosts=verification.hosts))
     shares = [verification.hosts[number :: verification.workers] for number in range(verification.workers)]
-    async with asyncio.timeout(verification.limit) as deadline, _socket() as (path, connections):
-        try:
+    try:
+        async with asyncio.timeout(verification.limit) as deadline, _socket() as (path, connections):
             async with aio.TaskGroup() as group:
                 server = group.create_task(_serve(verification, connections))
                 async with aio.TaskGroup() as pytests:
                     for share in filter(None, shares):
                         pytests.create_task(_pytest(verification, share, path))
                 server.cancel()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            for host in verification.hosts:
-                verification.emit(
-                    Verified(
-                        host=host, test="verification", outcome="error", detail=f"not done in {verification.limit:g} s"
-                    )
-                )
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        detail = f"not done in {verification.limit:g} s"
+        for host in verification.hosts:
+            verification.emit(Verified(host=host, test="verification", outcome="error", detail=detail))
 
 
 @asynccontextmanager
