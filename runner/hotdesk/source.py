@@ -157,7 +157,7 @@ def _as_json(text: str, trusted: bool) -> Any:
     """What YAML cannot read but JSON can (surrogate escapes, for one); values then have no place."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return trust(found) if trusted else found
 

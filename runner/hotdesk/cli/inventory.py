@@ -56,8 +56,8 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
     async with AsyncExitStack() as stack:
         inventory = await load_inventory((), settings=settings, run_command=_Control(stack, settings).run, warn=_warn)
     beside: tuple[VarsFiles, ...] = ()
-    if given["playbook_dir"]:
-        folder = given["playbook_dir"].absolute()
+    if given["playbook_dir"] or not given["export"]:  # ansible-inventory takes the current directory for a playbook's
+        folder = (given["playbook_dir"] or Path()).absolute()
         beside = (await load_vars_files(folder, groups=inventory.groups, hosts=inventory.hosts, warn=_warn),)
     variables = _Variables(inventory, beside, settings, apart=given["export"])
     write = to_yaml if given["as_yaml"] else to_json

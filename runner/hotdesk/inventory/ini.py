@@ -39,6 +39,7 @@ class _Ini:
         self._mentioned: list[tuple[str, Place, str]] = []
         """Groups that must be declared somewhere: name, where, as what."""
         self._children: list[tuple[str, str, Place]] = []
+        self._variables: list[tuple[str, dict[Trusted, Any]]] = []
 
     def parse(self, text: str) -> None:
         for number, raw in enumerate(text.splitlines(), 1):
@@ -61,6 +62,8 @@ class _Ini:
                 raise InventoryError(f"the group {name!r} is {role} but nowhere defined", place=place, remedy=remedy)
         for group, child, place in self._children:
             self._builder.add_child(group, self._builder.add_group(child, place), place)
+        for group, variables in self._variables:
+            self._builder.set_group_vars(group, variables)
 
     def _section(self, line: str, place: Place) -> None:
         found = _SECTION.match(line)
@@ -74,8 +77,7 @@ class _Ini:
             raise InventoryError(f"a section cannot be of the kind {self._kind!r}", place=column, remedy=remedy)
         if self._kind == "vars":
             self._mentioned.append((self._group, place, "given variables"))
-            if self._group not in self._builder.groups:
-                return
+            return
         self._declared.add(self._group)
         self._builder.add_group(self._group, place)
 
@@ -113,9 +115,7 @@ class _Ini:
             )
         at = Place(self._file, place.line, place.column + line.index("=") + 1)
         variables = {Trusted(key.strip(), place): literal(value.strip(), at)}
-        if self._group not in self._builder.groups:
-            self._builder.add_group(self._group, place)
-        self._builder.set_group_vars(self._group, variables)
+        self._variables.append((self._group, variables))
 
     def _child(self, line: str, place: Place) -> None:
         name = line.partition("#")[0].strip()

@@ -189,6 +189,8 @@ class _Selection:
         return list(hosts)
 
     def _matcher(self, term: str) -> Callable[[str], object]:
+        if term == "~":
+            raise InventoryError("the regular expression after '~' is missing", place=self._place)
         try:
             return re.compile(term[1:] if term[0] == "~" else fnmatch.translate(term)).match
         except re.error as problem:

@@ -145,7 +145,9 @@ def plain(value: Any, *, dates: bool = False) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    pass
+    def ignore_aliases(self, data: Any) -> bool:
+        """Values that several hosts share are written out each time."""
+        return True
 
 
 def _vaulted(dumper: yaml.SafeDumper, value: Vaulted) -> Any:

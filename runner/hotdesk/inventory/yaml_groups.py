@@ -70,11 +70,10 @@ def _section(group: str, key: str, section: Any, builder: Builder) -> None:
             builder.add_child(group, _group(child, content, builder), place_of(child))
     else:
         for pattern, variables in section.items():
-            _host(group, pattern, variables, builder)
+            _host(group, pattern, variables, builder, place_of(pattern) or place_of(section))
 
 
-def _host(group: str, pattern: Any, variables: Any, builder: Builder) -> None:
-    place = place_of(pattern)
+def _host(group: str, pattern: Any, variables: Any, builder: Builder, place: Place | None) -> None:
     if not isinstance(pattern, str):
         raise InventoryError(
             f"a host's name must be text, not {pattern!r}", place=place, remedy="Put quotes around it."

@@ -1,0 +1,42 @@
+"""hotdesk's own files stand where the XDG specification says, and asking creates nothing."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from hotdesk import paths
+from hotdesk.errors import UsageError
+
+
+def test_xdg_variables_are_honoured() -> None:
+    """Absolute ones count, relative ones are ignored."""
+    environ = {"HOME": "/h", "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "relative", "XDG_RUNTIME_DIR": "/r"}
+    assert paths.state_dir(environ) == Path("/s/hotdesk")
+    assert paths.run_log_dir(environ) == Path("/s/hotdesk/runs")
+    assert paths.cache_dir(environ) == Path("/h/.cache/hotdesk")
+    assert paths.config_dir(environ) == Path("/h/.config/hotdesk")
+    assert paths.runtime_dir(environ) == Path("/r/hotdesk")
+
+
+def test_asking_creates_nothing(tmp_path: Path) -> None:
+    """Check mode may ask too."""
+    paths.state_dir({"HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_private_directory_is_ours_alone(tmp_path: Path) -> None:
+    """It is made with mode 0700, and one that was open is closed."""
+    made = paths.make_private(tmp_path / "a" / "b")
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    made.chmod(0o755)
+    assert stat.S_IMODE(paths.make_private(made).stat().st_mode) == 0o700
+
+
+def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
+    """Somebody else may have put it there."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="not a directory of yours"):
+        paths.make_private(tmp_path / "link")
