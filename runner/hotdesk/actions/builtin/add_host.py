@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hotdesk.actions.base import Action, AddHost, Call, Outcome
+from hotdesk.actions.base import Action, Call, Outcome
+from hotdesk.actions.base import AddHost as NewHost
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result
 
@@ -22,7 +23,7 @@ def split_name(text: str) -> tuple[str, int | None]:
     return text, None
 
 
-class AddHostAction(Action):
+class AddHost(Action):
     """Put a host into the inventory in memory, with variables, in groups that are made when missing."""
 
     name = "ansible.builtin.add_host"
@@ -64,4 +65,4 @@ options:
         known = call.inventory.hosts.get(name)
         same = known is not None and set(groups) <= set(known.groups) and args.items() <= dict(known.vars).items()
         data = {"add_host": {"host_name": name, "groups": groups, "host_vars": args}}
-        return Outcome(Result(changed=not same, data=data), (AddHost(name, tuple(groups), args),))
+        return Outcome(Result(changed=not same, data=data), (NewHost(name, tuple(groups), args),))

@@ -1,0 +1,71 @@
+"""ansible.builtin.pause: wait for some time, or for the person."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from hotdesk.actions.base import Action, Call
+from hotdesk.errors import ArgumentError
+from hotdesk.results import Result
+
+
+class Pause(Action):
+    """Wait. Runs once for all hosts."""
+
+    name = "ansible.builtin.pause"
+    needs_machine = False
+    bypass_host_loop = True
+    DOCUMENTATION = """
+short_description: Wait for some time or for a key
+description:
+  - With O(seconds) or O(minutes) waits that long, else until somebody presses Return. Where nobody can be asked it goes on.
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+options:
+  minutes: {description: How many minutes to wait., type: float}
+  seconds: {description: How many seconds to wait., type: float}
+  prompt: {description: What to ask., type: str}
+  echo: {description: Show what is typed., type: bool, default: true}
+"""
+
+    async def run(self, call: Call) -> Result:
+        args = call.args
+        if args.get("minutes") is not None and args.get("seconds") is not None:
+            raise ArgumentError("minutes and seconds are mutually exclusive", place=call.task.place)
+        unit, factor = ("minutes", 60) if args.get("minutes") is not None else ("seconds", 1)
+        echo = bool(args.get("echo", True))
+        start = datetime.now()
+        duration = None
+        typed = ""
+        warnings: tuple[str, ...] = ()
+        if args.get(unit) is not None:
+            duration = max(1.0, float(args[unit]) * factor)
+            if args.get("prompt"):
+                call.emit_note(str(args["prompt"]))
+            call.emit_note(f"Pausing for {duration:g} seconds")
+            await asyncio.sleep(duration)
+        elif call.prompt is None:
+            warnings = ("Not waiting for response to prompt as stdin is not interactive",)
+        else:
+            text = str(args.get("prompt") or "Press enter to continue, Ctrl+C to interrupt")
+            typed = await call.prompt(text + ("" if echo else " (output is hidden)") + ":", echo=echo)
+        return Result(data=_data(start, unit if duration else "minutes", echo, typed), warnings=warnings)
+
+
+def _data(start: datetime, unit: str, echo: bool, typed: str) -> dict[str, Any]:
+    stop = datetime.now()
+    seconds = (stop - start).total_seconds()
+    shown = round(seconds / 60 if unit == "minutes" else seconds, 2)
+    return {
+        "rc": 0,
+        "stderr": "",
+        "stdout": f"Paused for {shown} {unit}",
+        "start": str(start),
+        "stop": str(stop),
+        "delta": int(seconds),
+        "echo": echo,
+        "user_input": typed,
+    }

@@ -1,0 +1,71 @@
+"""ansible.builtin.setup: facts of a PC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hotdesk.actions.answers import ask, result_of
+from hotdesk.actions.base import Action, Call
+from hotdesk.actions.on_target import facts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotdesk.results import Result
+
+OPTIONS = """
+  gather_subset:
+    description: "Groups of facts, such as C(network); with C(!) before it, without that group; C(min) is what is always gathered."
+    type: list
+    elements: str
+    default: [all]
+  gather_timeout: {description: Seconds for what may hang., type: int, default: 10}
+  filter: {description: "Keep only facts whose name matches one of these shell patterns.", type: list, elements: str, default: []}
+  fact_path: {description: The directory of facts of your own (*.fact) on the target., type: path, default: /etc/ansible/facts.d}
+"""
+
+
+async def gather(
+    call: Call, *, subset: Sequence[str], timeout: float, filters: Sequence[str], fact_path: str
+) -> Result:
+    """The facts of the task's PC as a Result whose ``facts`` have the names Ansible gives them in a result (``ansible_kernel``)."""
+    answer = await ask(
+        call,
+        facts,
+        "gather",
+        writes=False,
+        subset=list(subset),
+        filters=list(filters),
+        timeout=timeout,
+        fact_path=fact_path,
+        env=dict(call.environment),
+    )
+    return result_of(answer, call)
+
+
+class Setup(Action):
+    """Gather facts: what the system, its hardware and its network are like."""
+
+    name = "ansible.builtin.setup"
+    DOCUMENTATION = (
+        """
+short_description: Gather facts
+description:
+  - Facts become variables of the host; in C(ansible_facts) without, as variables with the prefix C(ansible_).
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+options:
+"""
+        + OPTIONS
+    )
+
+    async def run(self, call: Call) -> Result:
+        args = call.args
+        return await gather(
+            call,
+            subset=args.get("gather_subset") or call.settings.gather_subset,
+            timeout=float(args.get("gather_timeout") or call.settings.gather_timeout),
+            filters=args.get("filter") or (),
+            fact_path=str(args.get("fact_path") or "/etc/ansible/facts.d"),
+        )
