@@ -212,7 +212,7 @@ def device_facts() -> dict[str, Any]:
                 "sectorsize": entry["sectorsize"],
                 "size": human(size * 512.0),
     X
-                "holders": _holders("%s/%s" % (root, part)),
+                "uuid": next(iter(kinds["uuids"].get(part, [])), None),
                 "links": _names(kinds, masters, part),
             }
         devices[name] = entry
