@@ -15,7 +15,7 @@ import yaml
 
 from hotdesk.actions.option_types import CONVERT
 from hotdesk.errors import ArgumentError, PlaybookError, nearest
-from hotdesk.playbook.actions import RAW, VARIABLE
+from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE
 from hotdesk.playbook.keywords import FALSE, TRUE, is_template
 from hotdesk.results import EMPTY
 from hotdesk.source import Vaulted, place_of
@@ -101,6 +101,8 @@ def check(
     key of an action in OPEN. Raises ArgumentError for what is unknown, missing, not convertible, not a choice or in conflict.
     """
     spec = spec_of(documentation) if isinstance(documentation, str) else documentation
+    if RAW in given and free_form is None and RAW not in spec.names:
+        raise ArgumentError(f"Action {action_name!r} does not support raw params.", place=place_of(given[RAW]) or place)
     extra = {key: value for key, value in given.items() if key == free_form and key not in spec.names}
     rest = {key: value for key, value in given.items() if key not in extra}
     if action_name in OPEN:
@@ -260,11 +262,17 @@ def check_literals(task: Task, spec: Spec, *, free_form: str | None = None, valu
     if task.ignore_errors not in (False, None) or task.failed_when is not None or task.failure_handled:
         return
     for key, value in task.args.items():
-        if key in (RAW, VARIABLE, free_form):
+        if key in (VARIABLE, free_form) or (key == RAW and task.action in FREE_FORM):
             continue
+        if key == RAW:
+            raise PlaybookError(
+                f"{task.written} takes options only, and {value!r} is none", place=place_of(value) or task.place,
+                remedy="Write option=value, or a mapping.")  # fmt: skip
         place = place_of(key) or place_of(value) or task.place
         option = spec.option(key)
         if option is None:
+            if str(key).startswith("_"):
+                continue  # between modules, not for playbooks: the action itself says what it thinks of it
             raise PlaybookError(
                 f"{task.written} has no option {str(key)!r}", place=place,
                 remedy=nearest(str(key), spec.names) or f"There are: {', '.join(spec.options)}.")  # fmt: skip

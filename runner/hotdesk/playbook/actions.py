@@ -26,7 +26,7 @@ RAW = "_raw_params"
 VARIABLE = "_variable_params"
 """A template that gives a mapping of further arguments, weaker than those written beside it."""
 _COMMANDS = frozenset(f"ansible.builtin.{name}" for name in ("command", "shell", "raw", "script"))
-_FREE_FORM = _COMMANDS | frozenset(
+FREE_FORM = _COMMANDS | frozenset(
     f"ansible.builtin.{name}"
     for name in (
         "add_host", "expect", "group_by", "import_role", "import_tasks", "include_role", "include_tasks", "include_vars",
@@ -142,14 +142,17 @@ def _arguments(thing: Any, extra: Any, fqcn: str, name: str, place: Place | None
     given = _normalized(thing, fqcn, name, place)
     if extra is _NOT_SAID or extra is None:
         return given
-    if isinstance(extra, Trusted) and is_template(extra):
-        if not given:
+    named = _as_mapping(given)
+    if isinstance(extra, Trusted) and _whole_template(extra):
+        if not named:
             return extra
-        return Map({VARIABLE: extra, **_as_mapping(given)}, place)
+        weaker = named.get(VARIABLE)
+        both = Trusted(f"{{{{ ({_inner(weaker)}) | combine({_inner(extra)}) }}}}", extra.place) if weaker else extra
+        return Map({**named, VARIABLE: both}, place)
     if not isinstance(extra, dict):
         raise PlaybookError(
             "'args' must be a mapping, or a template that gives one", place=place_of(extra) or place)  # fmt: skip
-    return Map({**extra, **_as_mapping(given)}, place_of(given) or place_of(extra))
+    return Map({**extra, **named}, place_of(given) or place_of(extra))
 
 
 def _as_mapping(given: Mapping[str, Any] | Trusted) -> Mapping[str, Any]:
@@ -169,19 +172,22 @@ def _normalized(thing: Any, fqcn: str, name: str, place: Place | None) -> Mappin
     if isinstance(thing, Vaulted):
         return Map({RAW: thing}, thing.place)
     if not isinstance(thing, str):
-        if fqcn in _FREE_FORM and not isinstance(thing, list):
+        if fqcn in FREE_FORM and not isinstance(thing, list):
             return Map({RAW: Trusted(str(thing), place)}, place)
         raise PlaybookError(f"the arguments of {name} must be a mapping or text", place=place_of(thing) or place)
-    given = parse(thing, command=fqcn in _COMMANDS, place=place)
-    if RAW in given and fqcn and fqcn not in _FREE_FORM:
-        if len(given) == 1 and is_template(given[RAW]) and _whole_template(given[RAW]):
-            return given[RAW]
-        raise PlaybookError(
-            f"{name} takes options only, and {given[RAW]!r} is none", place=place_of(thing) or place,
-            remedy="Write option=value, or a mapping.")  # fmt: skip
+    given: dict[str, Any] = dict(parse(thing, command=fqcn in _COMMANDS, place=place))
+    if RAW in given and fqcn and fqcn not in FREE_FORM and _whole_template(given[RAW]):
+        template = given.pop(RAW)
+        if not given:
+            return Trusted(template, place_of(thing) or place)
+        given[VARIABLE] = template
     return Map(given, place_of(thing) or place)
 
 
 def _whole_template(text: str) -> bool:
     stripped = text.strip()
     return stripped.startswith("{{") and stripped.endswith("}}")
+
+
+def _inner(template: str) -> str:
+    return template.strip().removeprefix("{{").removesuffix("}}").strip()

@@ -92,7 +92,8 @@ class Task:
     written: str
     """The action as the user wrote it."""
     args: Mapping[str, Raw] | Raw = EMPTY
-    """A mapping (values raw), or one Trusted template that gives a mapping. The free form is under ``_raw_params``."""
+    """A mapping (values raw), or one Trusted template that gives a mapping. The free form is under ``_raw_params``;
+    under ``_variable_params`` a template that gives a mapping of further arguments, weaker than those beside it."""
     place: Place
     name: Raw = ""
     role: RoleUse | None = None
