@@ -140,8 +140,12 @@ def _vault(given: list[Given]) -> tuple[str, ...]:
     found = []
     for one in given:
         for entry in _list(one):
-            name, at, where = entry.rpartition("@")
-            found.append(entry if where == "prompt" else f"{name}{at}{resolve(where, one.base)}")
+            name, at, where = entry.partition("@")
+            if not at or one.spelled.lower().endswith("vault_password_file"):  # a path alone, which may hold an '@'
+                path = str(resolve(entry, one.base))
+                found.append(f"default@{path}" if "@" in path else path)
+            else:
+                found.append(entry if where.startswith("prompt") else f"{name}@{resolve(where, one.base)}")
     return tuple(found)
 
 

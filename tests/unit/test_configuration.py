@@ -65,6 +65,12 @@ def test_a_host_list_stays_a_host_list(tmp_path: Path, home: dict[str, str], val
     assert load_settings({}, environ={**home, "ANSIBLE_INVENTORY": value}, cwd=tmp_path).inventory == (value,)
 
 
+def test_a_vault_password_file_may_have_an_at_sign(tmp_path: Path, home: dict[str, str]) -> None:
+    """It is no vault id then."""
+    environ = {**home, "ANSIBLE_VAULT_PASSWORD_FILE": "/a@b/pw"}
+    assert load_settings({}, environ=environ, cwd=tmp_path).vault_password_files == ("default@/a@b/pw",)
+
+
 def test_the_search_goes_from_here_to_home(tmp_path: Path, home: dict[str, str]) -> None:
     """./ansible.cfg comes before ~/.ansible.cfg; ANSIBLE_CONFIG before both."""
     (tmp_path / "home" / ".ansible.cfg").write_text("[defaults]\nforks = 1\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,14 @@ import click
 
 from hotdesk.aio import use_pidfd_watcher
 from hotdesk.cli.options import INVENTORY, options, settings_from
-from hotdesk.errors import UsageError, nearest
+from hotdesk.errors import UsageError, VaultError, nearest
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import find_host, select
 from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.text import safe
 from hotdesk.variables.precedence import inventory_sources, layered
+from hotdesk.variables.vault import Vault, load_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,11 +56,18 @@ def command(**given: Any) -> None:
 
 async def _show(given: dict[str, Any], settings: Settings) -> str:
     async with AsyncExitStack() as stack:
-        inventory = await load_inventory((), settings=settings, run_command=_Control(stack, settings).run, warn=_warn)
+        control = _Control(stack, settings)
+        vault = await load_secrets(
+            settings.vault_password_files, run=control.run_text, prompt=_prompt, ask=settings.ask_vault_pass
+        )
+        decrypt = partial(_decrypt, vault)
+        inventory = await load_inventory((), settings=settings, run_command=control.run, decrypt=decrypt, warn=_warn)
     beside: tuple[VarsFiles, ...] = ()
     if given["playbook_dir"] or not given["export"]:  # ansible-inventory takes the current directory for a playbook's
         folder = (given["playbook_dir"] or Path()).absolute()
-        beside = (await load_vars_files(folder, groups=inventory.groups, hosts=inventory.hosts, warn=_warn),)
+        beside = (
+            await load_vars_files(folder, groups=inventory.groups, hosts=inventory.hosts, decrypt=decrypt, warn=_warn),
+        )
     variables = _Variables(inventory, beside, settings, apart=given["export"])
     write = to_yaml if given["as_yaml"] else to_json
     if given["host"]:
@@ -75,6 +84,18 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
         raise UsageError(f"there is no group {start!r}", remedy=nearest(start, inventory.groups))
     looked_up = (variables.of_host, variables.of_group) if given["show_vars"] else (None, None)
     return "\n".join(safe(line) for line in as_graph(inventory, start, *looked_up))
+
+
+async def _prompt(text: str) -> str:
+    """Nothing else is under way, so the question may be asked here and now."""
+    return str(click.prompt(text.rstrip(": "), hide_input=True, err=True))
+
+
+def _decrypt(vault: Vault, data: bytes, place: Place) -> bytes:
+    try:
+        return vault.decrypt(data.decode("utf-8", "replace"))
+    except VaultError as problem:
+        raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
 
 
 def _one_host(inventory: Inventory, name: str) -> str:
@@ -140,3 +161,7 @@ class _Control:
             self._stack.push_async_callback(self._link.aclose)
         ended = await self._link.run(argv, task="inventory", cwd=cwd)
         return ended.rc, ended.stdout, ended.stderr
+
+    async def run_text(self, argv: list[str]) -> tuple[int, str, str]:
+        rc, out, err = await self.run(argv, str(Path.cwd()))
+        return rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

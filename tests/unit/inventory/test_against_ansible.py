@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from hotdesk.cli.inventory import command
 from hotdesk.configuration import load_settings
+from hotdesk.errors import VaultError
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 
@@ -90,3 +91,18 @@ async def test_the_same_hosts_are_selected(folder: Path, pattern: str) -> None:
     found = select(await load_inventory((), settings=settings), pattern)
     lines = ansible("ansible", "-i", "hosts.ini", "-i", "more.yml", pattern, "--list-hosts").splitlines()
     assert found == [line.strip() for line in lines[1:]]
+
+
+def test_a_vaulted_vars_file_needs_its_password(folder: Path) -> None:
+    """Decrypted with --vault-password-file, refused without."""
+    secret = folder / "host_vars" / "loose"
+    secret.write_text("hidden: treasure\n")
+    (folder / "password").write_text("sesame\n")
+    ansible("ansible-vault", "encrypt", "--vault-password-file", "password", str(secret))
+    arguments = ["-i", "hosts.ini", "--host", "loose"]
+    refused = CliRunner().invoke(command, arguments)
+    assert isinstance(refused.exception, VaultError)
+    assert str(secret) in refused.exception.explain()
+    done = CliRunner().invoke(command, [*arguments, "--vault-password-file", "password"], catch_exceptions=False)
+    assert done.stdout == ansible("ansible-inventory", *arguments, "--vault-password-file", "password")
+    assert "treasure" in done.stdout
