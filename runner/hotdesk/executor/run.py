@@ -12,13 +12,14 @@ from hotdesk.playbook.model import TagSelection
 from hotdesk.results import EMPTY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from pathlib import Path
 
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
+    from hotdesk.jobs.run import JobRun
     from hotdesk.playbook.load import Loader
     from hotdesk.playbook.model import Task
     from hotdesk.settings import Settings
@@ -95,7 +96,8 @@ class Run:
     reload_inventory: Callable[[], Awaitable[Inventory]] | None = None
     extra_vars: Mapping[str, Any] = EMPTY
     prompt: Callable[..., Awaitable[str]] | None = None
-    transfers: Any = None
+    jobs: JobRun | None = None
+    """What sync jobs share."""
     hosts: dict[str, HostState] = field(default_factory=dict)
     custom_stats: dict[str, Any] = field(default_factory=dict)
     stop: Stop = field(default_factory=lambda: Stop())
@@ -106,6 +108,12 @@ class Run:
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One dynamic include is loaded at a time: the loader is not made for several threads."""
     throttles: dict[tuple[str, int], asyncio.Semaphore] = field(default_factory=dict)
+    decrypt: Callable[..., bytes] | None = None
+    """For vars files that are wholly vaulted."""
+    vars_cache: dict[Path, Any] = field(default_factory=dict)
+    """vars_files that have been read."""
+    group: asyncio.TaskGroup | None = None
+    """Where what goes on beside the plays (connecting) belongs."""
     abandoned: set[asyncio.Task[Any]] = field(default_factory=set)
     """Actions that ignored their cancellation: kept referenced, not waited for."""
     under_way: dict[str, str] = field(default_factory=dict)
@@ -122,6 +130,13 @@ class Run:
         if found is None:
             found = self.hosts[name] = HostState(name)
         return found
+
+    def connecting(self, connect: Coroutine[Any, Any, None]) -> None:
+        """Let a connection be made beside the plays."""
+        if self.group is None:
+            connect.close()
+        else:
+            self.group.create_task(connect)
 
     def emit(self, event: ev.Event) -> None:
         self.bus.emit(event)

@@ -175,8 +175,6 @@ class Scopes:
             "inventory_hostname_short": state.name.split(".")[0],
             "group_names": Lazy(lambda: sorted(g for g in (host.groups if host else ()) if g != "all")),
             "ansible_facts": state.facts,
-            "inventory_file": host.place.file if host and host.place else None,
-            "inventory_dir": _directory(host.place.file) if host and host.place else None,
         }
 
     def _task_magic(self, task: Task) -> dict[str, Any]:
@@ -220,10 +218,6 @@ def chain_of(use: RoleUse) -> list[RoleUse]:
 def dependencies_of(use: RoleUse) -> list[RoleUse]:
     """All dependencies, those of dependencies first."""
     return [deep for one in use.dependencies for deep in (*dependencies_of(one), one)]
-
-
-def _directory(file: str) -> str:
-    return file.rpartition("/")[0] or "."
 
 
 def _version() -> dict[str, Any]:

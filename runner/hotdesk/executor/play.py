@@ -1,0 +1,370 @@
+"""One play: its hosts and batches, prompts and vars files, facts, sections and flushes, and what ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk import events as ev
+from hotdesk.aio import TaskGroup, in_thread
+from hotdesk.errors import PlaybookError, UndefinedError, VariableError, nearest
+from hotdesk.executor import handlers, values
+from hotdesk.executor.batch import Batch
+from hotdesk.executor.host import HostEnded, HostFailed, HostState, HostUnreachable, RoleEnded
+from hotdesk.executor.scopes import Scopes
+from hotdesk.executor.serial import batches_of
+from hotdesk.executor.strategy import strategy_for
+from hotdesk.executor.walk import Walk
+from hotdesk.inventory.patterns import in_order, select
+from hotdesk.inventory.vars_files import load_vars_files
+from hotdesk.playbook.model import Block, Play, Task
+from hotdesk.source import load_yaml_file, place_of
+from hotdesk.variables.trust import OMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from hotdesk.executor.run import Run
+    from hotdesk.inventory.model import VarsFiles
+    from hotdesk.variables.scope import Scope
+
+SETUP = "ansible.builtin.setup"
+
+
+class PlayRun:
+    """One play of one run. ``go`` gives False when no further play may start."""
+
+    def __init__(
+        self,
+        run: Run,
+        play: Play,
+        *,
+        before_batch: Callable[[Batch], Awaitable[None]] | None = None,
+        watching: Callable[[Batch], AbstractAsyncContextManager[Any]] | None = None,
+        after_play: Callable[[PlayRun], Awaitable[None]] | None = None,
+    ) -> None:
+        """``before_batch``: preflight; ``watching``: held open while a batch runs (disk watch); ``after_play``: verification."""
+        self.run = run
+        self.play = play
+        self.scopes = Scopes(run, play)
+        self._before_batch = before_batch
+        self._watching = watching
+        self._after_play = after_play
+
+    async def go(self) -> bool:
+        play, run, scopes = self.play, self.run, self.scopes
+        scopes.play_vars = play.vars
+        scopes.prompts = await self._prompts()
+        scope = scopes.for_play()
+        scopes.playbook_files = await self._files()
+        hosts = await self._hosts(scope)
+        scopes.name = await values.text(run.templates, play.name, scope) or await self._pattern(scope)
+        scopes.hosts_all = hosts
+        scopes.removed = {name for name in hosts if run.state(name).failed or run.state(name).unreachable}
+        batches = await self._batches(hosts, scope)
+        if not batches:
+            run.emit(ev.PlayStarted(play=scopes.name, hosts=(), place=play.place))
+            run.emit(ev.NoHosts(play=scopes.name, reason="matched"))
+            return True
+        for host in hosts:
+            run.state(host).begin_play()
+        going = await self._run_batches(batches)
+        if self._after_play is not None:
+            await self._after_play(self)
+        return going
+
+    async def _run_batches(self, batches: Sequence[Sequence[str]]) -> bool:
+        for number, names in enumerate(batches):
+            batch = await self._batch(names, number)
+            await self._run_batch(batch)
+            if batch.break_play or all(name in batch.failed for name in batch.hosts):
+                return False
+            if batch.end_play:
+                break
+        return True
+
+    # Before the first host
+
+    async def _pattern(self, scope: Scope) -> str:
+        pattern = await self.run.templates.render(self.play.hosts, scope)
+        return ",".join(map(str, pattern)) if isinstance(pattern, list) else str(pattern)
+
+    async def _hosts(self, scope: Scope) -> list[str]:
+        run = self.run
+        pattern = await run.templates.render(self.play.hosts, scope, place=self.play.place)
+        order = await values.text(run.templates, self.play.order, scope) or None
+        found = select(
+            run.inventory, pattern, limit=run.options.limit or None, mismatch=run.settings.host_pattern_mismatch,
+            warn=lambda text, place: run.warn(text, place=place or place_of(self.play.hosts)),
+        )  # fmt: skip
+        return in_order(found, order, place=self.play.place)
+
+    async def _batches(self, hosts: Sequence[str], scope: Scope) -> list[list[str]]:
+        serial: list[Any] = []
+        for raw in self.play.serial:
+            value = await self.run.templates.render(raw, scope)
+            serial += value if isinstance(value, list) else [value]
+        return batches_of(hosts, serial, place=self.play.place)
+
+    async def _prompts(self) -> dict[str, Any]:
+        """vars_prompt: asked unless given with -e; without anybody to ask, the default."""
+        answers: dict[str, Any] = {}
+        for prompt in self.play.vars_prompt:
+            name = str(prompt.get("name"))
+            if name in self.run.extra_vars:
+                continue
+            default = prompt.get("default")
+            answer = await self._ask(name, prompt, default) if self.run.prompt is not None else None
+            answers[name] = answer if answer not in (None, "") else default
+        return answers
+
+    async def _ask(self, name: str, prompt: Any, default: Any) -> str:
+        text = str(prompt.get("prompt") or name)
+        shown = f"{text} [{default}]: " if default is not None else f"{text}: "
+        echo = not _truth(prompt.get("private", True))
+        ask = self.run.prompt
+        assert ask is not None
+        while True:
+            answer = await ask(shown, echo=echo)
+            if not _truth(prompt.get("confirm", False)):
+                return str(answer)
+            if await ask(f"confirm {shown}", echo=echo) == answer:
+                return str(answer)
+            self.run.emit(ev.Noted(text="***** VALUES ENTERED DO NOT MATCH ****"))
+
+    async def _files(self) -> Sequence[VarsFiles]:
+        """group_vars and host_vars beside the playbook."""
+        basedir = self.play.basedir or self.run.playbook_dir
+        inventory = self.run.inventory
+        return (
+            await load_vars_files(
+                basedir,
+                groups=inventory.groups,
+                hosts=inventory.hosts,
+                merge=self.run.settings.hash_behaviour == "merge",
+            ),
+        )
+
+    # A batch
+
+    async def _batch(self, names: Sequence[str], number: int) -> Batch:
+        run, play, scopes = self.run, self.play, self.scopes
+        scopes.batch = names
+        scope = scopes.for_play()
+        run.emit(ev.PlayStarted(play=scopes.name, hosts=tuple(names), batch=number, place=play.place))
+        ready = [name for name in names if name not in scopes.removed]
+        strategy = await values.text(run.templates, play.strategy, scope) or run.settings.strategy
+        batch = Batch(
+            run=run, play=play, scopes=scopes, hosts=tuple(names), strategy=strategy_for(strategy, ready, play.place),
+            any_errors_fatal=await values.flag(
+                run.templates, play.any_errors_fatal, scope, "any_errors_fatal", default=run.settings.any_errors_fatal
+            ),
+            max_fail_percentage=await values.number(run.templates, play.max_fail_percentage, scope, "max_fail_percentage"),
+        )  # fmt: skip
+        batch.handlers = handlers.flat(play.handlers)
+        batch.failed = {name for name in names if name in scopes.removed}
+        return batch
+
+    async def _run_batch(self, batch: Batch) -> None:
+        ready = [batch.state(name) for name in batch.hosts if name not in batch.failed]
+        for state in ready:
+            await self._vars_files(state)
+        force = await self._force_handlers()
+        sections = await self._sections(force)
+        gather = await self._gather_task()
+        await self._connect(batch, ready)
+        if self._before_batch is not None:
+            await self._before_batch(batch)
+        window = (
+            asyncio.Semaphore(max(1, self.run.settings.forks)) if getattr(batch.strategy, "pinned", False) else None
+        )
+        if self._watching is None:
+            await self._all(batch, ready, sections, gather, window)
+            return
+        async with self._watching(batch):
+            await self._all(batch, ready, sections, gather, window)
+
+    async def _all(
+        self, batch: Batch, ready: Sequence[HostState], sections: Any, gather: Task | None, window: Any
+    ) -> None:
+        try:
+            async with TaskGroup() as group:
+                for state in ready:
+                    task = group.create_task(
+                        self._host(batch, state, sections, gather, window), name=f"host {state.name}"
+                    )
+                    # Also for a task that was cancelled before it began: it must not be waited for.
+                    task.add_done_callback(lambda _, name=state.name: batch.strategy.leave(name))  # type: ignore[misc]
+        except BaseExceptionGroup as problems:
+            raise _first(problems) from None
+
+    async def _host(
+        self, batch: Batch, state: HostState, sections: Sequence[tuple[Any, ...]], gather: Task | None, window: Any
+    ) -> None:
+        if window is not None:
+            async with window:
+                await self._way(batch, state, sections, gather)
+        else:
+            await self._way(batch, state, sections, gather)
+
+    async def _way(self, batch: Batch, state: HostState, sections: Sequence[Any], gather: Task | None) -> None:
+        walk = Walk(batch, state)
+        try:
+            if gather is not None and self._gathers(state):
+                await walk.task(gather, (0,))
+            for number, (block, flush) in enumerate(sections, start=1):
+                await self._section(walk, block, flush, (number,))
+        except HostFailed:
+            state.failed = True
+            self._removed(batch, state)
+        except HostUnreachable:
+            state.unreachable = True
+            self._removed(batch, state)
+        except (HostEnded, RoleEnded):
+            state.ended = True
+
+    async def _section(self, walk: Walk, block: Block, flush: str, at: tuple[int, ...]) -> None:
+        """One section and its flush; with force_handlers the flush comes also after a failure."""
+        try:
+            await walk.block(block, (*at, 0))
+        except HostFailed:
+            if flush == "always":
+                await handlers.flush(walk, (*at, 1))
+            raise
+        await handlers.flush(walk, (*at, 1))
+
+    def _removed(self, batch: Batch, state: HostState) -> None:
+        batch.failed.add(state.name)
+        self.scopes.removed.add(state.name)
+        if batch.over_the_limit() and not batch.break_play:
+            batch.break_play = True
+        if batch.break_play and len(batch.failed) == len(batch.hosts):
+            self.run.emit(ev.NoHosts(play=self.scopes.name, reason="remaining"))
+
+    async def _force_handlers(self) -> bool:
+        return await values.flag(
+            self.run.templates,
+            self.play.force_handlers,
+            self.scopes.for_play(),
+            "force_handlers",
+            default=self.run.settings.force_handlers,
+        )
+
+    async def _sections(self, force: bool) -> list[tuple[Block, str]]:
+        """pre_tasks; roles and tasks; post_tasks: handlers are flushed after each of the three."""
+        parts: dict[str, list[Any]] = {"pre_tasks": [], "tasks": [], "post_tasks": []}
+        for name, items in self.play.sections:
+            parts[name if name in parts else "tasks"] += items
+        return [(Block(tasks=tuple(items)), "always" if force else "success") for items in parts.values()]
+
+    # Facts
+
+    async def _gather_task(self) -> Task | None:
+        play, run = self.play, self.run
+        scope = self.scopes.for_play()
+        implicit = run.settings.gathering in ("implicit", "smart")
+        if not await values.flag(run.templates, play.gather_facts, scope, "gather_facts", default=implicit):
+            return None
+        args: dict[str, Any] = {
+            "gather_subset": play.gather_subset if play.gather_subset is not None else list(run.settings.gather_subset)
+        }
+        if play.gather_timeout is not None or run.settings.gather_timeout != 10.0:
+            args["gather_timeout"] = (
+                play.gather_timeout if play.gather_timeout is not None else run.settings.gather_timeout
+            )
+        if play.fact_path is not None:
+            args["fact_path"] = play.fact_path
+        base = play.keywords or Task(id="", action=SETUP, written="setup", place=play.place)
+        return replace(
+            base, id=f"{id(play)}-facts", action=SETUP, written="gather_facts", args=args, name="Gathering Facts", place=play.place,
+            tags=base.tags | {"always"}, phase="setup", role=None, loop=None, register="",
+        )  # fmt: skip
+
+    def _gathers(self, state: HostState) -> bool:
+        if self.play.gather_facts is None and self.run.settings.gathering == "smart":
+            return not state.gathered
+        return True
+
+    # Variables
+
+    async def _vars_files(self, state: HostState) -> None:
+        """vars_files of one host: each entry is a path or a list of alternatives, rendered for the host."""
+        layers: list[Any] = []
+        for entry in self.play.vars_files:
+            state.vars_files = tuple(layers)
+            found = await self._first_file(state, entry)
+            if found:
+                layers.append(found)
+        state.vars_files = tuple(layers)
+
+    async def _first_file(self, state: HostState, entry: Any) -> Any:
+        scope, tried, undefined = self.scopes.for_task(state, self.play.keywords), [], None
+        for raw in entry if isinstance(entry, list) else [entry]:
+            try:
+                name = await self.run.templates.render(raw, scope, place=place_of(raw))
+            except UndefinedError as exc:
+                undefined = exc
+                continue
+            if name is None or name is OMIT:
+                continue
+            path = self._path(str(name))
+            if await in_thread(path.is_file):
+                return await self._load_vars(path)
+            tried.append(str(path))
+        if undefined is not None and not tried:
+            raise undefined
+        raise PlaybookError(
+            f"vars file {tried[0] if len(tried) == 1 else tried} was not found", place=place_of(entry) or self.play.place,
+            remedy=_beside(tried[0]) if tried else "",
+        )  # fmt: skip
+
+    def _path(self, name: str) -> Path:
+        basedir = self.play.basedir or self.run.playbook_dir
+        path = Path(name).expanduser()
+        if path.is_absolute():
+            return path
+        return next((p for p in (basedir / path, basedir / "vars" / path) if p.is_file()), basedir / path)
+
+    async def _load_vars(self, path: Path) -> Any:
+        cache = self.run.vars_cache
+        if path not in cache:
+            loaded = await in_thread(load_yaml_file, path, error=VariableError, decrypt=self.run.decrypt)
+            if loaded is not None and not isinstance(loaded, dict):
+                raise PlaybookError(
+                    f"{path} must contain a mapping of variables", place=place_of(loaded) or self.play.place
+                )
+            cache[path] = loaded or {}
+        return cache[path]
+
+    # Connections
+
+    async def _connect(self, batch: Batch, ready: Sequence[HostState]) -> None:
+        """Begin to connect all hosts at once; the first task of each waits for its own."""
+        if not self.play.sections or all(not items for _, items in self.play.sections):
+            return
+
+        async def one(state: HostState) -> None:
+            task = self.play.keywords or Task(id="connect", action=SETUP, written="setup", place=self.play.place)
+            await self.run.machines.connect(state.name, self.scopes.for_task(state, task), task)
+
+        for state in ready:
+            self.run.connecting(one(state))
+
+
+def _truth(value: Any) -> bool:
+    return str(value).lower() in values.TRUE
+
+
+def _beside(path: str) -> str:
+    folder = Path(path).parent
+    return nearest(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first cause: what is raised instead of a group of one reason repeated."""
+    for exc in group.exceptions:
+        return _first(exc) if isinstance(exc, BaseExceptionGroup) else exc
+    return group
