@@ -307,8 +307,9 @@ def _as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, .
 
 
 def _ordered(items: Sequence[Item]) -> list[Item]:
-    """Deletions first: they are what one has to look at."""
-    return sorted(items, key=lambda item: not item.deletes)
+    """Deletions first, they are what one has to look at, contents before their directory; then by path: rsync's own order varies."""
+    gone = sorted((item for item in items if item.deletes), key=lambda item: item.path, reverse=True)
+    return gone + sorted((item for item in items if not item.deletes), key=lambda item: item.path)
 
 
 def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]:

@@ -107,8 +107,8 @@ class Call:
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
-    jobs: JobRun | None = None
-    """What the sync jobs of a run share: transfers, locks, threads. One object for the whole run."""
+    transfers: JobRun | None = None
+    """What the sync jobs of a run share: the limit on transfers and the locks. One object for the whole run."""
 
     def find_file(self, name: str, subdirectory: str = "files") -> Path:
         """The file ``name`` of the playbook's side: for each search directory ``<dir>/<subdirectory>/name`` then ``<dir>/name``.

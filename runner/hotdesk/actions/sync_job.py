@@ -1,9 +1,9 @@
-"""The action that runs a collection's job: one class for all of them, the job's file and its documentation make the difference."""
+"""The action that runs a collection's job: one class for all; the job's file and its documentation make the difference."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from hotdesk.actions.base import Action
 from hotdesk.errors import TaskError
@@ -34,10 +34,13 @@ class Inspection:
 
 
 class SyncJobAction(Action):
-    """Runs the class ``Job`` of ``job_file``. Made by ``sync_job_action``, one subclass per job."""
+    """Runs the class ``Job`` of a collection's file. One instance per job; its name and its options come from the collection."""
 
-    job_file: ClassVar[Path]
-    check_mode: ClassVar[str] = "full"
+    def __init__(self, name: str, job_file: Path, documentation: str) -> None:
+        """``name`` is the fully qualified one; ``documentation`` is the DOCUMENTATION of the module of that name."""
+        self.name = name  # type: ignore[misc]
+        self.DOCUMENTATION = documentation  # type: ignore[misc]
+        self.job_file = job_file
 
     async def run(self, call: Call) -> Result:
         """All phases. Raises what JobRun.perform raises; the failed result carries what the job had found out."""
@@ -76,7 +79,7 @@ async def source_of(call: Call) -> Machine:
 
 
 def _jobs(call: Call) -> _Borrowed:
-    return _Borrowed(call.jobs)
+    return _Borrowed(call.transfers)
 
 
 class _Borrowed:
@@ -96,18 +99,3 @@ class _Borrowed:
     def _made(self) -> JobRun:
         assert self._own is not None
         return self._own
-
-
-def sync_job_action(name: str, job_file: Path, documentation: str) -> SyncJobAction:
-    """The action ``name`` (hotdesk.sync.folder) for a job's file and its module's DOCUMENTATION."""
-    made: type[SyncJobAction] = type(
-        f"{name.rpartition('.')[2].title()}Action",
-        (SyncJobAction,),
-        {
-            "name": name,
-            "DOCUMENTATION": documentation,
-            "job_file": job_file,
-            "__doc__": f"The sync job {name}.",
-        },
-    )
-    return made()

@@ -112,6 +112,8 @@ class Output:
     bytes_total: int = 0
     items: list[Item] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    kept: list[bytes] = field(default_factory=list)
+    """Lines about directories that could not be removed: harmless when a rule protects their content, the reason when rsync fails."""
     totals: Totals = field(default_factory=Totals)
     clock: Callable[[], float] = time.monotonic
     _rest: bytes = b""
@@ -155,6 +157,8 @@ class Output:
             self._progressed(found)
         elif (stat := _STAT.match(line)) is not None:
             self._stat(stat[1], number(stat[2]))
+        elif line.startswith(b"cannot delete non-empty directory"):
+            self.kept = [*self.kept[:999], line]
         elif not _CHATTER.match(line) and len(self.messages) < 1000:
             self.messages.append(unescape(line).decode("utf-8", "backslashreplace"))
 
@@ -190,7 +194,7 @@ class Output:
 _CHATTER = re.compile(
     rb"(Number of|Total |Literal data|Matched data|File list|sent [\d.,]+ bytes|total size is|sending incremental|"
     rb"building file list| *\d+ files\.\.\.|\d+ files to consider|delta-transmission|"
-    rb"created (directory|\d+ director)|cannot delete non-empty directory)"
+    rb"created (directory|\d+ director))"
 )
 
 

@@ -36,7 +36,7 @@ MEANING = {
 }
 VANISHED = 24
 LINK_CODES = frozenset({10, 12, 30, 35, 255})
-_NAMED = re.compile(r'"(.*)"')
+_NAMED = re.compile(r'"(.*)"|could not make way for [^:]*: (.*)|cannot delete non-empty directory: (.*)')
 _TEMPORARY = re.compile(rb"(^|/)\.([^/]+)\.[A-Za-z0-9]{6}$")
 _CLOSING = re.compile(r"^rsync error: |^rsync: (\[\w+\] )?connection unexpectedly closed|^rsync: (\[\w+\] )?read error")
 
@@ -67,7 +67,7 @@ def complaints(stderr: bytes) -> list[Complaint]:
         found = _NAMED.search(text)
         path = ""
         if found:
-            name = unescape(found[1].encode("utf-8", "surrogateescape"))
+            name = unescape(next(filter(None, found.groups()), "").encode())
             path = shown(_TEMPORARY.sub(rb"\1\2", name) if "mkstemp" in text else name)
         out.append(Complaint(shown(unescape(text.encode())), path))
     return out

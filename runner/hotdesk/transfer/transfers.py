@@ -85,7 +85,7 @@ class Transfers:
                 raise _first(group) from None
         output.close()
         if client.rc not in (0, outcome.VANISHED):
-            raise _error(client, server, bytes(errors), source, target)
+            raise _error(client, server, b"\n".join([bytes(errors), *output.kept]), source, target)
         output.complete()
         gone = tuple(outcome.vanished(outcome.complaints(bytes(errors))))
         return Report(tuple(output.items), output.totals, gone, tuple(output.messages))
