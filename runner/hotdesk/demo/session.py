@@ -90,6 +90,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
         self._closed.set()
         if self.child is not None:
             self.child.end_input()
+            self.child.over.set()
 
     async def _run(self) -> None:
         """Start the command and see it to its end; a vanished client's command is ended after ``LINGER``."""
@@ -112,6 +113,8 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
                 child.feed(data)
             if self._eof or self._closed.is_set():
                 child.end_input()
+            if self._closed.is_set():
+                child.over.set()
             await self._until_ended(child)
         finally:
             if child.returncode is None:
@@ -121,27 +124,23 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
             child.report()
 
     async def _until_ended(self, child: Child) -> None:
-        gone = asyncio.ensure_future(
-            self._closed.wait()
-        )  # raced against the child's end just below, and cancelled there
-        try:
-            await asyncio.wait({child.drained, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not child.drained.done():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(child.exited), LINGER)
-        finally:
-            gone.cancel()
+        await child.over.wait()
+        if not child.drained.is_set():  # the client has gone
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER):
+                    await child.exited.wait()
 
 
 class Child(asyncio.SubprocessProtocol):
     """The process's side."""
 
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
-        loop = asyncio.get_running_loop()
         self._channel = channel
-        self.exited: asyncio.Future[None] = loop.create_future()
-        self.drained: asyncio.Future[None] = loop.create_future()
-        """Set when the process has ended and both its pipes are at their end."""
+        self.exited = asyncio.Event()
+        self.drained = asyncio.Event()
+        """The process has ended and both its pipes are at their end."""
+        self.over = asyncio.Event()
+        """``drained``, or nobody is there any more to take what it says."""
         self.returncode: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -177,12 +176,11 @@ class Child(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         self.returncode = self._transport.get_returncode()
-        if not self.exited.done():
-            self.exited.set_result(None)
+        self.exited.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.drained.done():
-            self.drained.set_result(None)
+        self.drained.set()
+        self.over.set()
 
     def report(self) -> None:
         """Tell the client how the process ended, as sshd does."""
@@ -202,11 +200,11 @@ class Child(asyncio.SubprocessProtocol):
 def marked(name: str, value: str) -> Iterator[int]:
     """The processes whose environment says ``name=value``: those of every session and group, setsid or not."""
     wanted = f"{name}={value}".encode()
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if wanted in Path("/proc", entry, "environ").read_bytes().split(b"\0"):
-                    yield int(entry)
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    yield int(entry.name)
 
 
 def kill_marked(name: str, value: str) -> int:

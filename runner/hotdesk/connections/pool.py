@@ -1,0 +1,278 @@
+"""Every connection and agent of a run: made once, shared, admitted a few at a time, closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import resource
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from hotdesk import aio
+from hotdesk.connections.base import Connection, Endpoint, Escalation
+from hotdesk.connections.link import Link
+from hotdesk.connections.local import LocalConnection
+from hotdesk.connections.ssh import SSHConnection
+from hotdesk.connections.ssh_errors import Refused
+from hotdesk.connections.ssh_options import SSHFiles, prepare
+from hotdesk.errors import ConnectError, LinkLost, Unreachable
+from hotdesk.events import Connected, Connecting, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
+
+    from hotdesk.connections.ssh_options import Prepared
+    from hotdesk.settings import Settings
+
+T = TypeVar("T")
+ATTEMPTS = 5
+"""Failed attempts in a run after which a host is not tried again (``reset`` forgets them)."""
+JUMPS = 8
+"""Jump hosts one behind the other: more is a circle."""
+CLOSE_LIMIT = 4.0
+"""Seconds for closing everything; each connection is bounded by itself."""
+LOCAL = Endpoint(host="localhost", kind="local")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """How an attempt ended, for everybody who waits for it."""
+
+    error: Exception
+
+
+@dataclass(slots=True)
+class _Host:
+    """What the pool has of one Endpoint."""
+
+    connection: asyncio.Task[Connection | _Failed] | None = None
+    links: dict[Escalation | None, asyncio.Task[Link | _Failed]] = field(default_factory=dict)
+    failures: int = 0
+
+
+class Pool:
+    """The connections of a run; an async context manager.
+
+    Attempts belong to the pool, not to who asked: a cancelled caller does not take the link away from the others who wait for it.
+    """
+
+    def __init__(self, settings: Settings, *, run: str, on_event: Callable[[Event], None] = lambda event: None) -> None:
+        self._settings = settings
+        self._run = run
+        self._emit = on_event
+        self._files = SSHFiles()
+        self._hosts: dict[Endpoint, _Host] = {}
+        self._handshakes = asyncio.Semaphore(settings.handshakes)
+        self._addresses: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
+        self._tasks = aio.TaskGroup()
+        self._grace = settings.stop_grace
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        raise_descriptor_limit()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.suppress(
+                TimeoutError
+            ):  # each close is bounded by itself; nothing is gained by failing here
+                await aio.finish(self._close(), grace=self._grace + CLOSE_LIMIT)
+        finally:
+            await self._tasks.__aexit__(None, None, None)  # what ended the block goes on as it is, not in a group
+
+    async def link(self, endpoint: Endpoint, escalation: Escalation | None = None) -> Link:
+        """The agent at ``endpoint`` (as the other user with ``escalation``): the one that runs, else a new one.
+
+        Raises ConnectError, AuthenticationError, HostKeyError, BecomeError or LinkLost.
+        """
+        self._check_open(endpoint)
+        host = self._hosts.setdefault(endpoint, _Host())
+        task = host.links.get(escalation)
+        if task is None or _is_over(task, lambda link: link.lost):
+            task = host.links[escalation] = self._own(self._start(endpoint, escalation), f"link {endpoint.host}")
+        return await self._await(task)
+
+    async def connection(self, endpoint: Endpoint) -> Connection:
+        """The open connection to ``endpoint``, made now if there is none. Raises as ``link`` does."""
+        return await self._connection(endpoint, 0)
+
+    async def control(self) -> Link:
+        """The agent on this PC, the control node."""
+        return await self.link(LOCAL)
+
+    def links(self) -> list[Link]:
+        """Those that are up."""
+        tasks = [task for host in self._hosts.values() for task in host.links.values()]
+        return [link for task in tasks if (link := _result(task)) is not None and not link.lost]
+
+    async def reset(self, endpoint: Endpoint) -> None:
+        """Close everything at ``endpoint`` and forget its failures: the next ``link`` starts anew (meta: reset_connection)."""
+        host = self._hosts.pop(endpoint, None)
+        if host is not None:
+            await aio.finish(self._close_host(host), grace=self._grace + CLOSE_LIMIT)
+
+    drop = reset
+
+    def grace(self, seconds: float) -> None:
+        """Change the time between TERM and KILL, of stops that are under way too."""
+        self._grace = seconds
+        for link in self.links():
+            link.grace = seconds
+
+    def force(self) -> None:
+        """KILL now: the second signal."""
+        self.grace(0.0)
+
+    def _check_open(self, endpoint: Endpoint) -> None:
+        if self._closing:
+            raise ConnectError(f"{endpoint.host}: the run is ending, no new connection is made")
+
+    def _own(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T | _Failed]:
+        """A task of the pool's group that keeps its error for those who wait, instead of ending the group."""
+        return self._tasks.create_task(_contained(work), name=name)
+
+    async def _await(self, task: asyncio.Task[T | _Failed]) -> T:
+        try:
+            outcome = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() and current is not None and not current.cancelling():
+                raise LinkLost("the connection was closed while it was waited for") from None
+            raise
+        if isinstance(outcome, _Failed):
+            raise outcome.error
+        return outcome
+
+    async def _start(self, endpoint: Endpoint, escalation: Escalation | None) -> Link:
+        connection = await self._connection(endpoint, 0)
+        link = await Link.start(
+            connection, run=self._run, escalation=escalation, lease=self._settings.lease, grace=self._grace
+        )
+        if self._grace != link.grace:
+            link.grace = self._grace
+        return link
+
+    async def _connection(self, endpoint: Endpoint, depth: int) -> Connection:
+        self._check_open(endpoint)
+        host = self._hosts.setdefault(endpoint, _Host())
+        task = host.connection
+        if task is None or _is_over(task, lambda connection: connection.closed):
+            if host.failures >= ATTEMPTS and task is not None:
+                outcome = task.result()
+                assert isinstance(outcome, _Failed)
+                raise outcome.error
+            task = host.connection = self._own(self._connect(endpoint, host, depth), f"connect {endpoint.host}")
+        return await self._await(task)
+
+    async def _connect(self, endpoint: Endpoint, host: _Host, depth: int) -> Connection:
+        if endpoint.kind == "local":
+            return LocalConnection(endpoint)
+        try:
+            connection = await self._connect_ssh(endpoint, depth)
+        except Unreachable:
+            host.failures += 1
+            raise
+        host.failures = 0
+        return connection
+
+    async def _connect_ssh(self, endpoint: Endpoint, depth: int) -> Connection:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._emit(Connecting(host=endpoint.host, address=endpoint.address or endpoint.host))
+        prepared = await aio.in_thread(prepare, endpoint, self._files)
+        via = await self._jump(endpoint, prepared, depth)
+        key = (prepared.host, prepared.port, None) if prepared.jump is None else ("", 0, prepared.jump)
+        places = self._addresses.setdefault(key, asyncio.Semaphore(self._settings.handshakes_per_address))
+        deadline, delay = None, 0.1
+        while True:
+            try:
+                async with places, self._handshakes:
+                    deadline = deadline or loop.time() + endpoint.connect_timeout
+                    connection = await SSHConnection.connect(endpoint, prepared=prepared, via=via)
+            except Refused:
+                if deadline is None or loop.time() + delay >= deadline:
+                    raise
+                await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+                delay = min(delay * 2, 2.0)
+                continue
+            self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
+            return connection
+
+    async def _jump(self, endpoint: Endpoint, prepared: Prepared, depth: int) -> SSHConnection | None:
+        if prepared.jump is None:
+            return None
+        if depth >= JUMPS:
+            raise ConnectError(
+                f"{endpoint.host}: its jump hosts go round in a circle (at {prepared.jump.host})",
+                remedy="Exclude the jump host itself from the ProxyJump in ssh_config: Host * !gate.",
+            )
+        try:
+            via = await self._connection(prepared.jump, depth + 1)
+        except Unreachable as exc:
+            raise type(exc)(f"{endpoint.host}: through its jump host: {exc.message}", remedy=exc.remedy) from None
+        assert isinstance(via, SSHConnection)
+        return via
+
+    async def _close(self) -> None:
+        self._closing = True
+        hosts, self._hosts = list(self._hosts.values()), {}
+        async with aio.TaskGroup() as group:
+            for host in hosts:
+                group.create_task(self._close_host(host, connections=False))
+        async with (
+            aio.TaskGroup() as group
+        ):  # jump hosts carry the links of others, so connections come after all links
+            for host in hosts:
+                group.create_task(_end(host.connection))
+
+    async def _close_host(self, host: _Host, *, connections: bool = True) -> None:
+        async with aio.TaskGroup() as group:
+            for task in host.links.values():
+                group.create_task(_end(task))
+        if connections:
+            await _end(host.connection)
+
+
+async def _contained(work: Coroutine[object, object, T]) -> T | _Failed:
+    try:
+        return await work
+    except Exception as exc:  # handed to everybody who waits for it
+        return _Failed(exc)
+
+
+def _result(task: asyncio.Task[T | _Failed]) -> T | None:
+    if not task.done() or task.cancelled():
+        return None
+    outcome = task.result()
+    return None if isinstance(outcome, _Failed) else outcome
+
+
+def _is_over(task: asyncio.Task[T | _Failed], gone: Callable[[T], bool]) -> bool:
+    """It failed, was cancelled, or what it made has ended since."""
+    return task.done() and ((made := _result(task)) is None or gone(made))
+
+
+async def _end(task: asyncio.Task[T | _Failed] | None) -> None:
+    """Close what the task made; stop it when it has not made it yet."""
+    if task is None:
+        return
+    task.cancel()
+    await asyncio.wait({task})
+    made = _result(task)
+    if isinstance(made, (Link, Connection)):
+        with contextlib.suppress(Unreachable, OSError):
+            await made.aclose()
+
+
+def raise_descriptor_limit() -> None:
+    """One descriptor for each connection: the soft limit (often 1024) goes up to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
