@@ -143,6 +143,11 @@ class Context:
                     self.warn(f"the variable {str(name)!r} has the name of a keyword", place_of(name))
 
 
+def place_of_key(values: Map, key: str) -> Place | None:
+    """Where ``key`` stands in ``values``; the mapping's own place when that is not known."""
+    return next((place_of(one) for one in values if one == key), None) or values.place
+
+
 def next_id() -> str:
     """A task's id, unique within the process."""
     return f"task-{next(_ids)}"

@@ -112,7 +112,7 @@ class PlayReader:
 
     def _assemble(self, values: Map, own_vars: Mapping[str, Any], around: Inherited, when: tuple[Any, ...]) -> Play:
         scope = around.scope
-        handlers = self.tasks.read(values.get("handlers"), replace(around, phase="handlers"), handlers=True)
+        handlers = self.tasks.section(values, "handlers", replace(around, phase="handlers"), handlers=True)
         inside = replace(around, when=when)
         applied = [
             self.tasks.roles.entry(one, replace(inside, phase="roles", files=()))
@@ -126,7 +126,7 @@ class PlayReader:
             if phase == "roles":
                 items: Any = tuple(block for one in applied for block in one.blocks)
             else:
-                items = self.tasks.read(values.get(phase), replace(inside, phase=phase))
+                items = self.tasks.section(values, phase, replace(inside, phase=phase))
             sections.append((phase, items))
         place = values.place or Place("<playbook>")
         return Play(

@@ -9,7 +9,7 @@ from hotdesk.errors import PlaybookError
 from hotdesk.place import Place
 from hotdesk.playbook import roles
 from hotdesk.playbook.actions import RAW, Written, find_action
-from hotdesk.playbook.context import next_id
+from hotdesk.playbook.context import next_id, place_of_key
 from hotdesk.playbook.imports import find_tasks_file, static_variables
 from hotdesk.playbook.inherit import Inherited, as_tuple, variables
 from hotdesk.playbook.keywords import (
@@ -53,13 +53,13 @@ class TaskReader:
         self.context = context
         self.roles = roles.RoleReader(context, self)
 
-    def read(self, data: Any, around: Inherited, *, handlers: bool = False) -> Items:
-        """The tasks of a list, in order. Raises PlaybookError."""
+    def read(self, data: Any, around: Inherited, *, handlers: bool = False, where: Place | None = None) -> Items:
+        """The tasks of a list, in order; ``where`` it was expected. Raises PlaybookError."""
         if data is None:
             return ()
         if not isinstance(data, Seq):
             raise PlaybookError(
-                "a list of tasks is expected here", place=place_of(data), remedy="Begin each task with '- '."
+                "a list of tasks is expected here", place=place_of(data) or where, remedy="Begin each task with '- '."
             )
         found: list[Task | Block] = []
         for values in data:
@@ -71,6 +71,10 @@ class TaskReader:
                 found.extend(self._task(values, around, handlers))
         return tuple(found)
 
+    def section(self, values: Map, key: str, around: Inherited, *, handlers: bool = False) -> Items:
+        """The tasks under ``key`` of a play or block."""
+        return self.read(values.get(key), around, handlers=handlers, where=place_of_key(values, key))
+
     def _block(self, values: Map, around: Inherited, handlers: bool) -> Block:
         if "block" not in values:
             part = next(part for part in _BLOCK_PARTS if part in values)
@@ -80,7 +84,7 @@ class TaskReader:
         inside = around.extend(self.named(values, around))
         guarded = replace(inside, failure_handled=True) if values.get("rescue") else inside
         parts = [
-            self.read(values.get(part), guarded if part == "block" else inside, handlers=handlers)
+            self.section(values, part, guarded if part == "block" else inside, handlers=handlers)
             for part in _BLOCK_PARTS
         ]
         return Block(
