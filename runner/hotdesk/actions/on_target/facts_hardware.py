@@ -211,8 +211,8 @@ def device_facts() -> dict[str, Any]:
                 "sectors": size,
                 "sectorsize": entry["sectorsize"],
                 "size": human(size * 512.0),
-    X
                 "uuid": next(iter(kinds["uuids"].get(part, [])), None),
+                "holders": _holders("%s/%s" % (root, part)),
                 "links": _names(kinds, masters, part),
             }
         devices[name] = entry
