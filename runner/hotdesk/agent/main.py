@@ -382,6 +382,7 @@ def _user(uid: int) -> tuple[str, str]:
 
 def main(config: dict[str, Any]) -> None:
     """Entered by the bootstrap once the package is in memory."""
+    process.close_all_but()
     agent = Agent(config)
     agent.send(hello(agent))
     agent.serve()

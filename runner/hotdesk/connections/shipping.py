@@ -89,6 +89,8 @@ def build(
         launch, check, prompt = _escalated(endpoint, escalation, mark, agent, token)
     choice = " ".join(found) if len(found) > 1 or " " not in found[0] else f'"{found[0]}"'
     lookup = "q=$p" if " " in found[0] else "q=$(command -v $p 2>/dev/null)"
+    if interpreters:  # a name on the PATH may be a wrapper around nothing
+        lookup += " && $q -I -S -c 0 </dev/null >/dev/null 2>&1"
     script = f"{check}for p in {choice}; do {lookup} && {launch}; done; echo hotdesk: no python >&2; exit {NO_PYTHON}"
     text = json.dumps({**config, "token": token}).encode()
     return Start(f"exec sh -c '{script}'", first + b"%010d" % len(text) + text + _pack(), token.encode(), prompt)

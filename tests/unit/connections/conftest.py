@@ -1,0 +1,69 @@
+"""A Link to this PC, and the look from outside at what it left."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotdesk.connections.link import Link
+from hotdesk.connections.local import LocalConnection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def marked(run: str, *, task: str | None = None) -> list[int]:
+    """The pids of living processes whose environment carries the marks of ``run`` (and ``task``)."""
+    wanted = {f"HOTDESK_RUN={run}".encode()} | ({f"HOTDESK_TASK={task}".encode()} if task else set())
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                zombie = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+                if not zombie and wanted <= set((folder / "environ").read_bytes().split(b"\0")):
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+    return found
+
+
+def alive(word: str) -> list[int]:
+    """The pids of living processes with ``word`` among their arguments."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                if word.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+    return found
+
+
+async def until(condition: object, *, limit: float = 10.0) -> None:
+    """Wait until ``condition()`` is true; fail after ``limit`` seconds."""
+    assert callable(condition)
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def run_id() -> str:
+    return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+async def link(run_id: str) -> AsyncIterator[Link]:
+    """An agent on this PC; afterwards nothing of its run may be left."""
+    async with LocalConnection() as connection:
+        link = await Link.start(connection, run=run_id, grace=0.5, lease=20.0)
+        try:
+            yield link
+        finally:
+            await link.aclose()
+    assert marked(run_id) == []
