@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import nodes
 
 from hotdesk.errors import TemplateError, nearest
 from hotdesk.place import Place
-from hotdesk.variables.environment import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hotdesk.variables.environment import Environment
 
 MOST_CACHED = 20_000
 LOOKUP_FUNCTIONS = frozenset({"lookup", "query", "q"})

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MappingView
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from jinja2 import Environment as JinjaEnvironment
+from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
-from jinja2.compiler import Frame
 from jinja2.lexer import TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
@@ -21,7 +20,10 @@ from jinja2.utils import missing
 
 from hotdesk.variables.lazy import DICT_METHODS, LazyMap, LazySeq, Names
 from hotdesk.variables.trust import OMIT
-from hotdesk.variables.undefined import Undefined
+from hotdesk.variables.undefined import Missing, Undefined
+
+if TYPE_CHECKING:
+    from jinja2.compiler import Frame
 
 
 def concat(values: Iterable[Any]) -> Any:
@@ -36,8 +38,15 @@ def concat(values: Iterable[Any]) -> Any:
 
 
 def concat_text(values: Iterable[Any]) -> str:
-    """For template files: always text."""
-    return "".join([v if type(v) is str else _shown(v) for v in values if v is not None and v is not OMIT])
+    """For template files: always text. An undefined value carries the line of the generated code that gave it."""
+    parts = []
+    for value in values:
+        try:
+            parts.append(value if type(value) is str else "" if value is None or value is OMIT else _shown(value))
+        except Missing as exc:
+            exc.line = getattr(getattr(values, "gi_frame", None), "f_lineno", 0)
+            raise
+    return "".join(parts)
 
 
 def _shown(value: Any) -> str:
@@ -70,7 +79,7 @@ class ScopeContext(Context):
         return ChainMap(self.vars, self.parent) if self.vars else self.parent
 
 
-class Template(JinjaEnvironment.template_class):
+class Template(JinjaTemplate):
     """Makes contexts without turning the variables into a dict (Jinja's own would render them all)."""
 
     def new_context(self, vars: Any = None, shared: bool = False, locals: Mapping[str, Any] | None = None) -> Context:
@@ -88,7 +97,7 @@ class Environment(SandboxedEnvironment):
     code_generator_class = NativeCode
     context_class = ScopeContext
     template_class = Template
-    concat = staticmethod(concat)  # type: ignore[assignment]
+    concat = staticmethod(concat)
     final: Any = staticmethod(concat)
     """Joins the output of a whole template."""
     literal_backslashes = True
@@ -137,7 +146,7 @@ class Environment(SandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         found = super().call(__context, __obj, *args, **kwargs)
-        return list(found) if isinstance(found, MappingView) else found
+        return list(cast("Iterable[Any]", found)) if isinstance(found, MappingView) else found
 
     def _tokenize(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None

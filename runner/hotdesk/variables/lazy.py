@@ -14,7 +14,7 @@ DICT_METHODS: Final = frozenset(name for name in dir(dict) if not name.startswit
 class Evaluator(Protocol):
     """Renders one raw value in the scope it belongs to (``Scope``)."""
 
-    def evaluate(self, raw: Any) -> Any: ...
+    def evaluate(self, raw: Any, *, within: bool = False) -> Any: ...
 
 
 class Lazy:
@@ -47,7 +47,7 @@ class LazyMap(dict[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)
         if key in self._todo:
-            value = self._scope.evaluate(value)
+            value = self._scope.evaluate(value, within=True)
             super().__setitem__(key, value)
             self._todo.discard(key)
         return value
@@ -57,7 +57,7 @@ class LazyMap(dict[Any, Any]):
         super().__setitem__(key, value)
 
     def get(self, key: Any, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 - this is get
 
     def __iter__(self) -> Iterator[Any]:  # overridden so that dict(x) and {**x} ask __getitem__
         return super().__iter__()
@@ -102,7 +102,7 @@ class LazyMap(dict[Any, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return repr(self._all())
@@ -122,7 +122,7 @@ class LazySeq(list[Any]):
     def _element(self, position: int) -> Any:
         value = super().__getitem__(position)
         if position in self._todo:
-            value = self._scope.evaluate(value)
+            value = self._scope.evaluate(value, within=True)
             super().__setitem__(position, value)
             self._todo.discard(position)
         return value
@@ -175,7 +175,7 @@ class LazySeq(list[Any]):
     def __gt__(self, other: Any) -> bool:
         return list(self) > list(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def copy(self) -> list[Any]:
         return list(self)

@@ -6,7 +6,6 @@ https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_variables.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import VariableError
@@ -17,6 +16,8 @@ from hotdesk.variables.trust import holds_templates, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from hotdesk.variables.templates import Templates
 
 LARGE = 50_000
@@ -64,8 +65,11 @@ class Scope(Names):
             self._memo[name] = value
         return value
 
-    def evaluate(self, raw: Any) -> Any:
-        """Render one raw value in this scope, not deeper than needed."""
+    def evaluate(self, raw: Any, *, within: bool = False) -> Any:
+        """Render one raw value in this scope, not deeper than needed.
+
+        Map and Seq are the user's text; a plain dict or list is data, unless it stands ``within`` a container of the user.
+        """
         if isinstance(raw, str):
             if not is_template(raw):
                 return raw if type(raw) is str else str.__str__(raw)
@@ -73,10 +77,10 @@ class Scope(Names):
                 return self._templates.evaluate(raw, self)
             except Missing as missing:
                 return Undefined(hint=str(missing), name=missing.name or None, place=missing.place)
-        if isinstance(raw, (Map, Seq)):
+        if isinstance(raw, (Map, Seq)) or (within and isinstance(raw, (dict, list))):
             if not holds_templates(raw):
                 return plain(raw)
-            return LazyMap(raw, self) if isinstance(raw, Map) else LazySeq(raw, self)
+            return LazyMap(raw, self) if isinstance(raw, dict) else LazySeq(raw, self)
         if isinstance(raw, Vaulted):
             return self._templates.evaluate(raw, self)
         if isinstance(raw, Lazy):

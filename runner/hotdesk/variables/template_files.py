@@ -6,9 +6,8 @@ Source: https://docs.ansible.com/ansible/latest/collections/ansible/builtin/temp
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
@@ -17,7 +16,10 @@ from hotdesk.place import Place
 from hotdesk.variables import blocking
 from hotdesk.variables.environment import Environment, concat_text
 
-OPTIONS: Final = {
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+OPTIONS: Final[dict[str, type]] = {
     "block_start_string": str,
     "block_end_string": str,
     "variable_start_string": str,
@@ -110,7 +112,7 @@ def _literal(text: str) -> Any:
 
 
 def _checked(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    checked = {}
+    checked: dict[str, Any] = {}
     for name, value in options.items():
         if name not in OPTIONS:
             raise TemplateError(f"unknown Jinja option {name!r}", place=place, remedy=nearest(name, OPTIONS))
@@ -120,7 +122,7 @@ def _checked(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
             raise TemplateError(
                 f"the Jinja option {name!r} must be a {OPTIONS[name].__name__}, not {value!r}", place=place
             )
-        checked[name] = value.replace("\\n", "\n").replace("\\r", "\r") if name == "newline_sequence" else value
+        checked[name] = str(value).replace("\\n", "\n").replace("\\r", "\r") if name == "newline_sequence" else value
     if checked.get("newline_sequence", "\n") not in ("\n", "\r\n", "\r"):
         raise TemplateError("newline_sequence must be \\n, \\r or \\r\\n", place=place)
     return checked

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -19,6 +18,7 @@ from hotdesk.place import Place
 from hotdesk.source import Trusted, Vaulted, place_of
 from hotdesk.variables import blocking
 from hotdesk.variables.compiling import Compiler, known_name
+from hotdesk.variables.complaints import VAULT_REMEDY, described, line_of, not_an_expression, wrapped
 from hotdesk.variables.environment import Environment, ScopeContext
 from hotdesk.variables.filters import FILTERS
 from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, call_lookup, lookup_functions
@@ -29,6 +29,8 @@ from hotdesk.variables.trust import OMIT, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hotdesk.settings import Settings
     from hotdesk.variables.vault import Vault
 
@@ -169,7 +171,7 @@ class Templates:
             with self._within(scope):
                 return list(plain(call_lookup(request)))
 
-        return await blocking.run(lambda: self._translated(call, scope, where))  # type: ignore[no-any-return]
+        return await blocking.run(lambda: self._translated(call, scope, where))
 
     async def value(self, scope: Scope, name: str, default: Any = None) -> Any:
         """One variable, rendered; ``default`` when there is none of that name. Lookups that do I/O are allowed."""
@@ -190,13 +192,13 @@ class Templates:
             return expression
         where = place_of(expression) or place
         if not isinstance(expression, Trusted):
-            raise _not_an_expression(expression, what, where)
+            raise not_an_expression(expression, what, where)
         scope = self._scope(variables)
         result = self._translated(lambda: self._condition(expression, scope, where, what), scope, where)
         if isinstance(result, bool):
             return result
         raise TemplateError(
-            f"the condition of {what!r}, {str(expression)!r}, gives {_described(result)}; a condition must be true or false",
+            f"the condition of {what!r}, {str(expression)!r}, gives {described(result)}; a condition must be true or false",
             place=where,
             remedy="Compare it (x == 'a', x | length > 0), or turn it into a boolean with `| bool` or `is truthy`.",
         )
@@ -230,7 +232,7 @@ class Templates:
 
     def check_condition(self, expression: Any) -> list[TemplateError]:
         """As ``check``, for the bare expression of ``when`` and its like."""
-        if not isinstance(expression, Trusted) or _wrapped(expression):
+        if not isinstance(expression, Trusted) or wrapped(expression):
             return self.check(expression)
         try:
             self._compiler.expression(self._env, expression, place_of(expression))
@@ -274,7 +276,7 @@ class Templates:
         """A ``!vault`` value's text. Raises VaultError."""
         if self.vault is None:
             raise VaultError(
-                "this value is encrypted and there is no vault password", place=value.place, remedy=_VAULT_REMEDY
+                "this value is encrypted and there is no vault password", place=value.place, remedy=VAULT_REMEDY
             )
         try:
             return self.vault.decrypt(value.ciphertext).decode("utf-8")
@@ -330,16 +332,22 @@ class Templates:
 
     def _condition(self, expression: Trusted, scope: Scope, place: Place | None, what: str) -> Any:
         text = expression.strip()
-        if _wrapped(text):
+        if wrapped(text):
             self.warn(f"{what!r} is an expression already: {{{{ }}}} around it is not needed", place)
             return plain(self.evaluate(expression, scope))
         template = self._compiler.expression(self._env, text, place)
         return plain(self._run(self._env, template, scope))
 
     def _run(self, env: Environment, template: jinja2.Template, scope: Scope) -> Any:
-        context = ScopeContext(env, _Root(scope, env.globals), template.name, template.blocks, globals=template.globals)
+        root: Any = _Root(scope, env.globals)
+        context = ScopeContext(env, root, template.name, template.blocks, globals=template.globals)
         with self._within(scope):
-            return env.final(template.root_render_func(context))
+            try:
+                return env.final(template.root_render_func(context))
+            except Missing as exc:
+                if exc.line and template.filename and exc.place is None:
+                    exc.place = Place(template.filename, template.get_corresponding_lineno(exc.line))
+                raise
 
     def _embedded(self, text: str) -> Any:
         """A constant with a template in it; one that does not compile is just text."""
@@ -359,57 +367,19 @@ class Templates:
             exc.place = exc.place or place
             raise
         except Missing as exc:
-            exc.place = exc.place or _line(exc) or place
+            exc.place = exc.place or line_of(exc) or place
             if keep_missing:
                 raise
             raise UndefinedError(str(exc), place=exc.place, remedy=self._hint(exc.name, scope)) from None
         except RecursionError:
             raise recursion(dict.fromkeys(self._stack.names[-10:]), place) from None
         except jinja2.TemplateError as exc:
-            raise TemplateError(str(exc), place=_line(exc) or place) from None
+            raise TemplateError(str(exc), place=line_of(exc) or place) from None
         except Exception as exc:
             text = str(exc) or type(exc).__name__
-            raise TemplateError(f"error while rendering the template: {text}", place=_line(exc) or place) from exc
+            raise TemplateError(f"error while rendering the template: {text}", place=line_of(exc) or place) from exc
 
     def _hint(self, name: str, scope: Scope) -> str:
         if not name:
             return ""
         return nearest(name, scope) or f"Define it, or say what to use without it: {{{{ {name} | default(...) }}}}."
-
-
-_VAULT_REMEDY = "Give the password with --ask-vault-pass, --vault-password-file or --vault-id."
-
-
-def _wrapped(text: str) -> bool:
-    text = text.strip()
-    return text.startswith(("{{", "{%"))
-
-
-def _line(exc: BaseException) -> Place | None:
-    """The line of a template *file* that the error came from."""
-    found, trace = None, exc.__traceback__
-    while trace is not None:
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None and template.filename and template.filename != "<template>":
-            found = Place(template.filename, template.get_corresponding_lineno(trace.tb_lineno))
-        trace = trace.tb_next
-    return found
-
-
-def _described(value: Any) -> str:
-    shown = repr(value)
-    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({type(value).__name__})"
-
-
-def _not_an_expression(expression: Any, what: str, place: Place | None) -> TemplateError:
-    if isinstance(expression, str):
-        return TemplateError(
-            f"the condition of {what!r} is text that does not come from your playbook, inventory or vars files",
-            place=place,
-            remedy="Only what you wrote yourself is evaluated; compare the value in an expression of your own.",
-        )
-    return TemplateError(
-        f"{what!r} must be an expression or a boolean, not {_described(expression)}",
-        place=place,
-        remedy=f"Write {what}: true or an expression.",
-    )

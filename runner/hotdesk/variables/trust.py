@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, MappingView, Set
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import Undefined
 from markupsafe import Markup
@@ -65,7 +65,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "surrogateescape")
     if isinstance(value, (list, tuple, Set, MappingView, range, Iterator)):
-        return _items(value)
+        return _items(cast("Iterable[Any]", value))
     raise TemplateError(f"the template gives a {kind.__name__}, which is not a value a variable can have")
 
 

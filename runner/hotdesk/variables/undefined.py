@@ -15,6 +15,7 @@ class Missing(jinja2.UndefinedError):
         super().__init__(message)
         self.name = name
         self.place = place
+        self.line = 0
 
 
 class Undefined(jinja2.StrictUndefined):
@@ -59,7 +60,7 @@ class Undefined(jinja2.StrictUndefined):
     __pow__ = __rpow__ = __pos__ = __neg__ = __call__ = _fail_with_undefined_error
     __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __complex__ = _fail_with_undefined_error
     __iter__ = __str__ = __len__ = __bool__ = __contains__ = _fail_with_undefined_error
-    __eq__ = __ne__ = __hash__ = _fail_with_undefined_error  # type: ignore[assignment]
+    __eq__ = __ne__ = __hash__ = _fail_with_undefined_error
 
     def __repr__(self) -> str:
         return "Undefined"

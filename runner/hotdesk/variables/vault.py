@@ -142,25 +142,26 @@ async def _secret(source: str, run: Runner | None, prompt: Prompter | None) -> t
     name = name or DEFAULT_ID
     if origin in ("prompt", "prompt_ask_vault_pass"):
         return await _prompted(name, prompt, f"Vault password ({name}): ")
-    path = Path(origin).expanduser()
+    path, content = await in_thread(_password_file, origin)
+    if content is None:
+        content = (await _from_script(path, name, run)).strip("\r\n").encode()
+    if not content:
+        raise VaultError(f"the vault password file {str(path)!r} gives no password")
+    return name, content
+
+
+def _password_file(origin: str) -> tuple[Path, bytes | None]:
+    """(absolute path, its content, None when it is a program)."""
+    path = Path(origin).expanduser().absolute()
     if not path.is_file():
         raise VaultError(f"there is no vault password file {str(path)!r}", remedy="Give a path, ID@path or ID@prompt.")
-    if os.access(path, os.X_OK):
-        text = await _from_script(path, name, run)
-    else:
-        text = await in_thread(path.read_text, encoding="utf-8")
-    password = text.strip("\r\n").encode() if os.access(path, os.X_OK) else text.strip().encode()
-    if not password:
-        raise VaultError(f"the vault password file {str(path)!r} gives no password")
-    return name, password
+    return path, None if os.access(path, os.X_OK) else path.read_bytes().strip()
 
 
 async def _from_script(path: Path, name: str, run: Runner | None) -> str:
     if run is None:
         raise VaultError(f"the vault password file {str(path)!r} is a program, and none can be run here")
-    argv = [str(path.absolute())]
-    if path.stem.endswith("-client"):
-        argv += ["--vault-id", name]
+    argv = [str(path), *(["--vault-id", name] if path.stem.endswith("-client") else [])]
     rc, out, err = await run(argv)
     if rc != 0:
         raise VaultError(f"the vault password program {str(path)!r} ended with {rc}: {err.strip()}")

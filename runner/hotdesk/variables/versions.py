@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "==": operator.eq, "=": operator.eq, "eq": operator.eq,

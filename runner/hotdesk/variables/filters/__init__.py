@@ -5,13 +5,15 @@ Source: https://docs.ansible.com/ansible/latest/collections/index_filter.html (a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2.filters import FILTERS as JINJA
 
 from hotdesk.variables.filters import data, formats, hashes, numbers, paths, text
 from hotdesk.variables.plugin import table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANSIBLE: Final[dict[str, Callable[..., Any]]] = {
     **data.FILTERS,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from hotdesk.variables.trust import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.errors import nearest
 from hotdesk.source import Vaulted
@@ -12,6 +11,9 @@ from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.crypt import password_hash as _password_hash
 from hotdesk.variables.trust import plain
 from hotdesk.variables.vault import Vault, encrypt, is_encrypted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def hash_(value: Any, hashtype: str = "sha1") -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import ntpath
 import os.path
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.variables.blocking import leave_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 def path_join(value: Any) -> str:

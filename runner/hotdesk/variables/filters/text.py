@@ -8,11 +8,13 @@ import re
 import shlex
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus, urlsplit
 
 from hotdesk.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANSIBLE_NAMESPACE: Final = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")
 """The default namespace of ``to_uuid``, from its documentation."""

@@ -6,7 +6,6 @@ Source: https://docs.ansible.com/ansible/latest/collections/index_lookup.html (a
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Undefined as AnyUndefined
@@ -19,6 +18,8 @@ from hotdesk.variables.lookups.call import LookupCall, LookupFailed, LookupServi
 from hotdesk.variables.undefined import Missing, Undefined
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hotdesk.variables.templates import Templates
 
 __all__ = ["LOOKUPS", "LookupCall", "LookupFailed", "LookupServices", "call_lookup", "lookup_functions"]

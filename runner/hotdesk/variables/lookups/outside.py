@@ -12,16 +12,18 @@ import ssl
 import string
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.errors import nearest
 from hotdesk.settings import Settings
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.crypt import password_hash
 from hotdesk.variables.lookups.call import LookupCall, words_and_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def pipe(call: LookupCall) -> list[Any]:
@@ -44,7 +46,7 @@ def _output(call: LookupCall, term: Any) -> str:
 def url(call: LookupCall) -> list[Any]:
     """The body of a URL: its lines, or with ``split_lines=false`` the whole text."""
     leave_loop()
-    options = dict(
+    options: dict[str, Any] = dict(  # noqa: C408 - reads like the options of a call
         validate_certs=True, split_lines=True, use_proxy=True, username=None, password=None, headers=None, timeout=10.0,
         force=False, http_agent="hotdesk", force_basic_auth=False, follow_redirects="urllib2", ca_path=None, client_cert=None,
         client_key=None,
