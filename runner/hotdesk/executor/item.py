@@ -83,6 +83,14 @@ class Work:
             self.item.result = error_result(exc, what=self.task.action)
         return self.item
 
+    async def inspection_call(self, action: Action, doing: Doing) -> Call | None:
+        """The call of this item as preflight makes it; None when ``when`` does not hold. Raises HotdeskError."""
+        await self._prepare()
+        if await self._false_condition() is not None:
+            return None
+        args, given = self.run.check_arguments(action, await self._arguments(action), place=self.task.place)
+        return await self._call(action, args, given, True, doing)
+
     async def _prepare(self) -> None:
         task, templates, scope = self.task, self.run.templates, self.scope
         try:

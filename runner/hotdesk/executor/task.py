@@ -103,7 +103,7 @@ class _Looping:
             item = await self._item({})
             return Finished(self._with_include(item), [item])
         try:
-            terms = await self._terms(self.task.loop)
+            terms = await loop_terms(self.run, self.task.loop, self.scope)
         except HotdeskError as exc:
             return await self._without_terms(exc)
         try:
@@ -132,17 +132,6 @@ class _Looping:
                 self.run.templates, self.task.ignore_errors, self.scope, "ignore_errors"
             )
         return finished
-
-    async def _terms(self, loop: Loop) -> list[Any]:
-        terms = await self.run.templates.render(loop.terms, self.scope, place=loop.place)
-        if not loop.lookup:
-            if not isinstance(terms, list):
-                raise TaskError(f"'loop' must give a list, not {terms!r}", place=loop.place)
-            return terms
-        terms = terms if isinstance(terms, list) else [terms]
-        extra = {"hotdesk_lookup_name_": str(loop.lookup), "hotdesk_lookup_terms_": terms}
-        found = await self.run.templates.render(_QUERY, self.scope.with_(extra), place=loop.place)
-        return found if isinstance(found, list) else [found]
 
     async def _each(self, terms: list[Any], loop: Loop) -> Finished:
         templates = self.run.templates
@@ -217,6 +206,19 @@ class _Looping:
                 task=self.task.id, host=self.state.name, label=label, result=result, delegate=item.delegate, ignored=item.ignore_errors
             )
         )  # fmt: skip
+
+
+async def loop_terms(run: Run, loop: Loop, scope: Scope) -> list[Any]:
+    """The items of a loop. Raises TaskError for a ``loop`` that is no list, and what rendering raises."""
+    terms = await run.templates.render(loop.terms, scope, place=loop.place)
+    if not loop.lookup:
+        if not isinstance(terms, list):
+            raise TaskError(f"'loop' must give a list, not {terms!r}", place=loop.place)
+        return terms
+    terms = terms if isinstance(terms, list) else [terms]
+    extra = {"hotdesk_lookup_name_": str(loop.lookup), "hotdesk_lookup_terms_": terms}
+    found = await run.templates.render(_QUERY, scope.with_(extra), place=loop.place)
+    return found if isinstance(found, list) else [found]
 
 
 def loop_facts(terms: Sequence[Any], index: int, *, all_items: bool) -> dict[str, Any]:

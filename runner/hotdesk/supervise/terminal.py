@@ -1,0 +1,68 @@
+"""Asking the person at the terminal without ever blocking the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import termios
+from typing import TYPE_CHECKING
+
+from hotdesk.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+LONGEST = 65536
+
+
+def asker() -> Callable[..., Awaitable[str]] | None:
+    """``ask``, or None when there is nobody to ask: stdin is not a terminal."""
+    try:
+        return ask if sys.stdin is not None and sys.stdin.isatty() else None
+    except ValueError:  # stdin is closed
+        return None
+
+
+async def ask(text: str, echo: bool = True, timeout: float | None = None) -> str:
+    """Show ``text`` on the terminal and give the line that is typed, without its newline.
+
+    Raises UsageError when there is no terminal or it ends, TimeoutError after ``timeout`` seconds.
+    """
+    try:
+        fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise UsageError(f"there is no terminal to ask on: {exc.strerror}") from None
+    try:
+        before = termios.tcgetattr(fd)
+        if not echo:
+            quiet = [*before]
+            quiet[3] &= ~termios.ECHO
+            termios.tcsetattr(fd, termios.TCSADRAIN, quiet)
+        try:
+            os.write(fd, text.encode())
+            async with asyncio.timeout(timeout):
+                return await _line(fd)
+        finally:
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+            if not echo:
+                os.write(fd, b"\n")
+    finally:
+        os.close(fd)
+
+
+async def _line(fd: int) -> str:
+    loop = asyncio.get_running_loop()
+    line = b""
+    while not line.endswith(b"\n") and len(line) < LONGEST:
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(fd, lambda future=ready: future.done() or future.set_result(None))  # type: ignore[misc]
+        try:
+            await ready
+        finally:
+            loop.remove_reader(fd)
+        chunk = os.read(fd, 4096)
+        if not chunk:
+            raise UsageError("the terminal was closed")
+        line += chunk
+    return line.decode(errors="replace").rstrip("\r\n")
