@@ -17,7 +17,7 @@ from hotdesk.errors import InventoryError, nearest
 from hotdesk.inventory.builder import LOCAL_NAMES
 from hotdesk.inventory.model import Host
 from hotdesk.place import Place
-from hotdesk.source import place_of
+from hotdesk.source import Trusted, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,8 +62,8 @@ def find_host(inventory: Inventory, name: str) -> Host | None:
         if known in inventory.hosts:
             return inventory.hosts[known]
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable or "/usr/bin/python3",
+        "ansible_connection": Trusted("local"),
+        "ansible_python_interpreter": Trusted(sys.executable or "/usr/bin/python3"),
         "inventory_file": None,
         "inventory_dir": None,
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from hotdesk.source import Vaulted
+from hotdesk.source import Trusted, Vaulted
 
 if TYPE_CHECKING:
     from hotdesk.inventory.model import Group, Inventory
@@ -116,7 +116,7 @@ def as_graph(
 
 def to_json(data: Any) -> str:
     """As ansible-inventory prints it."""
-    return json.dumps(data, sort_keys=True, indent=4)
+    return json.dumps(data, sort_keys=True, indent=4, ensure_ascii=False)
 
 
 def to_yaml(data: Any) -> str:
@@ -125,9 +125,9 @@ def to_yaml(data: Any) -> str:
 
 
 def plain(value: Any, *, dates: bool = False) -> Any:
-    """Values without our types, templates as they were written. Without ``dates`` (JSON) dates and vaulted values take JSON forms."""
+    """Values without our types, templates as they were written. Without ``dates`` (JSON) dates, vaulted and unsafe values take JSON forms."""
     if isinstance(value, str):
-        return str(value)
+        return str(value) if dates or isinstance(value, Trusted) else {"__ansible_unsafe": value}
     if isinstance(value, Mapping):
         return {
             (str(key) if not dates or isinstance(key, str) else key): plain(item, dates=dates)

@@ -25,13 +25,13 @@ FILES = {
         "[site:children]\nweb\ndb\n[site:vars]\nansible_group_priority=10\nwho=site\n[other:children]\nweb\n[other:vars]\nwho=other\n"
     ),
     "more.yml": (
-        "all:\n  hosts:\n    extra: {e: 1}\n  children:\n    web:\n      hosts:\n        web01: {mode: 0644}\n        newweb:\n"
+        "all:\n  hosts:\n    extra: {e: 1}\n  children:\n    web:\n      hosts:\n        web01: {mode: 0644, raw: !unsafe '{{ x }}'}\n        newweb:\n"
         "      vars: {day: 2026-01-31, 'yes': no}\n    mars:\n      children: {db: }\n"
     ),
     "dir/01": "[a]\nh1\nh2\n",
     "dir/02.yml": "b: {hosts: {h2: , h3: {k: [1, {z: null}]}}}\n",
     "dir/group_vars/a.yml": "dir: yes\n",
-    "group_vars/all.yml": "everywhere: 1\nwho: file\n",
+    "group_vars/all.yml": "everywhere: 1\nwho: Café\n",
     "group_vars/web.yml": "template: '{{ everywhere }}'\n",
     "group_vars/db/a.yml": "d: 1\n",
     "group_vars/db/b.yml": "d: 2\n",
