@@ -25,7 +25,8 @@ FILES = {
         "[site:children]\nweb\ndb\n[site:vars]\nansible_group_priority=10\nwho=site\n[other:children]\nweb\n[other:vars]\nwho=other\n"
     ),
     "more.yml": (
-        "all:\n  hosts:\n    extra: {e: 1}\n  children:\n    web:\n      hosts:\n        web01: {mode: 0644, raw: !unsafe '{{ x }}'}\n        newweb:\n"
+        "all:\n  hosts:\n    extra: {e: 1}\n  children:\n    web:\n      hosts:\n        web01: {mode: 0644, raw: !unsafe '{{ x }}'}\n"
+        "        newweb:\n"
         "      vars: {day: 2026-01-31, 'yes': no}\n    mars:\n      children: {db: }\n"
     ),
     "dir/01": "[a]\nh1\nh2\n",
