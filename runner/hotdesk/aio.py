@@ -46,6 +46,30 @@ async def finish(cleanup: Coroutine[Any, Any, T], *, grace: float) -> T:
     return task.result()
 
 
+_left: set[asyncio.Task[Any]] = set()
+"""Keeps abandoned work from being collected before its end."""
+
+
+async def or_undo(work: Coroutine[Any, Any, T], undo: Callable[[T], None]) -> T:
+    """Await ``work``, which must end by itself; when cancelled meanwhile, go at once and give what it made to ``undo`` later.
+
+    For what cannot be cancelled half way without leaving something open at the other end.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+
+        def ended(done: asyncio.Task[T]) -> None:
+            _left.discard(done)
+            if not done.cancelled() and done.exception() is None:
+                undo(done.result())
+
+        _left.add(task)
+        task.add_done_callback(ended)
+        raise
+
+
 class TaskGroup(asyncio.TaskGroup):
     """asyncio's TaskGroup, except that a cancel from outside always wins.
 

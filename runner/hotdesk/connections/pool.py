@@ -66,13 +66,13 @@ class Pool:
         self._hosts: dict[Endpoint, _Host] = {}
         self._handshakes = asyncio.Semaphore(settings.handshakes)
         self._addresses: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
-        self._tasks = aio.TaskGroup()
+        self._group = aio.TaskGroup()
         self._grace = settings.stop_grace
         self._closing = False
 
     async def __aenter__(self) -> Self:
         raise_descriptor_limit()
-        await self._tasks.__aenter__()
+        await self._group.__aenter__()
         return self
 
     async def __aexit__(
@@ -84,7 +84,7 @@ class Pool:
             ):  # each close is bounded by itself; nothing is gained by failing here
                 await aio.finish(self._close(), grace=self._grace + CLOSE_LIMIT)
         finally:
-            await self._tasks.__aexit__(None, None, None)  # what ended the block goes on as it is, not in a group
+            await self._group.__aexit__(None, None, None)  # what ended the block goes on as it is, not in a group
 
     async def link(self, endpoint: Endpoint, escalation: Escalation | None = None) -> Link:
         """The agent at ``endpoint`` (as the other user with ``escalation``): the one that runs, else a new one.
@@ -135,7 +135,7 @@ class Pool:
 
     def _own(self, work: Coroutine[object, object, T], name: str) -> asyncio.Task[T | _Failed]:
         """A task of the pool's group that keeps its error for those who wait, instead of ending the group."""
-        return self._tasks.create_task(_contained(work), name=name)
+        return self._group.create_task(_contained(work), name=name)
 
     async def _await(self, task: asyncio.Task[T | _Failed]) -> T:
         try:

@@ -74,7 +74,6 @@ class SSHConnection(Connection):
         self.raw = raw
         self._where = where
         self._slots = asyncio.Semaphore(CHANNELS)
-        self._opening: set[asyncio.Task[Session]] = set()
 
     @classmethod
     async def connect(
@@ -167,14 +166,8 @@ class SSHConnection(Connection):
             assert isinstance(session, Session)
             return session
 
-        task = asyncio.get_running_loop().create_task(create())  # outlives a cancelled caller, to close what it opened
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(_abandon)
-            raise
+            return await aio.or_undo(create(), _abandon)
         except (asyncssh.DisconnectError, OSError) as exc:
             raise LinkLost(f"{self.endpoint.host}: the connection to {self._where} ended: {exc}") from exc
 
@@ -193,8 +186,6 @@ class SSHConnection(Connection):
                 self.raw.abort()
         finally:
             self.raw.abort()
-            for task in self._opening:
-                task.cancel()
 
 
 class _Slot:
@@ -214,9 +205,9 @@ class _Slot:
             self._places.release()
 
 
-def _abandon(task: asyncio.Task[Session]) -> None:
-    if not task.cancelled() and task.exception() is None and (channel := task.result().channel) is not None:
-        channel.abort()
+def _abandon(session: Session) -> None:
+    if session.channel is not None:
+        session.channel.abort()
 
 
 def _set_user_timeout(raw: asyncssh.SSHClientConnection, seconds: float) -> None:

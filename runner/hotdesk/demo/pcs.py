@@ -61,15 +61,15 @@ class PC:
 class Server(asyncssh.SSHServer):
     """One client's connection to a PC: any command, SFTP, and connections to other loopback ports (so a PC can be a jump host)."""
 
-    def __init__(self, pc: PC, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, pc: PC, group: asyncio.TaskGroup) -> None:
         self._pc = pc
-        self._tasks = tasks
+        self._group = group
 
     def begin_auth(self, username: str) -> bool:
         return True
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
-        return CommandSession(self._pc.environment(), self._pc.home, self._tasks)
+        return CommandSession(self._pc.environment(), self._pc.home, self._group)
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         return dest_host in {"127.0.0.1", "localhost", "::1"}
@@ -86,12 +86,12 @@ def load_key(path: Path) -> asyncssh.SSHKey:
     return asyncssh.read_private_key(path)
 
 
-async def listen(pc: PC, authorized: str, tasks: asyncio.TaskGroup) -> asyncssh.SSHAcceptor:
+async def listen(pc: PC, authorized: str, group: asyncio.TaskGroup) -> asyncssh.SSHAcceptor:
     """Serve ``pc`` on a free port of 127.0.0.1."""
     return await asyncssh.listen(
         "127.0.0.1",
         0,
-        server_factory=lambda: Server(pc, tasks),
+        server_factory=lambda: Server(pc, group),
         server_host_keys=[pc.key],
         authorized_client_keys=asyncssh.import_authorized_keys(authorized),
         encoding=None,
@@ -158,9 +158,9 @@ async def serve(top: Path, names: list[str]) -> None:
     loop.add_reader(0, lambda: None if os.read(0, 4096) else stop.set())
     acceptors: list[asyncssh.SSHAcceptor] = []
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as group:
             for pc in pcs:
-                acceptors.append(await listen(pc, authorized, tasks))
+                acceptors.append(await listen(pc, authorized, group))
             ports = {pc.name: acceptor.get_port() for pc, acceptor in zip(pcs, acceptors, strict=True)}
             print(json.dumps(write_client_files(top, ports, pcs)), flush=True)
             await stop.wait()

@@ -29,11 +29,11 @@ _numbers = itertools.count(1)
 class CommandSession(asyncssh.SSHServerSession[bytes]):
     """The channel's side."""
 
-    def __init__(self, environment: Mapping[str, str], home: Path, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, environment: Mapping[str, str], home: Path, group: asyncio.TaskGroup) -> None:
         self._mark = f"{os.getpid()}-{next(_numbers)}"
         self._environment = {**environment, SESSION_MARK: self._mark}
         self._home = home
-        self._tasks = tasks
+        self._group = group
         self._argv: list[str] = []
         self._closed = asyncio.Event()
         self._eof = False
@@ -60,7 +60,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
         return subsystem == "sftp" and bool(found)
 
     def session_started(self) -> None:
-        self._tasks.create_task(self._run())
+        self._group.create_task(self._run())
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self.child is None:
