@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import VariableError
 from hotdesk.source import Map, Seq, Vaulted
+from hotdesk.variables.blocking import at_once
 from hotdesk.variables.lazy import Lazy, LazyMap, LazySeq, Names
 from hotdesk.variables.precedence import Layers
 from hotdesk.variables.trust import holds_templates, is_template, plain
@@ -47,8 +48,11 @@ class Scope(Names):
         return Scope(self._layers.above(extra), self._templates)
 
     def __getitem__(self, name: str) -> Any:
-        value = self.lookup(name)
-        return plain(value) if not isinstance(value, Names) else value
+        def call() -> Any:
+            value = self.lookup(name)
+            return value if isinstance(value, Names) else self._templates.finished(value, self)
+
+        return at_once(call, f"the variable {name!r}")
 
     def lookup(self, name: str) -> Any:
         """The rendered value as templates handle it: may be lazy, may be an Undefined. Raises KeyError."""

@@ -272,6 +272,10 @@ class Templates:
         finally:
             stack.under_way.pop()
 
+    def finished(self, value: Any, scope: Scope) -> Any:
+        """A value that a template gave, as plain data. Raises UndefinedError."""
+        return self._translated(lambda: plain(value), scope, None)
+
     def decrypted(self, value: Vaulted) -> str:
         """A ``!vault`` value's text. Raises VaultError."""
         if self.vault is None:

@@ -91,7 +91,7 @@ def is_encrypted(text: object) -> bool:
 
 def _parsed(ciphertext: str) -> tuple[str, bytes, bytes, bytes]:
     """(vault id, salt, digest, encrypted data)."""
-    first, *rest = ciphertext.strip().split()
+    first, *rest = ciphertext.split() or [""]
     fields = first.split(";")
     if fields[0] != HEADER or len(fields) < 3:
         raise VaultError("this is not a vaulted value: it does not begin with $ANSIBLE_VAULT;1.1;AES256")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.errors import TemplateError
 from hotdesk.source import Map, Trusted
 from hotdesk.variables.scope import HostVars, Scope
-from hotdesk.variables.templates import Templates
+
+if TYPE_CHECKING:
+    from hotdesk.variables.templates import Templates
 
 T = Trusted
 FLAG = Path("owned")
@@ -61,20 +63,20 @@ async def test_a_hosts_text_stays_text(templates: Templates, evil: str, road: st
     looped = await templates.render(T("{{ item }}"), scope.with_({"item": once}))
     assert evil in str(again)
     assert looped == once
-    assert not FLAG.exists()
+    assert not FLAG.exists()  # noqa: ASYNC240
 
 
 async def test_a_template_file_prints_a_hosts_text(templates: Templates, evil: str) -> None:
     """A rendered file holds the braces as they came."""
     assert await templates.render_file("<{{ evil }}>", "t.j2", {"evil": evil}) == f"<{evil}>"
-    assert not FLAG.exists()
+    assert not FLAG.exists()  # noqa: ASYNC240
 
 
 async def test_a_hosts_text_is_no_condition(templates: Templates, evil: str) -> None:
     """A condition that came from a host is refused, not evaluated."""
     with pytest.raises(TemplateError):
         await templates.condition(evil, {})
-    assert not FLAG.exists()
+    assert not FLAG.exists()  # noqa: ASYNC240
 
 
 async def test_a_file_name_is_no_template(render: Any, evil: str, tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ async def test_a_file_name_is_no_template(render: Any, evil: str, tmp_path: Path
     found = await render("{{ lookup('file', f) }}", {"f": str(tmp_path / "x.txt")})
     assert found == evil
     assert await render("{{ found }}", found=found) == evil
-    assert not FLAG.exists()
+    assert not FLAG.exists()  # noqa: ASYNC240
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,8 +14,12 @@ from hotdesk.settings import Settings
 from hotdesk.source import Map, Seq, Trusted
 from hotdesk.variables.templates import OMIT, Templates
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 T = Trusted
 HERE = Place("site.yml", 3, 7)
+PLAIN = Templates(Settings())
 
 
 @pytest.mark.parametrize(
@@ -243,7 +246,7 @@ async def test_an_error_in_a_file_has_its_line(templates: Templates) -> None:
 @given(st.text())
 def test_text_that_is_not_the_users_is_never_changed(text: str) -> None:
     """Whatever a host sends stays what it is."""
-    assert Templates(Settings()).render_now(text, {}) == text
+    assert PLAIN.render_now(text, {}) == text
 
 
 @given(
@@ -254,4 +257,4 @@ def test_text_that_is_not_the_users_is_never_changed(text: str) -> None:
 )
 def test_data_goes_through_a_template_unchanged(value: Any) -> None:
     """{{ x }} gives x itself, whatever markers are in it."""
-    assert Templates(Settings()).render_now(T("{{ x }}"), {"x": value}) == value
+    assert PLAIN.render_now(T("{{ x }}"), {"x": value}) == value

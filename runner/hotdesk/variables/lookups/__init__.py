@@ -79,8 +79,8 @@ def _answer(templates: Templates, name: Any, terms: tuple[Any, ...], options: di
 
 def _joined(found: list[Any]) -> Any:
     """``lookup`` gives a list of one as its element, texts joined by commas."""
-    if len(found) == 1:
-        return found[0]
+    if len(found) < 2:
+        return found[0] if found else []
     return ",".join(found) if all(isinstance(item, str) for item in found) else found
 
 
