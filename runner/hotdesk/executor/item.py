@@ -235,7 +235,7 @@ class Work:
         return Call(
             task=task, host=self.state.name, args=args, given=given, machine=machine, control=control, check=check, diff=self.item.diff,
             variables=scope, render=render, render_file=render_file, condition=condition, search=task.search, settings=run.settings,
-            inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, jobs=run.jobs,
+            inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, transfers=run.jobs,
             wait_for_connection=wait_for_connection, machine_for=machine_for,
             emit_note=lambda text: run.emit(ev.Noted(text=text, host=self.state.name)),
         )  # fmt: skip

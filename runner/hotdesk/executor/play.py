@@ -42,11 +42,11 @@ class PlayRun:
         run: Run,
         play: Play,
         *,
-        before_batch: Callable[[Batch], Awaitable[None]] | None = None,
+        before_batch: Callable[[Batch], Awaitable[bool]] | None = None,
         watching: Callable[[Batch], AbstractAsyncContextManager[Any]] | None = None,
         after_play: Callable[[PlayRun], Awaitable[None]] | None = None,
     ) -> None:
-        """``before_batch``: preflight; ``watching``: held open while a batch runs (disk watch); ``after_play``: verification."""
+        """``before_batch``: preflight, False ends the run; ``watching``: held open while a batch runs (disk watch); ``after_play``: verification."""
         self.run = run
         self.play = play
         self.scopes = Scopes(run, play)
@@ -176,8 +176,9 @@ class PlayRun:
         sections = await self._sections(force)
         gather = await self._gather_task()
         await self._connect(batch, ready)
-        if self._before_batch is not None:
-            await self._before_batch(batch)
+        if self._before_batch is not None and not await self._before_batch(batch):
+            batch.break_play = True
+            return
         window = (
             asyncio.Semaphore(max(1, self.run.settings.forks)) if getattr(batch.strategy, "pinned", False) else None
         )

@@ -112,6 +112,9 @@ class Run:
     """For vars files that are wholly vaulted."""
     vars_cache: dict[Path, Any] = field(default_factory=dict)
     """vars_files that have been read."""
+    actions: Any = None
+    """What names mean (actions.registry.ActionNames)."""
+    beside: set[asyncio.Task[Any]] = field(default_factory=set)
     group: asyncio.TaskGroup | None = None
     """Where what goes on beside the plays (connecting) belongs."""
     abandoned: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -136,7 +139,9 @@ class Run:
         if self.group is None:
             connect.close()
         else:
-            self.group.create_task(connect)
+            task = self.group.create_task(connect)
+            self.beside.add(task)
+            task.add_done_callback(self.beside.discard)
 
     def emit(self, event: ev.Event) -> None:
         self.bus.emit(event)

@@ -41,8 +41,8 @@ def stop_signals(stop: Callable[[int], None], force: Callable[[], None]) -> Iter
             os._exit(128 + seen[0])
 
     before: dict[int, Any] = {}
-    for signum in (*STOPPING, signal.SIGCHLD, signal.SIGPIPE):
-        before[signum] = signal.getsignal(signum)
+    for each in (*STOPPING, signal.SIGCHLD, signal.SIGPIPE):
+        before[each] = signal.getsignal(each)
     taken = [signum for signum in STOPPING if not (signum == signal.SIGHUP and before[signum] is signal.SIG_IGN)]
     try:
         if before[signal.SIGCHLD] is signal.SIG_IGN:
@@ -55,6 +55,6 @@ def stop_signals(stop: Callable[[int], None], force: Callable[[], None]) -> Iter
     finally:
         for signum in taken:
             loop.remove_signal_handler(signum)
-        for signum, handler in before.items():
-            if handler is not None and signal.getsignal(signum) is not handler:
-                signal.signal(signum, handler)
+        for number, handler in before.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)

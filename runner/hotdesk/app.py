@@ -1,0 +1,354 @@
+"""The one file that knows all parts. ``play`` reads from top to bottom as the story of a run.
+
+``await play(settings, ["site.yml"], options=PlayOptions(), bus=Bus(...))`` works inside any running loop and gives the exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk import events as ev
+from hotdesk.actions.arguments import check
+from hotdesk.actions.collections import Collections
+from hotdesk.actions.registry import ActionNames
+from hotdesk.aio import TaskGroup, in_thread, use_pidfd_watcher
+from hotdesk.connections.base import Secret
+from hotdesk.connections.pool import Pool
+from hotdesk.errors import InputError, PlaybookError, nearest
+from hotdesk.executor.extra_vars import extra_variables
+from hotdesk.executor.machines import PoolMachines
+from hotdesk.executor.play import PlayRun
+from hotdesk.executor.run import PlayOptions, Run
+from hotdesk.inventory.load import load_inventory
+from hotdesk.inventory.patterns import select
+from hotdesk.jobs.run import JobRun
+from hotdesk.place import Place
+from hotdesk.playbook.free_form import parse
+from hotdesk.playbook.load import Loader
+from hotdesk.playbook.model import Play, Playbook, Task
+from hotdesk.report.recap import Recap
+from hotdesk.supervise.preflight import preflight
+from hotdesk.supervise.signals import stop_signals
+from hotdesk.supervise.stopping import Stopping
+from hotdesk.supervise.terminal import asker
+from hotdesk.variables.lookups import LookupServices
+from hotdesk.variables.templates import Templates
+from hotdesk.variables.vault import load_secrets
+from hotdesk.verify.of_play import verify_play
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from hotdesk.actions.base import Action
+    from hotdesk.bus import Bus
+    from hotdesk.executor.batch import Batch
+    from hotdesk.inventory.model import Inventory
+    from hotdesk.redaction import Redaction
+    from hotdesk.settings import Settings
+
+__all__ = ["PlayOptions", "new_run_id", "play", "prepared", "run_module"]
+
+_COMMAND_LINE = Place("<command line>")
+
+
+def new_run_id() -> str:
+    """Short, unique, sorts by time: ``20261121-105712-3f9c``."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+async def play(
+    settings: Settings,
+    playbooks: Sequence[str | Path],
+    *,
+    options: PlayOptions,
+    bus: Bus,
+    run_id: str = "",
+    prompt: Callable[..., Awaitable[str]] | None = None,
+    redaction: Redaction | None = None,
+) -> int:
+    """Run playbooks. Returns the exit code: a signal's, else 4 unreachable, 2 failed, 3 verification, 0.
+
+    Raises InputError or UsageError for what is wrong before any host is touched. ``prompt`` asks the person (default: on the
+    terminal, if there is one); ``redaction`` is told every secret.
+    """
+    paths = [Path(path) for path in playbooks]
+
+    async def story(run: Run, loaded: Sequence[Playbook]) -> None:
+        for playbook in loaded:
+            run.playbook_dir = playbook.path.absolute().parent
+            for one in playbook.plays:
+                watch = PlayRun(run, one, before_batch=_preflight, after_play=verify_play)
+                if not await watch.go():
+                    return
+            if any(state.failed or state.unreachable for state in run.hosts.values()):
+                return
+        if not run.started:
+            raise PlaybookError(f"no task matched --start-at-task {options.start_at_task!r}")
+
+    return await _whole(settings, paths, options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
+
+
+async def run_module(
+    settings: Settings,
+    pattern: str,
+    module: str,
+    arguments: str = "",
+    *,
+    options: PlayOptions,
+    bus: Bus,
+    run_id: str = "",
+    prompt: Callable[..., Awaitable[str]] | None = None,
+    redaction: Redaction | None = None,
+) -> int:
+    """Run one module on the hosts of ``pattern`` (``hotdesk run PATTERN -m MODULE -a ARGS``). Returns and raises as ``play`` does."""
+
+    async def story(run: Run, _loaded: Sequence[Playbook]) -> None:
+        names: ActionNames = run.actions
+        found = names.resolve(module)
+        if found is None:
+            raise PlaybookError(f"there is no module {module!r}", remedy=nearest(module, names.known()))
+        if refusal := names.refusal(found):
+            raise PlaybookError(refusal)
+        task = Task(
+            id="task-1", action=found, written=module, place=_COMMAND_LINE, args=_arguments(names, found, arguments), name="",
+            search=(Path.cwd(),),
+        )  # fmt: skip
+        names.check_static(task)
+        one = Play(
+            name="Ansible Ad-Hoc", hosts=pattern, place=_COMMAND_LINE, sections=(("tasks", (task,)),), gather_facts=False, keywords=task,
+            basedir=Path.cwd(),
+        )  # fmt: skip
+        await PlayRun(run, one, before_batch=_preflight).go()
+
+    return await _whole(settings, [], options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
+
+
+async def _whole(
+    settings: Settings,
+    paths: Sequence[Path],
+    options: PlayOptions,
+    bus: Bus,
+    run_id: str,
+    prompt: Callable[..., Awaitable[str]] | None,
+    redaction: Redaction | None,
+    story: Callable[[Run, Sequence[Playbook]], Awaitable[None]],
+) -> int:
+    """From settings to the exit code, around what the run is about."""
+    began, recap, stopped = time.monotonic(), Recap(), False
+    bus.subscribe(recap)
+    use_pidfd_watcher()
+    run: Run | None = None
+    task = asyncio.current_task()
+    assert task is not None
+    stop = Stopping(task, settings, bus)
+    with stop_signals(stop.begin, stop.force):
+        try:
+            async with prepared(
+                settings, paths, options=options, bus=bus, run_id=run_id, prompt=prompt, redaction=redaction
+            ) as ready:
+                run = stop.run = ready.run
+                stop.pool = ready.pool
+                bus.emit(ev.RunStarted(run=run_id, command=options.command, check=settings.check, forks=settings.forks))
+                async with _beside(run):
+                    await story(run, ready.playbooks)
+        except asyncio.CancelledError:
+            if not stop.begun:
+                raise
+            task.uncancel()
+            stopped = True
+        finally:
+            stop.end()
+    code = stop.exit_code(recap.exit_code()) if stopped or stop.begun else recap.exit_code()
+    custom = run.custom_stats if run is not None else {}
+    if run is not None:
+        bus.emit(
+            ev.RunFinished(exit_code=code, recap=recap.hosts, seconds=time.monotonic() - began, custom_stats=custom)
+        )
+    return code
+
+
+async def _preflight(batch: Batch) -> bool:
+    """Nothing is changed before every sync job of the play has said that it can do its work."""
+    return not (await preflight(batch)).problems
+
+
+@asynccontextmanager
+async def _beside(run: Run) -> AsyncIterator[None]:
+    """Where connections are made while the plays go on; what is not done at the end is not waited for."""
+    try:
+        async with TaskGroup() as group:
+            run.group = group
+            beside: set[asyncio.Task[Any]] = run.beside
+            try:
+                yield
+            finally:
+                run.group = None
+                for one in tuple(beside):
+                    one.cancel()
+    except BaseExceptionGroup as problems:
+        raise _first(problems) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+# What a run is made of
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Everything loaded and checked; no host has been touched."""
+
+    run: Run
+    pool: Pool
+    playbooks: list[Playbook]
+
+
+@asynccontextmanager
+async def prepared(
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    options: PlayOptions,
+    bus: Bus,
+    run_id: str = "",
+    prompt: Callable[..., Awaitable[str]] | None = None,
+    redaction: Redaction | None = None,
+) -> AsyncIterator[Prepared]:
+    """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this."""
+    run_id = run_id or new_run_id()
+
+    def warn(text: str, place: Place | None = None) -> None:
+        bus.emit(ev.Warned(text=text, place=place))
+
+    async with AsyncExitStack() as stack:
+        passwords = await _passwords(settings, prompt, redaction)
+        pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
+        command = _control_command(pool)
+        vault = await load_secrets(
+            settings.vault_password_files, run=command, prompt=_secret(prompt), ask=settings.ask_vault_pass
+        )
+
+        def decrypt(data: bytes, place: Place) -> bytes:
+            return vault.decrypt(data.decode())
+
+        async def script(argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
+            done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
+            return done.rc, done.stdout, done.stderr
+
+        async def inventory() -> Inventory:
+            return await load_inventory(
+                settings.inventory, settings=settings, run_command=script, decrypt=decrypt, warn=warn
+            )
+
+        loaded_inventory = await inventory()
+        services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
+        templates = Templates(settings, vault=vault, services=services, warn=warn)
+        extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
+        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
+        names = ActionNames(Collections(settings, directories))
+        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=templates.render_now)
+        run = Run(
+            id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
+            machines=PoolMachines(settings, pool, templates, password=passwords[0], become_password=passwords[1]),
+            load_action=names.load, check_arguments=_checker(names), playbook_dir=directories[0], reload_inventory=inventory,
+            extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
+        )  # fmt: skip
+        holder = [run]
+        run.jobs = await stack.enter_async_context(
+            JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
+        )
+        playbooks = [await in_thread(_load, loader, path, extra, options) for path in paths]
+        for text, place in loader.warnings:
+            warn(text, place)
+        if options.limit:
+            _check_limit(run)
+        yield Prepared(run, pool, playbooks)
+
+
+def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOptions) -> Playbook:
+    if not path.exists():
+        near = nearest(path.name, [p.name for p in path.absolute().parent.glob("*.y*ml")])
+        raise PlaybookError(f"the playbook {path} could not be found", remedy=near)
+    return loader.load_playbook(path, extra_vars=extra, tags=options.tags)
+
+
+def _check_limit(run: Run) -> None:
+    """--limit must leave somebody. Raises InputError."""
+    if not select(run.inventory, "all,localhost", limit=run.options.limit, mismatch="ignore"):
+        raise InputError(
+            f"--limit {run.options.limit!r} leaves no host", remedy="hotdesk inventory --graph shows what there is."
+        )
+
+
+def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], frozenset[str]]]:
+    def checked(
+        action: Action, given: Mapping[str, Any], *, place: Place | None = None
+    ) -> tuple[Mapping[str, Any], frozenset[str]]:
+        if action.raw_args:
+            return given, frozenset(map(str, given))
+        spec = names.spec(action.name)
+        return check(
+            action.name,
+            spec if spec is not None else action.DOCUMENTATION,
+            given,
+            place=place,
+            free_form=action.free_form,
+        )
+
+    return checked
+
+
+def _arguments(names: ActionNames, action: str, text: str) -> Mapping[str, Any]:
+    free_form = names.load(action).free_form
+    if free_form is not None:
+        return parse(text, command=True)
+    given = parse(text)
+    if "_raw_params" in given:
+        raise PlaybookError(
+            f"{str(given['_raw_params'])!r} is not option=value", remedy=f"{action} takes options: -a 'name=value ...'."
+        )
+    return given
+
+
+def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:
+    """Commands of lookups and password programs: like all others, started by the control node's agent (R3)."""
+
+    async def run(argv: list[str] | str) -> tuple[int, str, str]:
+        words = ["/bin/sh", "-c", argv] if isinstance(argv, str) else argv
+        done = await (await pool.control()).run(words, task="lookup")
+        return done.rc, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
+
+    return run
+
+
+async def _passwords(
+    settings: Settings, prompt: Callable[..., Awaitable[str]] | None, redaction: Redaction | None
+) -> tuple[Secret | None, Secret | None]:
+    """-k and -K, asked for before anything else."""
+    found: list[Secret | None] = []
+    for wanted, text in ((settings.ask_pass, "SSH password: "), (settings.become_ask_pass, "BECOME password: ")):
+        if not wanted:
+            found.append(None)
+            continue
+        if prompt is None:
+            raise InputError(f"{text.strip(': ')} is to be asked for, but there is no terminal")
+        answer = await prompt(text, echo=False)
+        if not answer and found and found[0] is not None:
+            answer = found[0].value  # as Ansible: return means "the same"
+        if redaction is not None:
+            redaction.add(answer)
+        found.append(Secret(answer))
+    return found[0], found[1]
+
+
+def _secret(prompt: Callable[..., Awaitable[str]] | None) -> Callable[[str], Awaitable[str]] | None:
+    return None if prompt is None else lambda text: prompt(text, echo=False)

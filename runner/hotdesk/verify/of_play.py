@@ -1,0 +1,53 @@
+"""``hotdesk_verify``: what a play wants to be true of its hosts once its handlers have run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hotdesk import events as ev
+from hotdesk.executor.run import Working
+from hotdesk.playbook.model import Task
+from hotdesk.verify.session import Verification, find_tests, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hotdesk.executor.play import PlayRun
+    from hotdesk.jobs.machine import Machine
+
+
+async def verify_play(play: PlayRun) -> None:
+    """Run the tests named by ``hotdesk_verify`` on the play's hosts that have not failed. Not in check mode: nothing was changed."""
+    run, scopes = play.run, play.scopes
+    hosts = [name for name in scopes.hosts_all if name not in scopes.removed]
+    wanted: dict[tuple[str, ...], list[str]] = {}
+    for name in hosts:
+        value = await run.templates.value(scopes.for_task(run.state(name), play.play.keywords), "hotdesk_verify")
+        names = [value] if isinstance(value, str) else value or []
+        if names:
+            wanted.setdefault(tuple(map(str, names)), []).append(name)
+    if not wanted:
+        return
+    if run.settings.check:
+        run.emit(ev.Noted(text="verification is left out in check mode: nothing was changed"))
+        return
+    task = play.play.keywords or Task(id="verify", action="verify", written="verify", place=play.play.place)
+
+    async def machine_for(name: str) -> Machine:
+        setting = Working(mark=f"verify@{name}", for_host=name, check=False, emit=run.emit)
+        if name == "localhost" and name not in run.inventory.hosts:
+            return await run.machines.control(task, setting)
+        return await run.machines.machine(name, scopes.for_task(run.state(name), task), task, setting)
+
+    async def variables_for(name: str) -> Mapping[str, Any]:
+        scope = scopes.for_task(run.state(name), task)
+        return {key: scope[key] for key in scope if key not in ("hostvars", "vars")}
+
+    for names, group in wanted.items():
+        files = find_tests(names, [play.play.basedir or run.playbook_dir])
+        await verify(
+            Verification(
+                files=files, hosts=tuple(group), control=await machine_for("localhost"), machine_for=machine_for,
+                variables_for=variables_for, emit=run.emit,
+            )
+        )  # fmt: skip
