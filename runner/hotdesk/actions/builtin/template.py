@@ -48,7 +48,7 @@ options:
   force: {description: "Replace a file that differs; false: only write what is missing.", type: bool, default: true}
   follow: {description: "When the destination is a link, write to what it points to.", type: bool, default: false}
   validate: {description: "A command that checks the new file before it is put in place; %s is its name.", type: str}
-  newline_sequence: {description: The end of every line., type: str, choices: ["\\n", "\\r", "\\r\\n"], default: "\\n"}
+  newline_sequence: {description: The end of every line., type: str, default: "\\n"}
   block_start_string: {description: What begins a block., type: str, default: "{%"}
   block_end_string: {description: What ends a block., type: str, default: "%}"}
   variable_start_string: {description: What begins a value., type: str, default: "{{"}
@@ -73,9 +73,9 @@ options:
             raise ArgumentError(f"the template {path} is not UTF-8 text", place=call.task.place) from None
         chosen = {name: args[name] for name in JINJA if args.get(name) is not None}
         rendered = await call.render_file(text, path, extra={}, **chosen)
-        newline = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n"}.get(
-            str(args.get("newline_sequence", "\n")), str(args.get("newline_sequence", "\n"))
-        )
+        newline = str(args.get("newline_sequence") or "\n").replace("\\n", "\n").replace("\\r", "\r")
+        if newline not in ("\n", "\r", "\r\n"):
+            raise ArgumentError("newline_sequence must be one of \\n, \\r and \\r\\n", place=call.task.place)
         if newline != "\n":
             rendered = rendered.replace("\n", newline)
         body = rendered.encode(str(args.get("output_encoding") or "utf-8"), "surrogateescape")

@@ -139,6 +139,7 @@ def _destination(dest: str, name: str, options: Mapping[str, Any], check: bool, 
 
 def make_directories(path: str, mode: Any, attributes: Mapping[str, Any]) -> None:
     """Make a directory and its parents; those that are new get ``mode`` and the owner and group of ``attributes``."""
+    path = path.rstrip("/") or "/"
     if os.path.isdir(path):
         return
     parent = os.path.dirname(path)
@@ -182,7 +183,7 @@ def make_tree(
     changed = False
     inherited = {name: value for name, value in attributes.items() if name != "mode"}
     for relative in directories:
-        path = os.path.join(root, relative)
+        path = os.path.normpath(os.path.join(root, relative))
         if not os.path.isdir(path):
             changed = True
             if not check:

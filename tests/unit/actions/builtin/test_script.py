@@ -1,0 +1,68 @@
+"""script: sent, run, gone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hotdesk.errors import ArgumentError
+from tests.unit.actions.builtin.conftest import RunResult
+
+
+def left(where: Path) -> list[str]:
+    """What is in the place scripts are put into."""
+    place = where / "remote_tmp"
+    return [path.name for path in place.iterdir()] if place.exists() else []
+
+
+async def test_a_script_is_run_and_removed(result: RunResult, tmp_path: Path) -> None:
+    """The script gets its arguments through the shell, and nothing of it is left."""
+    (tmp_path / "s.sh").write_text('#!/bin/sh\necho "$@"; exit 3\n')
+    done = await result("script", _raw_params="s.sh 'a b' $COLOUR", _environment={"COLOUR": "red"})
+    assert (done.data["stdout"], done.data["rc"], done.failed) == ("a b red\n", 3, True)
+    assert left(tmp_path) == []
+
+
+async def test_the_program_can_be_chosen(result: RunResult, tmp_path: Path) -> None:
+    """executable runs the script, chdir says where."""
+    (tmp_path / "s.py").write_text("import os; print(os.getcwd())\n")
+    done = await result("script", cmd="s.py", executable="python3", chdir=str(tmp_path))
+    assert done.data["stdout"] == f"{tmp_path}\n"
+
+
+async def test_creates_skips(result: RunResult, tmp_path: Path) -> None:
+    """With creates there, the script is skipped."""
+    (tmp_path / "s.sh").write_text("touch x\n")
+    done = await result("script", _raw_params="s.sh", creates=str(tmp_path))
+    assert done.skipped
+    assert done.message == f"{tmp_path} exists, matching creates option"
+
+
+async def test_check_mode_sends_nothing(result: RunResult, tmp_path: Path) -> None:
+    """In check mode a script is skipped; with creates it says that it would run."""
+    (tmp_path / "s.sh").write_text("touch x\n")
+    assert (await result("script", check=True, _raw_params="s.sh")).skipped
+    assert (await result("script", check=True, _raw_params="s.sh", creates="/no/such")).changed
+    assert not (tmp_path / "remote_tmp").exists()
+
+
+async def test_a_cancelled_script_is_removed_too(result: RunResult, tmp_path: Path) -> None:
+    """A cancel while the script runs ends it and takes it away."""
+    started = tmp_path / "started"
+    (tmp_path / "s.sh").write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 60\n")
+    async with asyncio.timeout(20):
+        task = asyncio.ensure_future(result("script", _raw_params="s.sh"))  # the test is about cancelling it
+        while not started.exists():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert left(tmp_path) == []
+
+
+async def test_a_missing_script_is_named(result: RunResult) -> None:
+    """A script that is not there is an error with the places."""
+    with pytest.raises(ArgumentError, match=r"files/nope\.sh"):
+        await result("script", _raw_params="nope.sh")
