@@ -62,7 +62,7 @@ class Compiler:
             try:
                 tree = parse()
                 self._check_names(env, tree, place, filename)
-                embed(tree)
+                embed(tree) if kind == "expression" else _embed_terms(tree)
                 code = env.compile(tree, filename=filename)
             except jinja2.TemplateSyntaxError as exc:
                 raise self._syntax(exc, text, place, filename) from None
@@ -114,13 +114,22 @@ def known_name(kind: str, name: str, table: Mapping[str, Any], place: Place | No
 
 
 def embed(tree: nodes.Node) -> None:
-    """Make constants that contain a template render it: ``'{{ a }}' == b`` (Ansible still does this, with a warning)."""
+    """Make constants that contain a template render it: ``'{{ a }}' == b`` (Ansible does this in conditions and lookups' terms)."""
     for owner in [tree, *tree.find_all(nodes.Node)]:
         for name, value in list(owner.iter_fields()):
             if isinstance(value, nodes.Node):
                 setattr(owner, name, _embedded(value))
             elif isinstance(value, list):
                 setattr(owner, name, [_embedded(item) for item in value])
+
+
+def _embed_terms(tree: nodes.Node) -> None:
+    for call in list(tree.find_all(nodes.Call)):
+        if isinstance(call.node, nodes.Name) and call.node.name in LOOKUP_FUNCTIONS:
+            call.args = [_embedded(argument) for argument in call.args]
+            for argument in call.args:
+                if isinstance(argument, (nodes.List, nodes.Tuple, nodes.Dict)):
+                    embed(argument)
 
 
 def _embedded(value: Any) -> Any:

@@ -49,6 +49,12 @@ def concat_text(values: Iterable[Any]) -> str:
     return "".join(parts)
 
 
+def with_newlines(source: str, result: str, newline: str) -> str:
+    """``result`` with at least as many newlines at its end as ``source`` has: Jinja and trim_blocks take some away."""
+    wanted, there = (len(text) - len(text.rstrip("\n")) for text in (source, result.replace("\r\n", "\n")))
+    return result + newline * (wanted - there) if wanted > there else result
+
+
 def _shown(value: Any) -> str:
     from hotdesk.variables.trust import plain
 
@@ -103,7 +109,7 @@ class Environment(SandboxedEnvironment):
     literal_backslashes = True
 
     def __init__(self, **options: Any) -> None:
-        defaults: dict[str, Any] = {"trim_blocks": True, "keep_trailing_newline": True}
+        defaults: dict[str, Any] = {"trim_blocks": True}
         super().__init__(
             undefined=Undefined,
             optimized=False,  # folding would call filters such as random or now() once and for ever

@@ -145,6 +145,31 @@ class HostVars(Names):
         return len(self._names)
 
 
+class Root(Mapping[str, Any]):
+    """What a template sees: the scope's variables, then the functions (lookup, now, ...)."""
+
+    __slots__ = ("_functions", "scope")
+
+    def __init__(self, scope: Scope, functions: Mapping[str, Any]) -> None:
+        self.scope = scope
+        self._functions = functions
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.scope.lookup(name)
+        except KeyError:
+            return self._functions[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.scope or name in self._functions
+
+    def __iter__(self) -> Any:
+        return iter({**dict.fromkeys(self.scope), **dict.fromkeys(self._functions)})
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
 def recursion(names: Iterable[str], place: Any) -> VariableError:
     """The error for variables that are defined in terms of each other."""
     chain = " -> ".join(names)

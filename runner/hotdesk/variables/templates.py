@@ -7,6 +7,7 @@ https://docs.ansible.com/ansible-core/2.19/porting_guides/porting_guide_core_2.1
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,10 @@ from hotdesk.source import Trusted, Vaulted, place_of
 from hotdesk.variables import blocking
 from hotdesk.variables.compiling import Compiler, known_name
 from hotdesk.variables.complaints import VAULT_REMEDY, described, line_of, not_an_expression, wrapped
-from hotdesk.variables.environment import Environment, ScopeContext
+from hotdesk.variables.environment import Environment, ScopeContext, with_newlines
 from hotdesk.variables.filters import FILTERS
 from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, call_lookup, lookup_functions
-from hotdesk.variables.scope import Scope, recursion
+from hotdesk.variables.scope import Root, Scope, recursion
 from hotdesk.variables.template_files import TextEnvironments
 from hotdesk.variables.tests import TESTS
 from hotdesk.variables.trust import OMIT, is_template, plain
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 LARGE_TEXT = 64 * 1024
 """Characters: a longer template is rendered in a thread."""
+SOLE_NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 DEEPEST = 80
 """Templates within templates; deeper is taken for an endless definition."""
 
@@ -49,31 +51,6 @@ class _Stack(threading.local):
         self.scopes: list[Scope] = []
         self.under_way: list[tuple[int, int]] = []
         self.names: list[str] = []
-
-
-class _Root(Mapping[str, Any]):
-    """What a template sees: the scope's variables, then the functions (lookup, now, ...)."""
-
-    __slots__ = ("_functions", "scope")
-
-    def __init__(self, scope: Scope, functions: Mapping[str, Any]) -> None:
-        self.scope = scope
-        self._functions = functions
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self.scope.lookup(name)
-        except KeyError:
-            return self._functions[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.scope or name in self._functions
-
-    def __iter__(self) -> Any:
-        return iter({**dict.fromkeys(self.scope), **dict.fromkeys(self._functions)})
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
 
 
 class Templates:
@@ -213,8 +190,8 @@ class Templates:
         def call() -> Any:
             return self._run(env, self._compiler.template(env, body, Place(path, 1), path), scope)
 
-        result = self._translated(call, scope, Place(path))
-        return str(result)
+        result = str(self._translated(call, scope, Place(path)))
+        return with_newlines(body, result, env.newline_sequence)
 
     def check(self, value: Any) -> list[TemplateError]:
         """Problems of all templates in ``value`` that are known without any variable: syntax, unknown filters, tests and lookups."""
@@ -268,7 +245,7 @@ class Templates:
             )
             if isinstance(value, Undefined) and value.place is None:
                 value.place = place_of(raw)
-            return value
+            return with_newlines(raw, value, "\n") if isinstance(value, str) and raw.endswith("\n") else value
         finally:
             stack.under_way.pop()
 
@@ -335,15 +312,17 @@ class Templates:
         return self.evaluate(value, scope) if is_template(value) else value
 
     def _condition(self, expression: Trusted, scope: Scope, place: Place | None, what: str) -> Any:
-        text = expression.strip()
+        text: Any = expression.strip()
         if wrapped(text):
             self.warn(f"{what!r} is an expression already: {{{{ }}}} around it is not needed", place)
-            return plain(self.evaluate(expression, scope))
+            result = plain(self.evaluate(expression, scope))
+            if not isinstance(result, str) or (text := _named(text, scope)) is None:
+                return result
         template = self._compiler.expression(self._env, text, place)
         return plain(self._run(self._env, template, scope))
 
     def _run(self, env: Environment, template: jinja2.Template, scope: Scope) -> Any:
-        root: Any = _Root(scope, env.globals)
+        root: Any = Root(scope, env.globals)
         context = ScopeContext(env, root, template.name, template.blocks, globals=template.globals)
         with self._within(scope):
             try:
@@ -387,3 +366,16 @@ class Templates:
         if not name:
             return ""
         return nearest(name, scope) or f"Define it, or say what to use without it: {{{{ {name} | default(...) }}}}."
+
+
+def _named(text: str, scope: Scope) -> str | None:
+    """The expression that ``{{ name }}`` stands for: the variable's own text when the user wrote it; None when it is data."""
+    for _ in range(DEEPEST):
+        found = SOLE_NAME.fullmatch(text.strip())
+        if not found or found.group(1) not in scope:
+            return None
+        raw = scope.raw(found.group(1))
+        if not isinstance(raw, Trusted) or not is_template(raw):
+            return str(raw) if isinstance(raw, Trusted) else None
+        text = raw
+    return None

@@ -41,7 +41,12 @@ PLAIN = Templates(Settings())
         ("{{ d['items'] }}", 1),
         ("{{ [3, 1] | map('string') }}", ["3", "1"]),
         ("{% set l = [] %}{% for i in [1, 2] %}{{ l.append(i) }}{% endfor %}{{ l }}", [1, 2]),
-        ("{{ '{{ n }}' }}", 5),
+        ("{{ '{{ n }}' }}", "{{ n }}"),
+        ("{{ lookup('items', ['{{ n }}']) }}", 5),
+        ("{{ 'docker {{.State}}' }}", "docker {{.State}}"),
+        ("{% if true %}x{% endif %}\n", "x\n"),
+        ("a{{ 'x' }}\n\n", "ax\n\n"),
+        ("{{ [1] }}\n", [1]),
         ("{{ '{{' }} n }}", "{{ n }}"),
         ("{% raw %}{{ n }}{% endraw %}", "{{ n }}"),
         ("{{ 'a\\d' }}", "a\\d"),
@@ -130,12 +135,14 @@ async def test_results_hold_no_trusted_text(templates: Templates) -> None:
         ("not flag", False),
         ("{{ flag }}", True),
         ("'{{ n }}' == n", True),
+        ("n in ['{{ n }}']", True),
+        ("{{ named }}", True),
         ("'a' in ['a']", True),
     ],
 )
 async def test_conditions_are_bare_expressions(templates: Templates, expression: str, expected: bool) -> None:
     """Braces around one are tolerated, a template inside a constant too."""
-    variables = {"n": 5, "flag": True}
+    variables = {"n": 5, "flag": True, "named": T("{{ written }}"), "written": T("n == 5")}
     assert await templates.condition(T(expression), variables) is expected
 
 
@@ -215,7 +222,7 @@ async def test_options_change_delimiters_and_newlines(templates: Templates) -> N
     """The template module's options and the #jinja2: line, which wins."""
     text = "#jinja2: trim_blocks: False, variable_start_string: '[%'\n{% if true %}\n[% x }}\n{% endif %}\n"
     result = await templates.render_file(text, "t.j2", {"x": 1}, newline_sequence="\r\n", trim_blocks=True)
-    assert result == "\r\n1\r\n\r\n"
+    assert result == "\r\n1\r\n"
 
 
 async def test_an_unknown_option_is_refused(templates: Templates) -> None:
