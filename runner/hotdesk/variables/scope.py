@@ -15,9 +15,10 @@ from hotdesk.variables.lazy import Lazy, LazyMap, LazySeq, Names
 from hotdesk.variables.precedence import Layers
 from hotdesk.variables.trust import holds_templates, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
+from collections.abc import Mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from hotdesk.variables.templates import Templates
 
