@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.builtin.setup import gather
+from hotdesk.actions.builtin.setup import facts_of
 
 if TYPE_CHECKING:
     from hotdesk.results import Result
@@ -32,7 +32,7 @@ options:
 
     async def run(self, call: Call) -> Result:
         args = call.args
-        return await gather(
+        return await facts_of(
             call,
             subset=args.get("gather_subset") or call.settings.gather_subset,
             timeout=float(args.get("gather_timeout") or call.settings.gather_timeout),

@@ -25,7 +25,7 @@ OPTIONS = """
 """
 
 
-async def gather(
+async def facts_of(
     call: Call, *, subset: Sequence[str], timeout: float, filters: Sequence[str], fact_path: str
 ) -> Result:
     """The facts of the task's PC as a Result whose ``facts`` have the names Ansible gives them in a result (``ansible_kernel``)."""
@@ -62,7 +62,7 @@ options:
 
     async def run(self, call: Call) -> Result:
         args = call.args
-        return await gather(
+        return await facts_of(
             call,
             subset=args.get("gather_subset") or call.settings.gather_subset,
             timeout=float(args.get("gather_timeout") or call.settings.gather_timeout),

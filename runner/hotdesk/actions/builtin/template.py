@@ -72,7 +72,7 @@ options:
         except UnicodeDecodeError:
             raise ArgumentError(f"the template {path} is not UTF-8 text", place=call.task.place) from None
         chosen = {name: args[name] for name in JINJA if args.get(name) is not None}
-        rendered = await call.render_file(text, path, extra={}, **chosen)
+        rendered = await call.render_file(text, str(path), extra={}, **chosen)
         newline = str(args.get("newline_sequence") or "\n").replace("\\n", "\n").replace("\\r", "\r")
         if newline not in ("\n", "\r", "\r\n"):
             raise ArgumentError("newline_sequence must be one of \\n, \\r and \\r\\n", place=call.task.place)

@@ -38,7 +38,7 @@ def make_call(action: Action, machine: Any, control: Any, args: dict[str, Any], 
     async def render(value: Any, extra: dict[str, Any] | None = None) -> Any:
         return await templates.render(value, {**variables, **(extra or {})})
 
-    async def render_file(text: str, path: Path, extra: dict[str, Any] | None = None, **options: Any) -> str:
+    async def render_file(text: str, path: str, extra: dict[str, Any] | None = None, **options: Any) -> str:
         return await templates.render_file(text, path, {**variables, **(extra or {})}, **options)
 
     defaults: dict[str, Any] = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hotdesk.errors import ArgumentError
-from tests.unit.actions.builtin.conftest import RunResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.actions.builtin.conftest import RunResult
 
 
 async def test_it_gives_output_and_status(result: RunResult) -> None:

@@ -88,7 +88,7 @@ async def test_a_backup_keeps_the_old_file(result: RunResult, tmp_path: Path) ->
     dest = tmp_path / "x"
     dest.write_text("old")
     done = await result("copy", content="new", dest=dest, backup=True)
-    assert Path(done.data["backup_file"]).read_text() == "old"
+    assert (tmp_path / done.data["backup_file"]).read_text() == "old"
 
 
 async def test_force_false_leaves_what_is_there(result: RunResult, tmp_path: Path) -> None:

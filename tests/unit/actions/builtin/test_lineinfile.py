@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.errors import ArgumentError
 from tests.unit.actions.builtin.conftest import RunResult, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = "one\ntwo\nthree\ntwo\n"
 

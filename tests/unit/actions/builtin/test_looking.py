@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hotdesk.errors import ArgumentError, TaskError
 from tests.unit.actions.builtin.conftest import RunResult, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def test_stat_of_a_file(result: RunResult, tmp_path: Path) -> None:
@@ -54,7 +57,7 @@ async def test_fetch_puts_files_by_host(result: RunResult, tmp_path: Path) -> No
     source = tmp_path / "src"
     source.write_bytes(os.urandom(300_000))
     done = await result("fetch", src=source, dest=tmp_path / "got")
-    there = Path(f"{tmp_path}/got/vega{source}")
+    there = tmp_path / f"got/vega{source}"
     assert (done.changed, done.data["dest"], there.read_bytes()) == (True, str(there), source.read_bytes())
     assert done.data["checksum"] == done.data["remote_checksum"]
     assert [path.name for path in there.parent.iterdir()] == ["src"]

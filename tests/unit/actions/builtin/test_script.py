@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hotdesk.errors import ArgumentError
-from tests.unit.actions.builtin.conftest import RunResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.actions.builtin.conftest import RunResult
 
 
 def left(where: Path) -> list[str]:
@@ -54,7 +58,7 @@ async def test_a_cancelled_script_is_removed_too(result: RunResult, tmp_path: Pa
     (tmp_path / "s.sh").write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 60\n")
     async with asyncio.timeout(20):
         task = asyncio.ensure_future(result("script", _raw_params="s.sh"))  # the test is about cancelling it
-        while not started.exists():
+        while not started.exists():  # noqa: ASYNC110 - the script is another process
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

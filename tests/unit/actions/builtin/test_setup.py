@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.actions.builtin.conftest import RunResult
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.actions.builtin.conftest import RunResult
 
 
 async def test_facts_have_the_prefix(result: RunResult) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +10,11 @@ from hotdesk.actions.base import AddHost, GroupBy, IncludeVars, SetFacts, SetSta
 from hotdesk.errors import ArgumentError, UndefinedError
 from hotdesk.settings import Settings
 from hotdesk.source import Trusted
-from tests.unit.actions.builtin.conftest import RunAction, RunResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.actions.builtin.conftest import RunAction, RunResult
 
 
 async def test_debug_shows_a_message_or_a_value(result: RunResult) -> None:
@@ -150,7 +153,7 @@ async def test_include_vars_wants_a_mapping(perform: RunAction, tmp_path: Path) 
     (tmp_path / "v.yml").write_text("- 1\n")
     with pytest.raises(ArgumentError, match="dictionary"):
         await perform("include_vars", file="v.yml")
-    with pytest.raises(ArgumentError, match="vars/none.yml"):
+    with pytest.raises(ArgumentError, match=r"vars/none\.yml"):
         await perform("include_vars", file="none.yml")
 
 

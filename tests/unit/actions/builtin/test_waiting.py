@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.errors import ArgumentError, ConnectError
-from tests.unit.actions.builtin.conftest import RunResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.actions.builtin.conftest import RunResult
 
 
 def free_port() -> int:
