@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ATTEMPTS = 5
 """Failed attempts in a run after which a host is not tried again (``reset`` forgets them)."""
-JUMPS = 8
-"""Jump hosts one behind the other: more is a circle."""
 CLOSE_LIMIT = 4.0
 """Seconds for closing everything; each connection is bounded by itself."""
 LOCAL = Endpoint(host="localhost", kind="local")
@@ -50,6 +48,8 @@ class _Host:
     connection: asyncio.Task[Connection | _Failed] | None = None
     links: dict[Escalation | None, asyncio.Task[Link | _Failed]] = field(default_factory=dict)
     failures: int = 0
+    behind: Endpoint | None = None
+    """Its jump host."""
 
 
 class Pool:
@@ -100,7 +100,7 @@ class Pool:
 
     async def connection(self, endpoint: Endpoint) -> Connection:
         """The open connection to ``endpoint``, made now if there is none. Raises as ``link`` does."""
-        return await self._connection(endpoint, 0)
+        return await self._connection(endpoint)
 
     async def control(self) -> Link:
         """The agent on this PC, the control node."""
@@ -150,7 +150,7 @@ class Pool:
         return outcome
 
     async def _start(self, endpoint: Endpoint, escalation: Escalation | None) -> Link:
-        connection = await self._connection(endpoint, 0)
+        connection = await self._connection(endpoint)
         link = await Link.start(
             connection, run=self._run, escalation=escalation, lease=self._settings.lease, grace=self._grace
         )
@@ -158,7 +158,7 @@ class Pool:
             link.grace = self._grace
         return link
 
-    async def _connection(self, endpoint: Endpoint, depth: int) -> Connection:
+    async def _connection(self, endpoint: Endpoint) -> Connection:
         self._check_open(endpoint)
         host = self._hosts.setdefault(endpoint, _Host())
         task = host.connection
@@ -167,26 +167,26 @@ class Pool:
                 outcome = task.result()
                 assert isinstance(outcome, _Failed)
                 raise outcome.error
-            task = host.connection = self._own(self._connect(endpoint, host, depth), f"connect {endpoint.host}")
+            task = host.connection = self._own(self._connect(endpoint, host), f"connect {endpoint.host}")
         return await self._await(task)
 
-    async def _connect(self, endpoint: Endpoint, host: _Host, depth: int) -> Connection:
+    async def _connect(self, endpoint: Endpoint, host: _Host) -> Connection:
         if endpoint.kind == "local":
             return LocalConnection(endpoint)
         try:
-            connection = await self._connect_ssh(endpoint, depth)
+            connection = await self._connect_ssh(endpoint, host)
         except Unreachable:
             host.failures += 1
             raise
         host.failures = 0
         return connection
 
-    async def _connect_ssh(self, endpoint: Endpoint, depth: int) -> Connection:
+    async def _connect_ssh(self, endpoint: Endpoint, host: _Host) -> Connection:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._emit(Connecting(host=endpoint.host, address=endpoint.address or endpoint.host))
         prepared = await aio.in_thread(prepare, endpoint, self._files)
-        via = await self._jump(endpoint, prepared, depth)
+        via = await self._jump(endpoint, prepared, host)
         key = (prepared.host, prepared.port, None) if prepared.jump is None else ("", 0, prepared.jump)
         places = self._addresses.setdefault(key, asyncio.Semaphore(self._settings.handshakes_per_address))
         deadline, delay = None, 0.1
@@ -204,16 +204,19 @@ class Pool:
             self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
             return connection
 
-    async def _jump(self, endpoint: Endpoint, prepared: Prepared, depth: int) -> SSHConnection | None:
+    async def _jump(self, endpoint: Endpoint, prepared: Prepared, host: _Host) -> SSHConnection | None:
+        host.behind = way = prepared.jump
         if prepared.jump is None:
             return None
-        if depth >= JUMPS:
-            raise ConnectError(
-                f"{endpoint.host}: its jump hosts go round in a circle (at {prepared.jump.host})",
-                remedy="Exclude the jump host itself from the ProxyJump in ssh_config: Host * !gate.",
-            )
+        while way is not None:  # whoever closes a circle of attempts that would wait for each other sees it here
+            if way == endpoint:
+                raise ConnectError(
+                    f"{endpoint.host}: its jump hosts go round in a circle (at {prepared.jump.host})",
+                    remedy="Exclude the jump host itself from the ProxyJump in ssh_config: Host * !gate.",
+                )
+            way = self._hosts[way].behind if way in self._hosts else None
         try:
-            via = await self._connection(prepared.jump, depth + 1)
+            via = await self._connection(prepared.jump)
         except Unreachable as exc:
             raise type(exc)(f"{endpoint.host}: through its jump host: {exc.message}", remedy=exc.remedy) from None
         assert isinstance(via, SSHConnection)

@@ -259,7 +259,8 @@ def jump_endpoint(endpoint: Endpoint, chain: str) -> Endpoint | None:
     if match is None or not rest:
         raise ConnectError(f"{endpoint.host}: jump host {target!r} is not [user@]host[:port]")
     name = match[1].strip("[]")
-    if name in {endpoint.host, endpoint.address} and not before:
+    port = int(match[2]) if match[2] else None
+    if name in {endpoint.host, endpoint.address} and port in {None, endpoint.port} and not before:
         return None
     kept = tuple(
         pair for pair in endpoint.options if pair[0] in {"IdentitiesOnly", "IdentityAgent", "GlobalKnownHostsFile"}
@@ -268,7 +269,7 @@ def jump_endpoint(endpoint: Endpoint, chain: str) -> Endpoint | None:
         endpoint,
         host=name,
         address=name,
-        port=int(match[2]) if match[2] else None,
+        port=port,
         user=user or None,
         password=None,
         options=(*kept, ("ProxyJump", ",".join(before))) if before else kept,

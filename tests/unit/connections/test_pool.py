@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotdesk.connections.base import Connection, Endpoint
+from hotdesk.connections.endpoint import endpoint_for
+from hotdesk.connections.pool import Pool, raise_descriptor_limit
+from hotdesk.errors import ConnectError, LinkLost
+from hotdesk.events import Connected, Connecting, Event
+from hotdesk.settings import Settings
+from tests.sshd import Sshd, sshd
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.sshd
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Sshd]:
+    async with sshd(tmp_path / "sshd") as running:
+        yield running
+
+
+def endpoint(server: Sshd, name: str = "desk") -> Endpoint:
+    return endpoint_for(name, server.variables(), Settings())
+
+
+async def test_callers_share_one_link(server: Sshd) -> None:
+    """Ten callers at once: one connection, one agent, two events."""
+    events: list[Event] = []
+    async with Pool(Settings(), run="r", on_event=events.append) as pool:
+        async with asyncio.TaskGroup() as group:
+            links = [group.create_task(pool.link(endpoint(server))) for _ in range(10)]
+        assert len({id(link.result()) for link in links}) == 1
+        assert (await links[0].result().run(["echo", "hi"], task="t")).stdout == b"hi\n"
+        assert [type(event) for event in events] == [Connecting, Connected]
+
+
+async def test_forty_hosts_behind_one_sshd_all_connect(server: Sshd) -> None:
+    """MaxStartups 10:30:100 would refuse many of 40 simultaneous logins."""
+    async with Pool(Settings(), run="r") as pool, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(pool.connection(endpoint(server, f"pc{number}"))) for number in range(40)]
+    assert len({id(task.result()) for task in tasks}) == 40
+
+
+async def test_a_refused_handshake_is_tried_again(tmp_path: Path) -> None:
+    """With MaxStartups 2 and eight at once, most first attempts are refused; all get in."""
+    async with (
+        sshd(tmp_path / "narrow", "MaxStartups 2") as server,
+        Pool(Settings(), run="r") as pool,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(pool.connection(endpoint(server, f"pc{number}"))) for number in range(12)]
+    assert all(task.result() for task in tasks)
+
+
+async def test_a_cancelled_caller_does_not_take_the_attempt_along(server: Sshd) -> None:
+    """Who waits for the same link still gets it."""
+    async with Pool(Settings(), run="r") as pool, asyncio.TaskGroup() as group:
+        first = group.create_task(pool.link(endpoint(server)))
+        second = group.create_task(pool.link(endpoint(server)))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert not (await second).lost
+        assert first.cancelled()
+
+
+async def test_a_jump_host_is_logged_into_once(server: Sshd, tmp_path: Path) -> None:
+    """Five hosts behind one: six connections, the jump host's key checked like any other."""
+    async with sshd(tmp_path / "inner") as inner, Pool(Settings(), run="r") as pool:
+        both = tmp_path / "both"
+        both.write_text(server.known_hosts.read_text() + inner.known_hosts.read_text())
+        behind = [
+            replace(
+                endpoint(inner, f"pc{number}"),
+                options=(
+                    ("IdentitiesOnly", "yes"),
+                    ("ProxyJump", f"{os.environ.get('USER', 'root')}@127.0.0.1:{server.port}"),
+                ),
+                known_hosts=(str(both),),
+                private_key_files=(str(inner.identity), str(server.identity)),
+            )
+            for number in range(5)
+        ]
+        async with asyncio.TaskGroup() as group:
+            links = [group.create_task(pool.link(each)) for each in behind]
+        assert (await links[4].result().run(["echo", "hi"], task="t")).rc == 0
+        assert len(server.children()) == 1
+        stranger = replace(behind[0], known_hosts=(str(inner.known_hosts),))
+        with pytest.raises(Exception, match=r"pc0: through its jump host: .* not known"):
+            await pool.link(stranger)
+
+
+async def test_jump_hosts_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    """Instead of connecting for ever."""
+    config = tmp_path / "config"
+    config.write_text("Host a\n ProxyJump b\nHost b\n ProxyJump a\n")
+    async with Pool(Settings(), run="r") as pool:
+        with pytest.raises(ConnectError, match="circle"):
+            async with asyncio.timeout(10):
+                await pool.link(Endpoint(host="a", ssh_config=(str(config),)))
+
+
+async def test_a_lost_link_is_made_anew(server: Sshd) -> None:
+    """The server's processes are killed: the old link is lost, the next one works."""
+    async with Pool(Settings(), run="r") as pool:
+        link = await pool.link(endpoint(server))
+        for pid in server.children():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(LinkLost):
+            await link.run(["sleep", "20"], task="t")
+        again = await pool.link(endpoint(server))
+        assert (await again.run(["true"], task="t")).rc == 0
+
+
+async def test_reset_gives_a_new_connection(server: Sshd) -> None:
+    """The old one is closed."""
+    async with Pool(Settings(), run="r") as pool:
+        old = await pool.connection(endpoint(server))
+        await pool.link(endpoint(server))
+        await pool.reset(endpoint(server))
+        assert old.closed
+        assert await pool.connection(endpoint(server)) is not old
+
+
+async def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five failures no more attempts in this run, until a reset."""
+    attempts: list[Event] = []
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    dead = Endpoint(host="desk", address="127.0.0.1", port=port, ssh_config=("none",))
+    async with Pool(Settings(), run="r", on_event=attempts.append) as pool:
+        for _ in range(7):
+            with pytest.raises(ConnectError, match="nothing listens"):
+                await pool.link(dead)
+        assert len(attempts) == 5
+        await pool.reset(dead)
+        with pytest.raises(ConnectError, match="nothing listens"):
+            await pool.link(dead)
+        assert len(attempts) == 6
+
+
+async def test_a_cancelled_run_closes_everything(server: Sshd) -> None:
+    """Also an attempt that is under way; the error of the block comes through as it is."""
+    made: list[Connection] = []
+
+    async def fail() -> None:
+        async with Pool(Settings(), run="r") as pool, asyncio.timeout(20):
+            made.append(await pool.connection(endpoint(server)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert made[0].closed
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = Endpoint(host="x", address="127.0.0.1", port=silent.getsockname()[1], ssh_config=("none",))
+        with pytest.raises(TimeoutError):
+            async with Pool(Settings(), run="r") as pool, asyncio.timeout(0.2):
+                await pool.link(hanging)
+
+
+async def test_the_control_node_has_an_agent_too() -> None:
+    """And grace reaches every agent."""
+    async with Pool(Settings(), run="r") as pool:
+        link = await pool.control()
+        pool.force()
+        assert link.grace == 0
+        assert link is await pool.control()
+
+
+def test_the_descriptor_limit_is_raised() -> None:
+    """Soft to hard."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        raise_descriptor_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
