@@ -6,6 +6,7 @@ https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_variables.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import VariableError
@@ -15,7 +16,6 @@ from hotdesk.variables.lazy import Lazy, LazyMap, LazySeq, Names
 from hotdesk.variables.precedence import Layers
 from hotdesk.variables.trust import holds_templates, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
-from collections.abc import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
