@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
-from hotdesk.playbook.free_form import parse, words
+from hotdesk.playbook.free_form import like, parse, words
 from hotdesk.playbook.keywords import LEVELS, is_template, unknown
 from hotdesk.results import EMPTY
 from hotdesk.source import Map, Trusted, Vaulted, place_of
@@ -132,9 +132,9 @@ def _old_style(values: Map, keyword: str, extra: Any, actions: Actions, collecti
     return Written(str(name), fqcn, _arguments(rest, extra, fqcn, name, place), place, local)
 
 
-def _split(text: str, place: Place | None) -> tuple[Trusted, Trusted]:
+def _split(text: str, place: Place | None) -> tuple[str, str]:
     start, end = words(text, place)[0]
-    return Trusted(text[start:end], place), Trusted(text[end:].strip(), place)
+    return like(text, text[start:end], place), like(text, text[end:].strip(), place)
 
 
 def _arguments(thing: Any, extra: Any, fqcn: str, name: str, place: Place | None) -> Mapping[str, Any] | Trusted:

@@ -95,25 +95,30 @@ def _jinja_end(text: str, position: int, end: str) -> int:
     return -1
 
 
-def parse(text: str, *, command: bool = False, place: Place | None = None) -> dict[str, Trusted]:
-    """Options of the text, in order; what is not an option is under ``_raw_params``.
+def parse(text: str, *, command: bool = False, place: Place | None = None) -> dict[str, str]:
+    """Options of the text, in order; what is not an option is under ``_raw_params``. Trusted text gives Trusted values.
 
     ``command``: the text is a command line, kept as it stands except for COMMAND_OPTIONS.
     Raises PlaybookError for unbalanced quotes or blocks.
     """
     where = getattr(text, "place", None) or place
-    options: dict[str, Trusted] = {}
+    options: dict[str, str] = {}
     raw: list[tuple[int, int]] = []
     for start, end in words(text, where):
         option = _option(text[start:end])
         if option is None or (command and option[0] not in COMMAND_OPTIONS):
             raw.append((start, end))
         else:
-            options[option[0]] = Trusted(option[1], where)
+            options[option[0]] = like(text, option[1], where)
     if raw:
         pieces = "".join(_joined(text, raw, keep=command))
-        options["_raw_params"] = Trusted(pieces, where)
+        options["_raw_params"] = like(text, pieces, where)
     return options
+
+
+def like(text: str, piece: str, place: Place | None) -> str:
+    """``piece`` as trusted as the ``text`` it was cut out of (``!unsafe`` text is not)."""
+    return Trusted(piece, place) if isinstance(text, Trusted) else piece
 
 
 def _joined(text: str, raw: list[tuple[int, int]], *, keep: bool) -> Iterator[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Loader:
-    """One per run. ``warnings`` collects what is worth telling and is no error."""
+    """One per run, for one thread at a time. ``warnings`` collects what is worth telling and is no error."""
 
     def __init__(
         self,

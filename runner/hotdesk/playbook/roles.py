@@ -219,4 +219,10 @@ def _frozen(value: Any) -> Any:
         return tuple(sorted(((str(k), _frozen(v)) for k, v in value.items()), key=lambda pair: pair[0]))
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(one) for one in value)
-    return str(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return str(value)
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
