@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotdesk.actions.base import Action
+from hotdesk.aio import in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs.load import load
 from hotdesk.jobs.run import JobRun
@@ -63,7 +64,8 @@ class SyncJobAction(Action):
             return Inspection(problems, job.source.host, tuple(job.reads()), tuple(job.writes()))
 
     async def _job(self, call: Call, jobs: JobRun) -> SyncJob:
-        return jobs.job(load(self.job_file), call.args, await source_of(call), call.machine)
+        cls = await in_thread(load, self.job_file)
+        return jobs.job(cls, call.args, await source_of(call), call.machine)
 
 
 async def source_of(call: Call) -> Machine:

@@ -24,7 +24,7 @@ from hotdesk.connections.base import Secret
 from hotdesk.connections.become import escalation_for
 from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.pool import LOCAL, Pool
-from hotdesk.errors import HostError, HotdeskError, Unreachable
+from hotdesk.errors import HostError, HotdeskError, Unreachable, nearest
 from hotdesk.jobs.load import load
 from hotdesk.jobs.machine import STALL_TIMEOUT, Machine
 from hotdesk.jobs.run import JobRun
@@ -77,7 +77,7 @@ def action_module(job_file: Path, module_file: Path) -> type[ActionBase]:
             try:
                 return result | _Door(self, task_vars or {}).perform(job_file, module_file)
             except Unreachable as exc:
-                raise AnsibleConnectionFailure(exc.explain()) from exc
+                raise AnsibleConnectionFailure(exc.explain()) from None
             except HotdeskError as exc:
                 data = dict(exc.data) if isinstance(exc, HostError) else {}
                 return result | {**data, "failed": True, "msg": exc.explain()}
@@ -133,11 +133,11 @@ class _Door:
     def _source(self, name: str) -> Way:
         if name == CONTROL and name not in self._vars.get("groups", {}).get("all", ()):
             return Way(CONTROL, LOCAL, self._escalation({}))
-        try:
-            found = self._vars["hostvars"][name]
-            variables = plain({key: found[key] for key in found if key.startswith("ansible_")})
-        except KeyError:
-            raise AnsibleActionFail(f"the source {name!r} is not in the inventory") from None
+        known = plain(self._vars.get("groups", {})).get("all", [])
+        if name not in known:
+            raise AnsibleActionFail(f"the source {name!r} is not in the inventory. {nearest(name, known)}".rstrip())
+        found = self._vars["hostvars"][name]
+        variables = plain({key: found[key] for key in found if key.startswith("ansible_")})
         return Way(name, endpoint_for(name, variables, self._settings), self._escalation(variables))
 
     def _escalation(self, variables: Mapping[str, Any]) -> Escalation | None:

@@ -33,7 +33,10 @@ def unescape(text: bytes) -> bytes:
 
 def shown(name: bytes) -> str:
     """A name for people and results: UTF-8 where it is, ``\\xNN`` and ``\\n`` where it is not; never two names alike."""
-    text = name.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
+    text = name.decode("utf-8", "surrogateescape")
+    if "\\" not in text and text.isprintable():
+        return text
+    text = text.replace("\\", "\\\\")
     return "".join(
         f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c if c.isprintable() else _escaped(c)
         for c in text
