@@ -131,11 +131,14 @@ SAME_NAME = (
     "become_user",
     "forks",
     "output",
+    "connection",
+    "become_password_file",
+    "connection_password_file",
 )
 FLAGS = ("ask_pass", "become_ask_pass", "ask_vault_pass", "check", "diff", "force_handlers")
 
 
-def settings_from(given: dict[str, Any]) -> Settings:
+def settings_from(given: dict[str, Any], *, warn: Callable[[str], None] | None = None) -> Settings:
     """The Settings of this invocation: command line over environment over ansible.cfg over defaults.
 
     Raises UsageError naming the file or variable that is wrong.
@@ -154,4 +157,4 @@ def settings_from(given: dict[str, Any]) -> Settings:
     sources = (*given.get("vault_ids", ()), *given.get("vault_files", ()))
     if sources:
         line["vault_password_files"] = sources
-    return load_settings(line)
+    return load_settings(line, warn=warn)

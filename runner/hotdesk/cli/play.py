@@ -1,0 +1,83 @@
+"""``hotdesk play``: run playbooks, with ansible-playbook's options."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotdesk import app
+from hotdesk.bus import Bus
+from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_from
+from hotdesk.cli.running import play_options, run
+
+if TYPE_CHECKING:
+    from hotdesk.playbook.model import Play
+    from hotdesk.redaction import Redaction
+    from hotdesk.settings import Settings
+
+SELECTION = (
+    click.option("-t", "--tags", "tags", multiple=True, metavar="TAGS", help="Only tasks with these tags."),
+    click.option("--skip-tags", "skip_tags", multiple=True, metavar="TAGS", help="No tasks with these tags."),
+    click.option("--start-at-task", "start_at_task", metavar="NAME", help="Begin at the task of this name."),
+    click.option("--step", "step", is_flag=True, help="Ask before each task."),
+    click.option("--force-handlers", "force_handlers", is_flag=True, help="Run handlers even if a task fails."),
+    click.option("--flush-cache", "flush_cache", is_flag=True, help="Accepted: facts are not kept between runs."),
+)
+LISTS = (
+    click.option("--list-hosts", "list_hosts", is_flag=True, help="List the hosts; run nothing."),
+    click.option("--list-tasks", "list_tasks", is_flag=True, help="List the tasks; run nothing."),
+    click.option("--list-tags", "list_tags", is_flag=True, help="List the tags; run nothing."),
+    click.option("--syntax-check", "syntax_check", is_flag=True, help="Check playbooks and inventory; run nothing."),
+)
+
+
+@click.command("play")
+@options(INVENTORY, CONNECTION, RUN, SELECTION, LISTS)
+@click.argument("playbooks", nargs=-1, required=True, metavar="PLAYBOOK...")
+@click.pass_context
+def command(context: click.Context, /, playbooks: tuple[str, ...], **given: Any) -> None:
+    """Run PLAYBOOKs over an inventory.
+
+    Everything is checked before any host is touched. Ctrl-C stops in order, on all hosts; a second Ctrl-C forces.
+    """
+    warnings: list[str] = []
+    settings = settings_from(given, warn=warnings.append)
+    chosen = play_options(given)
+    if any(given[name] for name in ("list_hosts", "list_tasks", "list_tags", "syntax_check")):
+        asyncio.run(_list(settings, playbooks, given))
+        return
+
+    async def story(bus: Bus, redaction: Redaction, run_id: str) -> int:
+        return await app.play(settings, playbooks, options=chosen, bus=bus, run_id=run_id, redaction=redaction)
+
+    context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))
+
+
+async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str, Any]) -> None:
+    """What --list-* and --syntax-check print: ansible-playbook's lines."""
+    from hotdesk.inventory.patterns import select
+    from hotdesk.playbook.outline import outline
+
+    chosen = play_options(given)
+    async with app.prepared(settings, [*map(_path, playbooks)], options=chosen, bus=Bus()) as ready:
+        extra = ready.run.extra_vars
+        patterns: dict[int, str] = {}
+        for book in ready.playbooks:
+            for one in book.plays:
+                found = await ready.run.templates.render(one.hosts, {**one.vars, **extra}, place=one.place)
+                patterns[id(one)] = ",".join(map(str, found)) if isinstance(found, list) else str(found)
+
+        def hosts(play: Play) -> list[str]:
+            return select(ready.run.inventory, patterns[id(play)], limit=chosen.limit or None, mismatch="ignore")
+
+        lists = {name: given[name] for name in ("list_hosts", "list_tasks", "list_tags")}
+        for written, book in zip(playbooks, ready.playbooks, strict=True):
+            click.echo(outline(book, written=written, selection=chosen.tags, hosts=hosts, **lists))
+
+
+def _path(text: str) -> Any:
+    from pathlib import Path
+
+    return Path(text)
