@@ -164,13 +164,24 @@ async def _whole(
             stopped = True
         finally:
             stop.end()
-    code = stop.exit_code(recap.exit_code()) if stopped or stop.begun else recap.exit_code()
+    code = _exit_code(run, recap)
+    if stopped or stop.begun:
+        code = stop.exit_code(code)
     custom = run.custom_stats if run is not None else {}
     if run is not None:
         bus.emit(
             ev.RunFinished(exit_code=code, recap=recap.hosts, seconds=time.monotonic() - began, custom_stats=custom)
         )
     return code
+
+
+def _exit_code(run: Run | None, recap: Recap) -> int:
+    code = recap.exit_code()
+    if run is None or not run.errors_cleared or code not in (2, 4):
+        return code
+    if any(state.unreachable for state in run.hosts.values()):
+        return 4
+    return 2 if any(state.failed for state in run.hosts.values()) else 0
 
 
 async def _preflight(batch: Batch) -> bool:
@@ -333,21 +344,34 @@ def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[
 async def _passwords(
     settings: Settings, prompt: Callable[..., Awaitable[str]] | None, redaction: Redaction | None
 ) -> tuple[Secret | None, Secret | None]:
-    """-k and -K, asked for before anything else."""
+    """-k and -K, asked for before anything else; or the files that hold them (ANSIBLE_CONNECTION_PASSWORD_FILE and its like)."""
     found: list[Secret | None] = []
-    for wanted, text in ((settings.ask_pass, "SSH password: "), (settings.become_ask_pass, "BECOME password: ")):
-        if not wanted:
+    for wanted, file, text in (
+        (settings.ask_pass, settings.connection_password_file, "SSH password: "),
+        (settings.become_ask_pass, settings.become_password_file, "BECOME password: "),
+    ):
+        if file is not None:
+            answer = await in_thread(_password_in, file)
+        elif not wanted:
             found.append(None)
             continue
-        if prompt is None:
+        elif prompt is None:
             raise InputError(f"{text.strip(': ')} is to be asked for, but there is no terminal")
-        answer = await prompt(text, echo=False)
-        if not answer and found and found[0] is not None:
-            answer = found[0].value  # as Ansible: return means "the same"
+        else:
+            answer = await prompt(text, echo=False)
+            if not answer and found and found[0] is not None:
+                answer = found[0].value  # as Ansible: return means "the same"
         if redaction is not None:
             redaction.add(answer)
         found.append(Secret(answer))
     return found[0], found[1]
+
+
+def _password_in(file: Path) -> str:
+    try:
+        return file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"cannot read the password file {file}: {problem}") from None
 
 
 def _secret(prompt: Callable[..., Awaitable[str]] | None) -> Callable[[str], Awaitable[str]] | None:

@@ -82,7 +82,7 @@ def endpoint_for(
     ``variables`` are rendered; ``connection``, ``remote_user`` and ``port`` are the keywords of play or task.
     Raises InventoryError for a value that is wrong, or an option that exists in OpenSSH or Ansible and not here.
     """
-    kind = _kind(host, variables.get("ansible_connection") or connection or "ssh")
+    kind = _kind(host, variables.get("ansible_connection") or connection or settings.connection)
     python = str(variables.get("ansible_python_interpreter") or settings.python_interpreter)
     if kind == "local":
         return Endpoint(host=host, kind="local", python=python)
