@@ -220,6 +220,7 @@ async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: boo
                 host.forget_facts()
         case "clear_host_errors":
             if first:
+                run.errors_cleared = True
                 for host_name in batch.scopes.hosts_all:
                     host = run.state(host_name)
                     host.failed = host.unreachable = False

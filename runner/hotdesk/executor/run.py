@@ -104,6 +104,8 @@ class Run:
     started: bool = True
     """False until --start-at-task's task is met."""
     stepping: bool = False
+    errors_cleared: bool = False
+    """meta: clear_host_errors was used: the states of the hosts, not the counts, say how the run ended."""
     forks: asyncio.Semaphore = field(init=False)
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One dynamic include is loaded at a time: the loader is not made for several threads."""

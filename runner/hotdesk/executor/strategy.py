@@ -74,6 +74,8 @@ class Linear(Strategy):
         heapq.heappush(self._waiting, (position, self._order[host], host, future))
         self._busy.discard(host)
         self._release()
+        if future.done():  # we were the last to come: those who waited go first, so hosts keep the play's order
+            await asyncio.sleep(0)
         return await future
 
     def leave(self, host: str) -> None:

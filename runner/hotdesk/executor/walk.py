@@ -31,12 +31,11 @@ META = "ansible.builtin.meta"
 
 @dataclass(slots=True, eq=False)
 class Walk:
-    """``rescuing``: a block around us, in its main part, has a rescue. ``chained``: nested blocks may still add to that."""
+    """``rescuing``: a block around us, in its main part, has a rescue."""
 
     batch: Batch
     state: HostState
     rescuing: bool = False
-    chained: bool = True
     in_always: bool = False
     _bypass: dict[str, bool] = field(default_factory=dict)
 
@@ -77,15 +76,12 @@ class Walk:
             self.state.roles_completed.add(_key(role))
 
     async def _part(self, block: Block, items: Sequence[Task | Block], at: Position, *, main: bool = False) -> None:
-        before = self.rescuing, self.chained
-        if main:
-            self.rescuing = self.rescuing or (self.chained and bool(block.rescue))
-        else:
-            self.chained = False
+        before = self.rescuing
+        self.rescuing = before or (main and bool(block.rescue))
         try:
             await self.sequence(items, at)
         finally:
-            self.rescuing, self.chained = before
+            self.rescuing = before
 
     async def _always_in_a_stop(self, block: Block, at: Position) -> None:
         run = self.batch.run
