@@ -16,7 +16,8 @@ from hotdesk.results import EMPTY
 from hotdesk.source import Map, Trusted, Vaulted, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from hotdesk.place import Place
     from hotdesk.playbook.context import Actions
@@ -48,8 +49,13 @@ class Written:
     local: bool = False
 
 
-def find_action(values: Map, actions: Actions, level: Level, collections: Sequence[str]) -> Written:
-    """The one action of a task. Raises PlaybookError when there is none, more than one, or one that is not known."""
+def find_action(
+    values: Map, actions: Actions, level: Level, collections: Sequence[str] = (), folders: Iterable[Path] = ()
+) -> Written:
+    """The one action of a task. Raises PlaybookError when there is none, more than one, or one that is not known.
+
+    ``folders``: where the user may keep modules of their own, for the error.
+    """
     others = [key for key in values if key not in LEVELS[level] and not str(key).startswith("with_")]
     found = [(key, fqcn) for key in others if (fqcn := actions.resolve(str(key), collections))]
     old = [key for key in ("action", "local_action") if key in values]
@@ -60,7 +66,7 @@ def find_action(values: Map, actions: Actions, level: Level, collections: Sequen
             place=place_of(found[-1][0]) if found else values.place,
             remedy="Make a task of each.")  # fmt: skip
     if not named:
-        raise _no_action(values, others, actions, level)
+        raise _no_action(values, others, actions, level, folders)
     for key in others:
         if not found or key is not found[0][0]:
             raise unknown(key, level, also=actions.known(), where=values.place)
@@ -73,15 +79,28 @@ def find_action(values: Map, actions: Actions, level: Level, collections: Sequen
     return Written(str(key), fqcn, _arguments(values[key], extra, fqcn, str(key), place), place)
 
 
-def _no_action(values: Map, others: Sequence[Any], actions: Actions, level: Level) -> PlaybookError:
+def own_module(name: str, folders: Iterable[Path]) -> Path | None:
+    """The file of a module that lies in ``library/`` or ``action_plugins/`` beside a playbook or in a role."""
+    for folder in folders:
+        for subfolder in ("library", "action_plugins"):
+            path = folder / subfolder / f"{name}.py"
+            if path.is_file():
+                return path
+    return None
+
+
+def _no_action(
+    values: Map, others: Sequence[Any], actions: Actions, level: Level, folders: Iterable[Path]
+) -> PlaybookError:
     if not others:
         return PlaybookError("no action in this task", place=values.place, remedy="Name a module, with its arguments.")
-    if len(others) > 1:
-        for (
-            key
-        ) in others:  # a misspelled keyword beside a misspelled module: the one that is nearly a keyword is named first
-            if nearest(str(key), LEVELS[level]):
-                return unknown(key, level, where=values.place)
+    for key in others if len(others) > 1 else ():
+        if nearest(str(key), LEVELS[level]):  # a misspelled keyword beside a misspelled module is named first
+            return unknown(key, level, where=values.place)
+    if place := own_module(str(others[0]), folders):
+        return PlaybookError(
+            f"{str(others[0])!r} is a module of your own ({place}), and hotdesk cannot run these yet",
+            place=place_of(others[0]) or values.place, remedy="ansible-playbook can.")  # fmt: skip
     return unknown_action(str(others[0]), actions, place_of(others[0]) or values.place, level)
 
 

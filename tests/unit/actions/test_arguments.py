@@ -113,7 +113,7 @@ def test_an_unknown_option_names_the_nearest() -> None:
 def test_aliases_count_as_the_option() -> None:
     """And what was given is known by the option's own name."""
     values, given = check("x.y.z", DOCUMENTATION, {"dest": "/a"})
-    assert (values["path"], given) == ("/a", {"path"})
+    assert (values["path"], given) == ("/a", frozenset({"path"}))
 
 
 def test_a_missing_option_is_named() -> None:

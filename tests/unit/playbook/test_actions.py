@@ -123,3 +123,9 @@ def test_a_templated_action_stays_as_written(project: Project) -> None:
     (task,) = project.tasks('- action: "{{ pkg }} name=x"')
     assert task.action == "{{ pkg }}"
     assert task.args == {"name": "x"}
+
+
+def test_a_module_of_the_users_own_is_refused_by_name(project: Project) -> None:
+    """It is not taken for a misspelling."""
+    project.write("library/my_module.py", "")
+    assert "is a module of your own" in project.refused_task("- my_module: {}").message

@@ -17,8 +17,8 @@ def test_an_import_passes_its_keywords_on(project: Project) -> None:
     project.write("more.yml", "- debug: {}\n  when: c\n- import_tasks: sub/last.yml\n  tags: inner\n")
     project.write("sub/last.yml", "- debug: {}\n")
     first, second = project.tasks("- import_tasks: more.yml\n  when: a\n  tags: t\n  become: true\n  vars: {x: 1}")
-    assert (first.when, first.tags, first.become.enabled) == (("a", "c"), {"t"}, True)
-    assert (second.when, second.tags) == (("a",), {"t", "inner"})
+    assert (first.when, first.tags, first.become.enabled) == (("a", "c"), frozenset({"t"}), True)
+    assert (second.when, second.tags) == (("a",), frozenset({"t", "inner"}))
     assert first.vars == ({"x": 1},)
     assert first.statically_included
 
@@ -38,7 +38,7 @@ def test_an_include_passes_on_only_vars_and_apply(project: Project) -> None:
     assert project.loader.find_tasks_file("more.yml", include) == file
     children = project.loader.load_included_tasks(file, include, vars={"item": 7}, apply=include.args["apply"])
     (child,) = flat(children)
-    assert (child.when, child.tags, child.become.enabled) == (("around",), {"applied"}, True)
+    assert (child.when, child.tags, child.become.enabled) == (("around",), frozenset({"applied"}), True)
     assert child.include_params == ({"x": 1}, {"item": 7})
     assert not child.statically_included
 

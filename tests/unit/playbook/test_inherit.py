@@ -47,7 +47,7 @@ def test_a_task_carries_what_stands_around_it(project: Project) -> None:
     assert (first.become.enabled, first.become.user) == (True, "me")
     assert (first.notify, first.no_log, first.timeout, first.connection) == (("own",), True, 5, "ssh")
     assert [dict(layer) for layer in first.module_defaults] == [{"ansible.builtin.copy": {"mode": "0600"}}]
-    assert (second.when, second.tags, second.vars, second.no_log) == ((), {"p"}, (), False)
+    assert (second.when, second.tags, second.vars, second.no_log) == ((), frozenset({"p"}), (), False)
     assert play.vars == {"v": "play"}
 
 

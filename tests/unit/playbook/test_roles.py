@@ -31,8 +31,8 @@ def test_dependencies_come_first_with_the_keywords_around_them(project: Project)
     blocks = play.sections[1][1]
     assert all(isinstance(block, Block) for block in blocks)
     first, second = in_phase(play, "roles")
-    assert (first.when, first.tags, first.become.enabled) == (("w", "d"), {"t", "dep"}, True)
-    assert (second.when, second.tags, second.vars) == (("w",), {"t"}, ({"x": 1},))
+    assert (first.when, first.tags, first.become.enabled) == (("w", "d"), frozenset({"t", "dep"}), True)
+    assert (second.when, second.tags, second.vars) == (("w",), frozenset({"t"}), ({"x": 1},))
     base, web = play.roles
     assert (base.role.name, dict(base.params)) == ("base", {"p": 1})
     assert (web.role.name, dict(web.params)) == ("web", {"port_number": 80})
@@ -91,7 +91,7 @@ def test_import_role_is_static(project: Project) -> None:
     project.write("roles/r/tasks/other.yml", "- ping:\n")
     play = project.play("- hosts: all\n  tasks: [{import_role: {name: r}, when: a, tags: t, vars: {x: 1}}]\n")
     first, second = in_phase(play, "tasks")
-    assert (first.when, first.tags, first.vars) == (("a", "c"), {"t"}, ({"x": 1},))
+    assert (first.when, first.tags, first.vars) == (("a", "c"), frozenset({"t"}), ({"x": 1},))
     assert second.action == "ansible.builtin.ping"
     assert [use.role.name for use in play.roles] == ["r", "r"]
     assert all(use.public and use.from_include and use.role.allow_duplicates for use in play.roles)
@@ -107,7 +107,7 @@ def test_include_role_is_loaded_while_running(project: Project) -> None:
         "r", include, tasks_from="other", defaults_from="other.yml", vars={"item": 1}, apply={"tags": ["t"]}
     )
     (task,) = flat([block])
-    assert (task.action, task.tags, task.when) == ("ansible.builtin.ping", {"t"}, ())
+    assert (task.action, task.tags, task.when) == ("ansible.builtin.ping", frozenset({"t"}), ())
     assert task.include_params == ({"x": 1}, {"item": 1})
     assert (task.role, use.public, use.role.defaults) == (use, False, {"d": 1})
     assert [str(handler.name) for handler in flat(handlers)] == ["h"]
