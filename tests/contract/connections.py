@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.connections.answers import Completed
+from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.fake import FakeConnection, Script
 from hotdesk.connections.local import LocalConnection
+from hotdesk.connections.ssh import SSHConnection
+from hotdesk.demo.embedded import embedded_pcs
+from hotdesk.settings import Settings
+from tests.sshd import sshd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -44,4 +51,29 @@ async def fake() -> AsyncIterator[Connection]:
         yield connection
 
 
-CONNECTIONS: dict[str, Callable[[], AbstractAsyncContextManager[Connection]]] = {"local": local, "fake": fake}
+@asynccontextmanager
+async def embedded() -> AsyncIterator[Connection]:
+    """asyncssh's server: SSH without root."""
+    with TemporaryDirectory() as folder:
+        async with embedded_pcs(["pc1"], Path(folder)) as pcs:
+            endpoint = endpoint_for("pc1", pcs.variables("pc1"), Settings())
+            async with await SSHConnection.connect(endpoint) as connection:
+                yield connection
+
+
+@asynccontextmanager
+async def openssh() -> AsyncIterator[Connection]:
+    """A real sshd on a loopback port; a named skip without one."""
+    with TemporaryDirectory() as folder:
+        async with sshd(Path(folder) / "sshd") as server:
+            endpoint = endpoint_for("pc1", server.variables(), Settings())
+            async with await SSHConnection.connect(endpoint) as connection:
+                yield connection
+
+
+CONNECTIONS: dict[str, Callable[[], AbstractAsyncContextManager[Connection]]] = {
+    "local": local,
+    "fake": fake,
+    "embedded": embedded,
+    "openssh": openssh,
+}

@@ -65,9 +65,9 @@ def build_home(path: Path, *, big_file: int = 200 * BLOCK) -> int:
     folder = path / "Documents" / "odd names"
     folder.mkdir(parents=True, exist_ok=True)
     odd = os.fsencode(folder)
-    for name in ODD_NAMES:
-        with open(os.path.join(odd, name), "wb") as file:  # noqa: PTH118, PTH123 - these names are bytes
-            file.write(b"odd: " + name)
+    for raw in ODD_NAMES:
+        with open(os.path.join(odd, raw), "wb") as file:  # noqa: PTH118, PTH123 - these names are bytes
+            file.write(b"odd: " + raw)
         count += 1
     count += _links(path)
     _modes(path)

@@ -221,6 +221,45 @@ async def test_a_password_logs_in_by_either_method(tmp_path: Path) -> None:
         await server.wait_closed()
 
 
+@pytest.mark.sshd
+async def test_the_agents_keys_are_tried_after_the_named_one(
+    endpoint: Endpoint, server: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A named key that is refused does not keep the agent's from being asked; IdentitiesOnly does."""
+    wrong = tmp_path / "wrong"
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(wrong)
+    path = tmp_path / "agent"
+    agent = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", str(path), stdout=asyncio.subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(10):
+            while not path.exists():  # noqa: ASYNC110 - ssh-agent says nothing when it is ready
+                await asyncio.sleep(0.01)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+        async with asyncssh.connect_agent() as client:
+            await client.add_keys([asyncssh.read_private_key(server.identity)])
+        both = replace(endpoint, private_key_files=(str(wrong),), options=())
+        async with await SSHConnection.connect(both) as connection:
+            assert await everything(connection, "echo hi") == (b"hi\n", 0)
+        with pytest.raises(AuthenticationError):
+            await SSHConnection.connect(replace(both, options=(("IdentitiesOnly", "yes"),)))
+    finally:
+        agent.terminate()
+        await agent.wait()
+
+
+@pytest.mark.sshd
+async def test_a_key_with_a_passphrase(endpoint: Endpoint, server: Sshd, tmp_path: Path) -> None:
+    """Opened with the variable's passphrase; without one the remedy is named."""
+    locked = tmp_path / "locked"
+    asyncssh.read_private_key(server.identity).write_private_key(locked, passphrase="open", rounds=64)
+    keyed = replace(endpoint, private_key_files=(str(locked),), options=(("IdentityAgent", "none"),))
+    async with await SSHConnection.connect(replace(keyed, key_passphrase=Secret("open"))) as connection:
+        assert await everything(connection, "echo hi") == (b"hi\n", 0)
+    with pytest.raises(AuthenticationError) as caught:
+        await SSHConnection.connect(keyed)
+    assert "ansible_ssh_private_key_passphrase" in caught.value.remedy
+
+
 def test_every_exception_of_asyncssh_is_translated() -> None:
     """Whatever class a new version brings has a meaning here; none of them reaches a user as it is."""
     endpoint = Endpoint(host="desk")
@@ -232,7 +271,7 @@ def test_every_exception_of_asyncssh_is_translated() -> None:
     assert len(classes) > 30
     for kind in classes:
         error = kind.__new__(kind)
-        error.reason, error.code, error.lang = "why", 2, ""
+        vars(error).update(reason="why", code=2, lang="")
         found = translate(error, endpoint, "desk:22")
         assert isinstance(found, Unreachable), kind
         assert "desk" in found.message
