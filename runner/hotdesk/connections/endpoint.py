@@ -7,6 +7,7 @@ settings, and what stands in ``ansible_ssh_args`` and friends comes after both.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hotdesk.connections.base import Endpoint, Secret
@@ -104,7 +105,7 @@ def endpoint_for(
         private_key_files=((str(key),) if key else ()) + arguments.take_all("IdentityFile"),
         ssh_config=arguments.config_files,
         host_key_checking=_checking(host, variables, settings, arguments.take("StrictHostKeyChecking")),
-        known_hosts=tuple(word for value in arguments.take_all("UserKnownHostsFile") for word in value.split()),
+        known_hosts=tuple(word for value in arguments.take_all("UserKnownHostsFile") for word in shlex.split(value)),
         connect_timeout=_timeout(host, variables, settings, arguments.take("ConnectTimeout")),
         keepalive_interval=_seconds(host, "ServerAliveInterval", arguments, settings.keepalive_interval),
         keepalive_count=int(_seconds(host, "ServerAliveCountMax", arguments, settings.keepalive_count)),

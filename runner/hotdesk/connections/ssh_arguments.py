@@ -158,7 +158,7 @@ def _named(text: str, into: Arguments, where: str) -> None:
         )
     if not value:
         raise InventoryError(f"{where}: ssh option {name} needs a value")
-    if canonical == "ProxyCommand":
+    if canonical in {"ProxyCommand", "UserKnownHostsFile", "GlobalKnownHostsFile"}:  # several words, quoted each
         into.given.append((canonical, value))
     elif canonical in HONOURED:
         into.given.append((canonical, " ".join(_unquoted(value))))

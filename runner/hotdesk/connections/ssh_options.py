@@ -220,7 +220,7 @@ def _known_hosts_files(
     user: Sequence[str] = endpoint.known_hosts or _names(base, "UserKnownHostsFile") or USER_FILES
     system: Sequence[str] = _names(base, "GlobalKnownHostsFile") or SYSTEM_FILES
     if "GlobalKnownHostsFile" in options:
-        system = options["GlobalKnownHostsFile"].split()
+        system = shlex.split(options["GlobalKnownHostsFile"])
     home = str(Path.home())
     return tuple(str(Path(name.replace("%d", home)).expanduser()) for name in (*user, *system) if name != "none")
 

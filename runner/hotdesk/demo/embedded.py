@@ -44,7 +44,7 @@ class EmbeddedPCs:
             "ansible_port": self.ports[name],
             "ansible_user": self.user,
             "ansible_ssh_private_key_file": str(self.identity),
-            "ansible_ssh_common_args": f"-o IdentitiesOnly=yes -o 'UserKnownHostsFile={self.known_hosts}'",
+            "ansible_ssh_common_args": f"-o IdentitiesOnly=yes -o 'UserKnownHostsFile=\"{self.known_hosts}\"'",
             "ansible_python_interpreter": sys.executable,
         }
 

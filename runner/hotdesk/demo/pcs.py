@@ -125,7 +125,9 @@ def write_client_files(top: Path, ports: dict[str, int], pcs: list[PC]) -> dict[
         "ansible_host": "127.0.0.1",
         "ansible_user": user,
         "ansible_ssh_private_key_file": str(identity),
-        "ansible_ssh_common_args": shlex.join(["-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={known_hosts}"]),
+        "ansible_ssh_common_args": shlex.join(
+            ["-o", "IdentitiesOnly=yes", "-o", f'UserKnownHostsFile="{known_hosts}"']
+        ),
         "ansible_python_interpreter": sys.executable,
     }
     text = yaml.safe_dump({"all": {"children": {"pcs": {"hosts": hosts, "vars": variables}}}}, sort_keys=False)
