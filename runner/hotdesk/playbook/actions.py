@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.errors import PlaybookError, nearest
 from hotdesk.playbook.free_form import like, parse, words
 from hotdesk.playbook.keywords import LEVELS, is_template, unknown
-from hotdesk.results import EMPTY
 from hotdesk.source import Map, Trusted, Vaulted, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from hotdesk.place import Place
@@ -50,11 +49,15 @@ class Written:
 
 
 def find_action(
-    values: Map, actions: Actions, level: Level, collections: Sequence[str] = (), folders: Iterable[Path] = ()
+    values: Map,
+    actions: Actions,
+    level: Level,
+    collections: Sequence[str] = (),
+    folders: Callable[[], Iterable[Path]] = tuple,
 ) -> Written:
     """The one action of a task. Raises PlaybookError when there is none, more than one, or one that is not known.
 
-    ``folders``: where the user may keep modules of their own, for the error.
+    ``folders()``: where the user may keep modules of their own, for the error.
     """
     others = [key for key in values if key not in LEVELS[level] and not str(key).startswith("with_")]
     found = [(key, fqcn) for key in others if (fqcn := actions.resolve(str(key), collections))]
@@ -66,7 +69,7 @@ def find_action(
             place=place_of(found[-1][0]) if found else values.place,
             remedy="Make a task of each.")  # fmt: skip
     if not named:
-        raise _no_action(values, others, actions, level, folders)
+        raise _no_action(values, others, actions, level, folders())
     for key in others:
         if not found or key is not found[0][0]:
             raise unknown(key, level, also=actions.known(), where=values.place)
@@ -180,7 +183,7 @@ def _as_mapping(given: Mapping[str, Any] | Trusted) -> Mapping[str, Any]:
 
 def _normalized(thing: Any, fqcn: str, name: str, place: Place | None) -> Mapping[str, Any] | Trusted:
     if thing is None:
-        return EMPTY
+        return Map((), place)
     if isinstance(thing, dict):
         for key in thing:
             if not isinstance(key, str):

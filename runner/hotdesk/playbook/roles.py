@@ -176,7 +176,7 @@ class RoleReader:
                 "ansible.builtin.validate_argument_spec": Map(
                     {
                         "argument_spec": spec.get("options") or Map(),
-                        "provided_arguments": entry.params,
+                        "provided_arguments": Map(entry.params),
                         "validate_args_context": Map(
                             {
                                 "type": "role",

@@ -94,7 +94,7 @@ class TaskReader:
     def _task(self, values: Map, around: Inherited, handlers: bool) -> Items:
         level: Level = "handler" if handlers else "task"
         collections = tuple(map(str, as_tuple(values.get("collections")))) or around.collections
-        written = find_action(values, self.context.actions, level, collections, around.search())
+        written = find_action(values, self.context.actions, level, collections, around.search)
         self._check(values, level, written)
         if written.fqcn == _IMPORT_PLAYBOOK:
             raise PlaybookError("import_playbook is not a task", place=written.place, remedy="Put it beside the plays.")
