@@ -166,8 +166,7 @@ async def place(
     answer = await ask(call, copying, "put", writes=True, payload=payload.body, **request)
     if "need" in answer:
         answer = await _send(call, payload, answer["need"], request)
-    if not answer.get("failed"):
-        answer = {"src": payload.source, **answer} if answer.get("changed") else answer
+    answer = {"checksum": payload.checksum, **({} if answer.get("failed") else {"src": payload.source}), **answer}
     return result_of(answer, call)
 
 

@@ -129,7 +129,7 @@ def _directory(job: _Job) -> bool:
         _make_directories(job, path)
         changed = True
     elif kind != "directory":
-        raise Refused("%s already exists as a %s" % (path, kind), path=job.path, state=kind)
+        raise Refused("%s already exists as a %s" % (path, kind), **dict(described(path), path=job.path))
     changed = job.adjust() or changed
     if job.recurse:
         for inner in _tree(path, job.follow):

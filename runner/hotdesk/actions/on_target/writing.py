@@ -102,11 +102,14 @@ def validate(command: str | None, temporary: str) -> None:
     except OSError as exc:
         raise Refused("failed to validate: %s: %r" % (exc.strerror, argv[0]))
     if done.returncode:
+        out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
         raise Refused(
             "failed to validate",
             exit_status=done.returncode,
-            stdout=done.stdout.decode("utf-8", "replace"),
-            stderr=done.stderr.decode("utf-8", "replace"),
+            stdout=out,
+            stderr=err,
+            stdout_lines=out.splitlines(),
+            stderr_lines=err.splitlines(),
         )
 
 
