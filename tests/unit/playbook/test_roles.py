@@ -126,6 +126,8 @@ def test_an_argument_spec_is_checked_before_the_first_task(project: Project) -> 
           tasks:
             - import_role: {name: two, tasks_from: other}
             - import_role: {name: two, rolespec_validate: false}
+          post_tasks:
+            - import_role: {name: two}
         """)
     first, _, third, _ = in_phase(play, "roles")
     assert first.action == third.action == "ansible.builtin.validate_argument_spec"
@@ -135,6 +137,7 @@ def test_an_argument_spec_is_checked_before_the_first_task(project: Project) -> 
     assert first.args["provided_arguments"] == {"a": 1}
     assert first.args["argument_spec"]["a"]["required"] is True
     assert [task.action for task in in_phase(play, "tasks")] == ["ansible.builtin.debug"] * 2
+    assert in_phase(play, "post_tasks")[0].args["provided_arguments"] == {}
 
 
 def test_a_role_in_a_collection_is_found(project: Project) -> None:
