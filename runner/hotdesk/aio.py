@@ -70,6 +70,14 @@ async def or_undo(work: Coroutine[Any, Any, T], undo: Callable[[T], None]) -> T:
         raise
 
 
+def owned(work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+    """A task that an object owns: it lives from the object's start to its ``aclose()``, which must end and await it.
+
+    For what outlives the call that began it and so cannot live in a TaskGroup; everything else uses one.
+    """
+    return asyncio.get_running_loop().create_task(work, name=name)
+
+
 class TaskGroup(asyncio.TaskGroup):
     """asyncio's TaskGroup, except that a cancel from outside always wins.
 

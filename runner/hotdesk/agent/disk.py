@@ -11,7 +11,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Any, Generator, Iterator
 
     from hotdesk.agent.calls import Failed
 
@@ -73,6 +73,7 @@ class Probe(threading.Thread):
         self.path = path
         self.value: dict[str, Any] | None = None
         self.error = ""
+        self._over = False
         self._asked = threading.Event()
         self._answered = threading.Event()
         self._answered.set()
@@ -86,10 +87,19 @@ class Probe(threading.Thread):
     def answered(self, timeout: float) -> bool:
         return self._answered.wait(timeout)
 
+    def end(self) -> None:
+        """No more questions. A thread that hangs in the kernel is left to the end of the process."""
+        self._over = True
+        self._asked.set()
+        if self._answered.is_set():
+            self.join(1.0)
+
     def run(self) -> None:
         while True:
             self._asked.wait()
             self._asked.clear()
+            if self._over:
+                return
             try:
                 self.value, self.error = _sample(self.path), ""
             except OSError as exc:
@@ -100,6 +110,14 @@ class Probe(threading.Thread):
 def measure(paths: list[str]) -> list[dict[str, Any]]:
     """The file systems of ``paths``, each once, in their order, with the paths that are on it."""
     probes = [Probe(path) for path in paths]
+    try:
+        return _gather(probes)
+    finally:
+        for probe in probes:
+            probe.end()
+
+
+def _gather(probes: list[Probe]) -> list[dict[str, Any]]:
     for probe in probes:
         probe.ask()
     until = time.monotonic() + DEADLINE
@@ -127,9 +145,19 @@ def level(free: int, limits: dict[str, int]) -> str:
     return "warning" if free < limits.get("warning", 0) else "ok"
 
 
-def watch(thresholds: dict[str, dict[str, int]], interval: float) -> Iterator[dict[str, Any]]:
+def watch(thresholds: dict[str, dict[str, int]], interval: float) -> Generator[dict[str, Any], None, None]:
     """For ever: {state, level} whenever a path's level is another than before ("ok" at the start is not worth a word)."""
     probes = {path: Probe(path) for path in thresholds}
+    try:
+        yield from _crossings(probes, thresholds, interval)
+    finally:
+        for probe in probes.values():
+            probe.end()
+
+
+def _crossings(
+    probes: dict[str, Probe], thresholds: dict[str, dict[str, int]], interval: float
+) -> Iterator[dict[str, Any]]:
     known = {path: "ok" for path in thresholds}
     missed = {path: 0 for path in thresholds}
     while True:

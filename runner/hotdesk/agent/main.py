@@ -122,12 +122,11 @@ class Agent:
         return set(self._roots)
 
     def begin(self, started: process.Process, child: Callable[[int], None], **streams: Any) -> None:
-        """Start a request's process and announce it."""
+        """Start a request's process."""
         self._born[started.id] = tree.now()
         started.start(child, **streams)
         self.requests[started.id] = started
         self._roots[started.pid] = started
-        self.send({"id": started.id, "ev": "started", "pid": started.pid})
 
     def ended(self, request: process.Process) -> None:
         """A request's process has ended and is drained."""
@@ -165,6 +164,10 @@ class Agent:
         done: Callable[[list[int]], None],
     ) -> None:
         """End processes; ``done(left)`` afterwards."""
+
+        if not roots and not marks:
+            done([])
+            return
 
         def finished(left: list[int]) -> None:
             self._stops.discard(stop)

@@ -27,13 +27,14 @@ SILENCE = 0.15
 DRAIN = 1.0
 """Seconds after the exit when the streams are ended in any case."""
 SIZE = Struct("=i")
-_ALL = range(1, signal.NSIG)
+_OURS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
+_IGNORED = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
 
 
 class Process:
     """A child of the agent and everything it starts, until it has ended and its streams are drained.
 
-    Events to the runner: ``started`` {pid}, ``out`` {stream} + body, ``took`` {n} (bytes of stdin), then one of
+    Events to the runner: ``out`` {stream} + body, ``took`` {n} (bytes of stdin), then one of
     ``exit`` {rc, signal, seconds} and ``failed`` {errno, strerror, filename}.
     """
 
@@ -97,7 +98,7 @@ class Process:
 
     def _fork(self) -> int:
         # Signals wait until the child has its default dispositions, so that a TERM sent right now ends it.
-        old = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL)
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
         pid = -1
         try:
             pid = os.fork()
@@ -296,9 +297,8 @@ def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, k
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for number in _ALL:
-            if signal.getsignal(number) not in (signal.SIG_DFL, None):
-                signal.signal(number, signal.SIG_DFL)
+        for number in (*_OURS, *_IGNORED):
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         for wanted, fd in enumerate(fds[:3]):
             os.dup2(fd, wanted)
@@ -306,10 +306,10 @@ def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, k
             close_all_but(fds[3])
         child(fds[3])
     except BaseException as exc:
-        number = exc.errno if isinstance(exc, OSError) and exc.errno else errno.EIO
+        code = exc.errno if isinstance(exc, OSError) and exc.errno else errno.EIO
         name = exc.filename if isinstance(exc, OSError) and isinstance(exc.filename, (str, bytes)) else ""
         if not keep_open:
-            os.write(fds[3], b"%d %s" % (number, os.fsencode(name)))
+            os.write(fds[3], b"%d %s" % (code, os.fsencode(name)))
     finally:
         os._exit(127)
 

@@ -23,6 +23,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.aio import owned
 from hotdesk.connections import shipping
 from hotdesk.connections.base import Channel
 from hotdesk.connections.local import FdChannel, LocalConnection
@@ -159,8 +160,7 @@ async def start_bulk(
     token = secrets.token_hex(16)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     header = {"op": "bulk", "token": token, "argv": list(argv), "env": dict(env or {}), "cwd": cwd}
-    # The command's watcher outlives this call; Bulk owns it and ends it.
-    command = asyncio.get_running_loop().create_task(link.command(header, task=task, on_listening=listening.set_result))
+    command = owned(link.command(header, task=task, on_listening=listening.set_result))
     channel = None
     try:
         async with asyncio.timeout(START_LIMIT):
@@ -205,9 +205,7 @@ async def start_remote_shell(
     marks = {"RSYNC_RSH": shipping.remote_shell(link.info.executable)}
     marks |= {"HOTDESK_SHELL_ADDRESS": door.address, "HOTDESK_SHELL_TOKEN": token}
     run = link.run(argv, task=task, env={**(env or {}), **marks}, cwd=cwd, on_output=on_output)
-    # rsync's watcher and the door's outlive this call or end in it; Bulk owns the first.
-    loop = asyncio.get_running_loop()
-    command, opened = loop.create_task(run), loop.create_task(door.wait())
+    command, opened = owned(run), owned(door.wait())
     try:
         async with asyncio.timeout(START_LIMIT):
             await asyncio.wait({command, opened}, return_when=asyncio.FIRST_COMPLETED)

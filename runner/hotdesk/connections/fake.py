@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.agent import calls
 from hotdesk.agent.frames import Decoder, pack
 from hotdesk.agent.process import os_error
+from hotdesk.aio import owned
 from hotdesk.connections.answers import Completed
 from hotdesk.connections.base import Channel, Connection, Endpoint
 from hotdesk.errors import LinkLost
@@ -198,9 +199,7 @@ class _FakeChannel(Channel):
         elif op == "end":
             self.end(0)
         elif op in ("run", "call"):
-            # The far end's own work: ended by aclose() or cancel, as an agent ends its processes.
-            task = asyncio.get_running_loop().create_task(self._perform(header, body))
-            task.set_name(header["task"])
+            task = owned(self._perform(header, body), name=header["task"])
             self._work[ident] = task
             task.add_done_callback(lambda _: self._work.pop(ident, None))
 
@@ -226,7 +225,6 @@ class _FakeChannel(Channel):
 
     async def _perform(self, header: dict[str, Any], body: bytes) -> None:
         ident = header["id"]
-        self._send({"id": ident, "ev": "started", "pid": 1})
         try:
             done = await self._run(header) if header["op"] == "run" else await self._call(header, body)
         except OSError as exc:

@@ -13,9 +13,19 @@ from hotdesk.aio import TaskGroup, finish
 from hotdesk.connections.answers import AgentInfo, Completed, DiskState
 from hotdesk.connections.bulk import Bulk, start_bulk, start_remote_shell
 from hotdesk.connections.startup import start_agent
-from hotdesk.connections.streams import Answer, Capture, Feed, feed_bytes, feed_chunks, first, remote_error
+from hotdesk.connections.streams import (
+    Answer,
+    Capture,
+    Feed,
+    completed,
+    feed_bytes,
+    feed_chunks,
+    first,
+    lock_held,
+    remote_error,
+)
 from hotdesk.connections.wire import Exchange, Wire
-from hotdesk.errors import LinkLost, LockHeld, TaskError
+from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -116,7 +126,7 @@ class Link:
                 on_output("stdout" if stream == "out" else "stderr", data)
 
         end = await self._perform({**header, "task": task}, take=take, feed=feed, on_listening=on_listening)
-        return _completed(end, captured)
+        return completed(end, captured)
 
     async def _perform(
         self,
@@ -245,17 +255,16 @@ class Link:
         if digest not in self._sources:
             self._wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
             self._sources.add(digest)
-        header: dict[str, Any] = {
-            "op": "call",
-            "task": task,
+        called = {
             "module": f"hotdesk_call_{digest[:12]}",
             "hash": digest,
             "function": function,
+            "args": args,
+            "kwargs": kwargs,
         }
-        header |= {"args": args, "kwargs": kwargs, "env": dict(environment or {}), "payload": payload is not None}
+        header = {"op": "call", "task": task, **called, "env": dict(environment or {}), "payload": payload is not None}
         answer = Answer(self._wire.host, on_item)
-        end = await self._perform(header, payload or b"", take=answer.take)
-        return answer.value(end)
+        return answer.value(await self._perform(header, payload or b"", take=answer.take))
 
     async def _own(
         self,
@@ -347,12 +356,7 @@ class Link:
         """
         found = await self._simple({"op": "lock", "do": "take", "name": name, "record": dict(record)})
         if not found["held"]:
-            other = found["record"]
-            since = f" since {other['since']}" if other.get("since") else ""
-            who = f" ({other['holder']})" if other.get("holder") else ""
-            raise LockHeld(
-                f"{self._wire.host} is held by run {other.get('run', 'unknown')}{who}{since}", data={"lock": other}
-            )
+            raise lock_held(self._wire.host, found["record"])
 
     async def unlock(self, name: str) -> None:
         """Give the lock back; harmless when it is not held."""
@@ -403,14 +407,3 @@ class Link:
         if not self.lost:
             self._wire.post({"op": "end", "id": 0})
         await self._wire.aclose(patience=self._grace + 2.0)
-
-
-def _completed(end: dict[str, Any], captured: Mapping[str, Capture]) -> Completed:
-    return Completed(
-        rc=end["rc"],
-        signal=end["signal"],
-        seconds=end["seconds"],
-        stdout=captured["out"].value(),
-        stderr=captured["err"].value(),
-        truncated=any(stream.truncated for stream in captured.values()),
-    )

@@ -97,7 +97,8 @@ class FdChannel(Channel):
     def __init__(self, stdin: int, stdout: int, stderr: int | None = None) -> None:
         self._stdin, self._stdout = FdStream(stdin), FdStream(stdout)
         self._stderr = FdStream(stderr) if stderr is not None else None
-        self._ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self.end: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        """Its exit status, once it has one."""
 
     async def read(self, limit: int = 65536) -> bytes:
         return await self._stdout.read(limit)
@@ -116,11 +117,11 @@ class FdChannel(Channel):
 
     def ended(self, status: int | None) -> None:
         """The other end is gone with this status."""
-        if not self._ended.done():
-            self._ended.set_result(status)
+        if not self.end.done():
+            self.end.set_result(status)
 
     async def wait(self) -> int | None:
-        return await asyncio.shield(self._ended)
+        return await asyncio.shield(self.end)
 
     async def aclose(self) -> None:
         for stream in (self._stdin, self._stdout, self._stderr):
@@ -197,20 +198,14 @@ class LocalConnection(Connection):
             for child in list(self._children):
                 if number is not None:
                     child.signal(number)
-            waits = [
-                asyncio.ensure_future(channel.wait()) for channel in self._children.values()
-            ]  # ended below, all of them
-            if waits:
-                await asyncio.wait(waits, timeout=patience)
-                for wait in waits:
-                    wait.cancel()
+            if self._children:
+                await asyncio.wait([channel.end for channel in self._children.values()], timeout=patience)
 
 
 def _spawn(command: str, stdin: int, stdout: int, stderr: int) -> int:
     for fd in (stdin, stdout):
-        with suppress(
-            OSError
-        ):  # more than /proc/sys/fs/pipe-max-size, or the user's share is used up: the default will do
+        # More than /proc/sys/fs/pipe-max-size, or the user's share is used up: the default will do.
+        with suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
     actions = [(os.POSIX_SPAWN_DUP2, fd, wanted) for wanted, fd in enumerate((stdin, stdout, stderr))]
     return os.posix_spawn(

@@ -7,10 +7,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.agent.frames import CHUNK, WINDOW, Decoder
-from hotdesk.errors import TaskError
+from hotdesk.connections.answers import Completed
+from hotdesk.errors import LockHeld, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from hotdesk.connections.wire import Wire
 
@@ -146,3 +147,22 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first cause in a group of errors."""
     cause = group.exceptions[0]
     return first(cause) if isinstance(cause, BaseExceptionGroup) else cause
+
+
+def completed(end: dict[str, Any], captured: Mapping[str, Capture]) -> Completed:
+    """An exit event with the captured streams "out" and "err"."""
+    return Completed(
+        rc=end["rc"],
+        signal=end["signal"],
+        seconds=end["seconds"],
+        stdout=captured["out"].value(),
+        stderr=captured["err"].value(),
+        truncated=any(stream.truncated for stream in captured.values()),
+    )
+
+
+def lock_held(host: str, record: Mapping[str, Any]) -> LockHeld:
+    """The error naming who holds a PC's lock; ``record`` as its holder wrote it (may be empty)."""
+    who = f" ({record['holder']})" if record.get("holder") else ""
+    since = f" since {record['since']}" if record.get("since") else ""
+    return LockHeld(f"{host} is held by run {record.get('run', 'unknown')}{who}{since}", data={"lock": record})

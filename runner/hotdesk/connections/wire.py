@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hotdesk.agent.frames import Decoder, FrameError, pack
-from hotdesk.aio import TaskGroup
+from hotdesk.aio import TaskGroup, owned
 from hotdesk.errors import LinkLost
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ class Wire:
         self._sent = self._heard = asyncio.get_running_loop().time()
         self._more, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
-        # The one task of a link that nobody awaits in a TaskGroup: it lives from start() to aclose(), which ends it.
-        self._owner = asyncio.get_running_loop().create_task(self._serve(), name=f"link to {host}")
+        self._owner = owned(self._serve(), name=f"link to {host}")
 
     def exchange(self) -> Exchange:
         """A new request. Raises LinkLost when the link is gone."""

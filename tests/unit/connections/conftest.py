@@ -48,7 +48,7 @@ async def until(condition: object, *, limit: float = 10.0) -> None:
     """Wait until ``condition()`` is true; fail after ``limit`` seconds."""
     assert callable(condition)
     async with asyncio.timeout(limit):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - processes ring no bell
             await asyncio.sleep(0.01)
 
 

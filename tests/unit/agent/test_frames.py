@@ -1,0 +1,52 @@
+"""The wire format, from both ends."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotdesk.agent import frames
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(min_size=1), inner),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.dictionaries(st.text(min_size=2), VALUES), st.binary())), st.integers(1, 50))
+def test_frames_survive_any_cut(sent: list[tuple[dict[str, object], bytes]], step: int) -> None:
+    """Whatever pieces the bytes arrive in, the same frames come out."""
+    stream = b"".join(frames.pack(header, body) for header, body in sent)
+    decoder = frames.Decoder()
+    found = [frame for at in range(0, len(stream), step) for frame in decoder.feed(stream[at : at + step])]
+    assert found == sent
+    assert decoder.pending == 0
+
+
+def test_a_name_that_is_no_utf8_survives() -> None:
+    """Lone surrogates stand for its bytes."""
+    ((header, _),) = frames.Decoder().feed(frames.pack({"name": b"a\xff".decode("utf-8", "surrogateescape")}))
+    assert header["name"].encode("utf-8", "surrogateescape") == b"a\xff"
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"Welcome to the machine!\n", b"\0\0\0\2\0\0\0\0\0\0\0\0{x", b"\0\0\0\1\0\0\0\0\0\0\0\0\xff"]
+)
+def test_what_is_no_frame_is_refused(rubbish: bytes) -> None:
+    """At once, not after waiting for gigabytes."""
+    with pytest.raises(frames.FrameError):
+        frames.Decoder().feed(rubbish)
+
+
+def test_what_cannot_be_sent_is_named() -> None:
+    """A TypeError with the value."""
+    with pytest.raises(TypeError, match="object cannot be sent"):
+        frames.pack({"x": object()})
+
+
+def test_bytes_do_not_grow() -> None:
+    """No base64: 1 MB of bytes is 1 MB on the wire."""
+    assert len(frames.pack({"x": bytes(1000000)})) < 1000100

@@ -1,0 +1,77 @@
+"""rsync whose remote shell ends on a channel of the runner, joined to a bulk command."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotdesk.connections import bulk
+from hotdesk.connections.local import LocalConnection
+from hotdesk.errors import TaskError
+
+from .conftest import marked, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotdesk.connections.base import Channel
+    from hotdesk.connections.link import Link
+
+pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="needs rsync")
+
+
+class Elsewhere(LocalConnection):
+    """What ``bulk`` takes for the control node from now on; the tests' own connection is none."""
+
+
+@pytest.fixture(params=["control node", "another PC"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both roads: rsync's own descriptors, and the copying bridge."""
+    if request.param == "another PC":
+        monkeypatch.setattr(bulk, "LocalConnection", Elsewhere)
+
+
+async def copy(source: Channel, target: Channel) -> None:
+    while data := await source.read(1 << 18):
+        await target.write(data)
+
+
+@pytest.mark.usefixtures("place")
+async def test_rsync_goes_over_our_channels(link: Link, tmp_path: Path) -> None:
+    """A tree with a big file arrives; the words of the server come from rsync itself."""
+    source = tmp_path / "a folder"
+    source.mkdir()
+    (source / "big").write_bytes(bytes(range(256)) * 20000)
+    (source / "it's $odd").write_text("x")
+    argv = ["rsync", "-a", "-s", f"{source}/", f"peer:{tmp_path}/the copy/"]
+    async with await link.remote_shell(argv, task="t") as shell:
+        assert shell.command[:2] == ["rsync", "--server"]
+        async with await link.bulk(shell.command, task="t") as server, asyncio.TaskGroup() as group:
+            up = group.create_task(copy(shell.channel, server.channel))
+            down = group.create_task(copy(server.channel, shell.channel))
+            done = await server.wait()
+            await down
+            await shell.finish(done.rc)
+            assert (done.rc, (await shell.wait()).rc) == (0, 0)
+            up.cancel()
+    assert (tmp_path / "the copy" / "big").read_bytes() == (source / "big").read_bytes()
+    assert (tmp_path / "the copy" / "it's $odd").read_text() == "x"
+
+
+@pytest.mark.usefixtures("place")
+async def test_leaving_ends_both_ends(link: Link, run_id: str, tmp_path: Path) -> None:
+    """An interrupted transfer leaves no rsync, no bridge, no remote shell."""
+    (tmp_path / "file").write_text("x")
+    async with await link.remote_shell(["rsync", "-a", "-s", f"{tmp_path}/file", "peer:/nowhere/"], task="t"):
+        assert marked(run_id, task="t")
+    await until(lambda: marked(run_id) == [link.info.pid])
+
+
+@pytest.mark.usefixtures("place")
+async def test_an_rsync_that_cannot_begin_says_why(link: Link) -> None:
+    """Its own words in a TaskError."""
+    with pytest.raises(TaskError, match="unknown option"):
+        await link.remote_shell(["rsync", "--no-such-option", "/a", "peer:/b"], task="t")
