@@ -33,7 +33,7 @@ from hotdesk.playbook.free_form import parse
 from hotdesk.playbook.load import Loader
 from hotdesk.playbook.model import Play, Playbook, Task
 from hotdesk.report.recap import Recap
-from hotdesk.supervise.preflight import preflight
+from hotdesk.supervise.of_play import Supervision
 from hotdesk.supervise.signals import stop_signals
 from hotdesk.supervise.stopping import Stopping
 from hotdesk.supervise.terminal import asker
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
-    from hotdesk.executor.batch import Batch
     from hotdesk.inventory.model import Inventory
     from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
@@ -83,8 +82,10 @@ async def play(
         for playbook in loaded:
             run.playbook_dir = playbook.path.absolute().parent
             for one in playbook.plays:
-                watch = PlayRun(run, one, before_batch=_preflight, after_play=verify_play)
-                if not await watch.go():
+                watch = Supervision()
+                if not await PlayRun(
+                    run, one, before_batch=watch.before, watching=watch.watching, after_play=verify_play
+                ).go():
                     return
             if any(state.failed or state.unreachable for state in run.hosts.values()):
                 return
@@ -124,7 +125,8 @@ async def run_module(
             name="Ansible Ad-Hoc", hosts=pattern, place=_COMMAND_LINE, sections=(("tasks", (task,)),), gather_facts=False, keywords=task,
             basedir=Path.cwd(),
         )  # fmt: skip
-        await PlayRun(run, one, before_batch=_preflight).go()
+        watch = Supervision()
+        await PlayRun(run, one, before_batch=watch.before, watching=watch.watching).go()
 
     return await _whole(settings, [], options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
 
@@ -182,11 +184,6 @@ def _exit_code(run: Run | None, recap: Recap) -> int:
     if any(state.unreachable for state in run.hosts.values()):
         return 4
     return 2 if any(state.failed for state in run.hosts.values()) else 0
-
-
-async def _preflight(batch: Batch) -> bool:
-    """Nothing is changed before every sync job of the play has said that it can do its work."""
-    return not (await preflight(batch)).problems
 
 
 @asynccontextmanager

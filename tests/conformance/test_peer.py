@@ -19,7 +19,9 @@ HEADER = re.compile(r"^(PLAY|TASK|RUNNING HANDLER) ?(\[.*\])? ?\*+$")
 
 def story(output: str) -> tuple[list[str], list[str], list[str]]:
     """(headers and includes in order, recap lines). Repeated headers (Ansible shows meta once a host) count once."""
-    shown, included, recap = [], [], []
+    shown: list[str] = []
+    included: list[str] = []
+    recap: list[str] = []
     for line in output.splitlines():
         if " : ok=" in line:
             recap.append(" ".join(line.split()))

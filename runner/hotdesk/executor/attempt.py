@@ -53,9 +53,11 @@ async def call_action(
 async def _bounded(
     run: Run, action: Action, call: Call, limit: float, doing: Doing, stop: Callable[[], Awaitable[None]]
 ) -> Outcome:
+    state = run.state(call.host)
+    if state.stopped is not None and not run.stop.begun:
+        raise state.stopped
     # A task of its own, outside a TaskGroup, since a group waits for children that ignore their cancel.
     task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(_run(action, call))
-    state = run.state(call.host)
     state.action = task
     try:
         done, _ = await asyncio.wait({task}, timeout=limit)

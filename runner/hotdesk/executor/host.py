@@ -77,6 +77,13 @@ class HostState:
         self.sources = self.vars_files = None
         self.ended = False
 
+    def halt(self, error: Exception) -> None:
+        """Nothing more may be done here: what is under way is ended, and the task it belongs to fails with ``error``."""
+        if self.stopped is None:
+            self.stopped = error
+            if self.action is not None:
+                self.action.cancel()
+
     def learn(self, facts: Any) -> None:
         """Take facts as a module returned them (``ansible_`` before most names)."""
         for name, value in facts.items():

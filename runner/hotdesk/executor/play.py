@@ -13,13 +13,15 @@ from hotdesk.errors import PlaybookError, UndefinedError, VariableError, nearest
 from hotdesk.executor import handlers, values
 from hotdesk.executor.batch import Batch
 from hotdesk.executor.host import HostEnded, HostFailed, HostState, HostUnreachable, RoleEnded
+from hotdesk.executor.item import INCLUDES
 from hotdesk.executor.scopes import Scopes
 from hotdesk.executor.serial import batches_of
 from hotdesk.executor.strategy import strategy_for
-from hotdesk.executor.walk import Walk
+from hotdesk.executor.walk import META, Walk
 from hotdesk.inventory.patterns import in_order, select
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.playbook.model import Block, Play, Task
+from hotdesk.playbook.tags import selected
 from hotdesk.source import load_yaml_file, place_of
 from hotdesk.variables.trust import OMIT
 
@@ -175,7 +177,7 @@ class PlayRun:
         force = await self._force_handlers()
         sections = await self._sections(force)
         gather = await self._gather_task()
-        await self._connect(batch, ready)
+        await self._connect(batch, ready, gathers=gather is not None)
         if self._before_batch is not None and not await self._before_batch(batch):
             batch.break_play = True
             return
@@ -342,9 +344,11 @@ class PlayRun:
 
     # Connections
 
-    async def _connect(self, batch: Batch, ready: Sequence[HostState]) -> None:
-        """Begin to connect all hosts at once; the first task of each waits for its own."""
-        if not self.play.sections or all(not items for _, items in self.play.sections):
+    async def _connect(self, batch: Batch, ready: Sequence[HostState], *, gathers: bool) -> None:
+        """Begin to connect all hosts at once; the first task of each waits for its own. Not for a play that touches no host."""
+        if not gathers and not any(
+            self._touches(task) for _, items in self.play.sections for task in handlers.flat(items)
+        ):
             return
 
         async def one(state: HostState) -> None:
@@ -353,6 +357,14 @@ class PlayRun:
 
         for state in ready:
             self.run.connecting(one(state))
+
+    def _touches(self, task: Task) -> bool:
+        """Known beforehand to work on the host itself."""
+        if task.delegate_to is not None or not selected(task.tags, self.run.options.tags) or task.when == (False,):
+            return False
+        if task.action in INCLUDES or task.action == META:
+            return False
+        return bool(self.run.load_action(task.action).needs_machine)
 
 
 def _truth(value: Any) -> bool:

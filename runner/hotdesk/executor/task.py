@@ -67,10 +67,16 @@ class Finished:
 
 
 async def run_task(
-    run: Run, scopes: Scopes, state: HostState, task: Task, *, shared: Sequence[HostState] = ()
+    run: Run,
+    scopes: Scopes,
+    state: HostState,
+    task: Task,
+    *,
+    scope: Scope | None = None,
+    shared: Sequence[HostState] = (),
 ) -> Finished:
     """Do ``task`` on ``state``'s host within the limits of forks and throttle. ``shared``: the hosts that its facts are for too."""
-    scope = scopes.for_task(state, task)
+    scope = scope or scopes.for_task(state, task)
     began = time.monotonic()
     async with AsyncExitStack() as limits:
         if (throttle := await _throttle(run, task, scope)) is not None:

@@ -62,7 +62,11 @@ class Walk:
                 self._remember(failed)
                 await self._part(block, block.rescue, (*at, 1))
         except HostFailed:
-            await self._part(block, block.always, (*at, 2))
+            halted, self.state.stopped = self.state.stopped, None  # cleaning up is allowed on a host that was halted
+            try:
+                await self._part(block, block.always, (*at, 2))
+            finally:
+                self.state.stopped = self.state.stopped or halted
             raise
         except asyncio.CancelledError:
             await self._always_in_a_stop(block, (*at, 2))
@@ -148,7 +152,7 @@ class Walk:
         run.under_way[self.state.name] = str.__str__(task.name) or task.written
         others = self.batch.alive() if shared else (self.state,)
         try:
-            finished = await run_task(run, scopes, self.state, task, shared=others)
+            finished = await run_task(run, scopes, self.state, task, scope=scope, shared=others)
         except Exception as exc:
             finished = Finished(result := error_result(exc, what=task.action), [Item(result)])
         finally:

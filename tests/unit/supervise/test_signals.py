@@ -1,0 +1,109 @@
+"""The stop by signals, seen from inside the process and from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from hotdesk.supervise.signals import stop_signals
+
+ROOT = Path(__file__).parents[3]
+
+
+async def test_first_stops_second_forces_and_the_callers_handlers_come_back() -> None:
+    """The caller's handler is in place again afterwards."""
+
+    def mine(_signum: int, _frame: object) -> None: ...
+
+    before = signal.signal(signal.SIGTERM, mine)
+    heard: list[object] = []
+    try:
+        with stop_signals(heard.append, lambda: heard.append("force")):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.01)
+        assert heard == [signal.SIGTERM, "force"]
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def test_an_ignored_hangup_stays_ignored() -> None:
+    """nohup keeps its meaning."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals(lambda _signum: None, lambda: None):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_ends_everything_runs_always_and_never_rescue(signum: signal.Signals, tmp_path: Path) -> None:
+    """Exit code 128 + n, no process with the run's mark, ``always:`` ran, ``rescue:`` did not."""
+    (tmp_path / "inventory").write_text("a ansible_connection=local\nb ansible_connection=local\n")
+    (tmp_path / "playbook.yml").write_text(
+        textwrap.dedent("""
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - block:
+                - ansible.builtin.shell: "setsid sleep 600 & trap '' TERM; touch {{ playbook_dir }}/at-{{ inventory_hostname }}; sleep 600"
+              rescue:
+                - ansible.builtin.command: touch {{ playbook_dir }}/rescued
+              always:
+                - ansible.builtin.command: touch {{ playbook_dir }}/always-{{ inventory_hostname }}
+        """)
+    )
+    program = [
+        sys.executable,
+        "-m",
+        "tests.conformance.engine",
+        "-i",
+        str(tmp_path / "inventory"),
+        str(tmp_path / "playbook.yml"),
+    ]
+    running = subprocess.Popen(
+        program, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "MARK_OF_TEST": str(tmp_path)}
+    )
+    try:
+        _wait_for([tmp_path / "at-a", tmp_path / "at-b"], running)
+        running.send_signal(signum)
+        output, _ = running.communicate(timeout=30)
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode == 128 + signum, output
+    assert sorted(path.name for path in tmp_path.glob("always-*")) == ["always-a", "always-b"]
+    assert not (tmp_path / "rescued").exists()
+    assert not _marked(str(tmp_path))
+
+
+def _wait_for(paths: list[Path], running: subprocess.Popen[str]) -> None:
+    import time
+
+    deadline = time.monotonic() + 30
+    while not all(path.exists() for path in paths):
+        assert running.poll() is None, "the run ended early"
+        assert time.monotonic() < deadline, "the run did not get there"
+        time.sleep(0.02)
+
+
+def _marked(mark: str) -> list[str]:
+    """Processes that still carry our mark in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"MARK_OF_TEST={mark}".encode() in entry.read_bytes().split(b"\0"):
+                found.append((entry.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
