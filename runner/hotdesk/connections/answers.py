@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +47,8 @@ class DiskState:
     free: int
     paths: tuple[str, ...] = ()
     """Which of the asked paths are on it."""
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """From an agent's JSON."""
+        return cls(**{**fields, "paths": tuple(fields["paths"])})

@@ -142,7 +142,7 @@ class Link:
             try:
                 await self._wire.send({**header, "id": exchange.id, "stdin": feed is not None}, body)
                 if on_listening is not None:
-                    on_listening(await self._address(exchange))
+                    on_listening(_answer(await exchange.next(), self._wire.host)["address"])
                 if feed is None:
                     return await self._drive(exchange, take, None)
                 return await self._drive_fed(exchange, take, feed)
@@ -151,12 +151,6 @@ class Link:
             except BaseException:
                 await self._abandon(exchange)
                 raise
-
-    async def _address(self, exchange: Exchange) -> str:
-        header, _ = await exchange.next()
-        if header["ev"] == "failed":
-            raise remote_error(header, self._wire.host)
-        return str(header["address"])
 
     async def _drive_fed(
         self, exchange: Exchange, take: Callable[[str, bytes], None], feed: Callable[[Feed], Coroutine[Any, Any, None]]
@@ -216,9 +210,7 @@ class Link:
         with self._wire.exchange() as exchange:
             wait = self._grace if grace is None else grace
             self._wire.post({"op": "stop", "id": exchange.id, "task": task, "grace": wait})
-            header, _ = await exchange.next()
-        if header["ev"] == "failed":
-            raise remote_error(header, self._wire.host)
+            header = _answer(await exchange.next(), self._wire.host)
         if header["left"]:
             self._note_left(header)
             raise TaskError(self.warnings[-1])
@@ -326,7 +318,7 @@ class Link:
         Raises TaskError naming a mount that does not answer within 5 s.
         """
         found = await self._own("disk", "measure", list(paths), task="disks")
-        return [DiskState(**{**each, "paths": tuple(each["paths"])}) for each in found]
+        return [DiskState.of(each) for each in found]
 
     async def watch_disks(
         self,
@@ -343,8 +335,7 @@ class Link:
         """
 
         def changed(item: dict[str, Any]) -> None:
-            state = item["state"]
-            on_change(DiskState(**{**state, "paths": tuple(state["paths"])}), item["level"])
+            on_change(DiskState.of(item["state"]), item["level"])
 
         plain = {path: dict(limits) for path, limits in thresholds.items()}
         await self._own("disk", "watch", plain, interval, task="disk_watch", on_item=changed)
@@ -367,8 +358,7 @@ class Link:
     ) -> Bulk:
         """Start ``argv`` under this agent with its stdin and stdout on a channel of its own (no frames): for ``rsync --server``.
 
-        The command reads and writes that channel directly, nothing is copied in between. Its stderr (at most 64 MiB) and its exit
-        come through the agent. Raises LinkLost, ConnectError (no further channel), TimeoutError after 30 s.
+        Its stderr and exit come through the agent. Raises LinkLost, ConnectError (no further channel), TimeoutError after 30 s.
         """
         return await start_bulk(self, argv, task=task, env=env, cwd=cwd)
 
@@ -383,10 +373,8 @@ class Link:
     ) -> Bulk:
         """Run ``argv`` (rsync) under this agent with RSYNC_RSH set so that its remote shell ends on a channel of this runner.
 
-        Returns once rsync has started its remote shell: ``.command`` says what rsync wants run at the other end, ``.channel`` is
-        what it talks to there. On the control node that channel is rsync's own sockets; elsewhere a small program beside rsync
-        copies between them and a channel of the connection. ``on_output`` is as for ``run`` (rsync's progress).
-        Raises TaskError with rsync's words when it ends before it starts a remote shell; LinkLost, OSError.
+        Returns once rsync has started it; ``Bulk.command`` is what rsync wants run at the other end. ``on_output`` is as for ``run``.
+        Raises TaskError with rsync's words when it ends before that; LinkLost, OSError.
         """
         return await start_remote_shell(self, argv, task=task, env=env, cwd=cwd, on_output=on_output)
 
@@ -394,10 +382,7 @@ class Link:
         """A request that has one event as its answer."""
         with self._wire.exchange() as exchange:
             self._wire.post({**header, "id": exchange.id})
-            found, _ = await exchange.next()
-        if found["ev"] == "failed":
-            raise remote_error(found, self._wire.host)
-        return found
+            return _answer(await exchange.next(), self._wire.host)
 
     async def aclose(self) -> None:
         """Stop what is left, end the agent; bounded by the grace + 3 s."""
@@ -407,3 +392,9 @@ class Link:
         if not self.lost:
             self._wire.post({"op": "end", "id": 0})
         await self._wire.aclose(patience=self._grace + 2.0)
+
+
+def _answer(event: tuple[dict[str, Any], bytes], host: str) -> dict[str, Any]:
+    if event[0]["ev"] == "failed":
+        raise remote_error(event[0], host)
+    return event[0]
