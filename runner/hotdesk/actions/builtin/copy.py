@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,12 +18,14 @@ from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Diff, Result, failure
+from hotdesk.source import Vaulted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 SMALL = copying.SMALL
 CHUNK = 1 << 20
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ options:
         path = local_file(call, str(src))
         if await in_thread(path.is_dir):
             return await _Tree(call, path, contents=str(src).endswith("/")).copy()
-        payload = await in_thread(local_payload, path)
+        payload = await self._payload(call, path)
         expected = args.get("checksum")
         if expected and expected != payload.checksum:
             return failure(
@@ -106,6 +108,13 @@ options:
                 expected_checksum=expected,
             )
         return await place(call, payload, attributes(args, path), options(call))
+
+    async def _payload(self, call: Call, path: Path) -> Payload:
+        payload = await in_thread(local_payload, path)
+        if payload.body is None or not call.args.get("decrypt", True):
+            return payload
+        body = await decrypted(call, payload.body)
+        return replace(payload, body=body, checksum=hashlib.sha1(body).hexdigest(), size=len(body))
 
     async def _content(self, call: Call, content: Any) -> Result:
         text = content if isinstance(content, str) else json.dumps(content)
@@ -119,6 +128,14 @@ options:
 def local_file(call: Call, name: str, subdirectory: str = "files") -> Path:
     """The file or directory ``name`` of the playbook's side; ``~`` is the home of who runs hotdesk."""
     return call.find_file(str(Path(name.rstrip("/") or "/").expanduser()), subdirectory)
+
+
+async def decrypted(call: Call, body: bytes) -> bytes:
+    """A file's content, decrypted if the file is vaulted. Raises VaultError."""
+    if not body.startswith(VAULT_HEADER):
+        return body
+    text: str = await call.render(Vaulted(body.decode("ascii", "replace")))
+    return text.encode("utf-8", "surrogateescape")
 
 
 def options(call: Call) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.actions.answers import ask, text
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.command import finished
+from hotdesk.actions.builtin.copy import decrypted
 from hotdesk.actions.on_target import commands
 from hotdesk.actions.shipping import bundle
-from hotdesk.aio import finish
+from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result, failure
 
@@ -65,7 +66,9 @@ options:
         return await self._run(call, source, rest, plan["cwd"])
 
     async def _run(self, call: Call, source: Path, rest: str, cwd: str | None) -> Result:
-        body = await call.control.read(str(source))
+        body = await in_thread(source.read_bytes)
+        if call.args.get("decrypt", True):
+            body = await decrypted(call, body)
         half = bundle(commands)
         tmp = call.settings.remote_tmp
         path: str = await call.machine.call(half, "place_script", source.name, tmp, change=True, payload=body)

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.builtin.copy import Payload, local_file, options, place
+from hotdesk.actions.builtin.copy import Payload, decrypted, local_file, options, place
 from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
 from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError
@@ -68,7 +68,7 @@ options:
         if await in_thread(path.is_dir):
             raise ArgumentError(f"the template {path} is a directory", place=call.task.place)
         try:
-            text: str = await in_thread(path.read_text, "utf-8")
+            text = (await decrypted(call, await in_thread(path.read_bytes))).decode("utf-8")
         except UnicodeDecodeError:
             raise ArgumentError(f"the template {path} is not UTF-8 text", place=call.task.place) from None
         chosen = {name: args[name] for name in JINJA if args.get(name) is not None}

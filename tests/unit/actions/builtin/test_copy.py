@@ -6,10 +6,13 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hotdesk.errors import ArgumentError, UndefinedError
+from hotdesk.source import Vaulted
+from hotdesk.variables.vault import Vault, encrypt
 from tests.unit.actions.builtin.conftest import RunResult, tree
 
 
@@ -263,3 +266,17 @@ async def test_an_undefined_name_in_a_template_is_an_error(result: RunResult, tm
     with pytest.raises(UndefinedError, match="nope"):
         await result("template", src="t.j2", dest=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+async def test_a_vaulted_source_is_decrypted(result: RunResult, tmp_path: Path) -> None:
+    """A vaulted file is what the vault holds at the target, or as it stands with decrypt=false."""
+
+    async def render(value: Any, extra: dict[str, Any] | None = None) -> str:
+        assert isinstance(value, Vaulted)
+        return Vault([("default", b"secret")]).decrypt(value.ciphertext).decode()
+
+    (tmp_path / "src").write_text(encrypt(b"clear\n", b"secret"))
+    await result("copy", src=tmp_path / "src", dest=tmp_path / "dest", _render=render)
+    assert (tmp_path / "dest").read_text() == "clear\n"
+    await result("copy", src=tmp_path / "src", dest=tmp_path / "dest", decrypt=False)
+    assert (tmp_path / "dest").read_text().startswith("$ANSIBLE_VAULT")

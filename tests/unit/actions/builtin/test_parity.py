@@ -135,7 +135,7 @@ def files(base: Path) -> dict[str, tuple[str, str]]:
     """What stands below ``base``: type and mode, content or where a link points to."""
     found = {}
     for path in sorted(base.rglob("*")):
-        name = str(path.relative_to(base)).replace(str(base)[1:], "BASE")
+        name = str(path.relative_to(base)).replace(str(base.parent)[1:], "PARENT")
         if path.is_symlink():
             found[name] = ("link", str(path.readlink()).replace(str(base), "BASE"))
         else:
