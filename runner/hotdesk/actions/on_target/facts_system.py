@@ -271,10 +271,11 @@ def selinux_facts() -> dict[str, Any]:
 def security_facts() -> dict[str, Any]:
     """AppArmor, FIPS and the capabilities of the agent."""
     effective = re.search(r"^CapEff:\s*([0-9a-f]+)", text_of("/proc/self/status"), re.MULTILINE)
+    every = (2 << int(text_of("/proc/sys/kernel/cap_last_cap", "0") or 0)) - 1
     return {
         "apparmor": {"status": "enabled" if os.path.exists("/sys/kernel/security/apparmor") else "disabled"},
         "fips": text_of("/proc/sys/crypto/fips_enabled") == "1",
-        "system_capabilities_enforced": str(os.geteuid() != 0 or bool(effective and int(effective.group(1), 16) == 0)),
+        "system_capabilities_enforced": str(not effective or int(effective.group(1), 16) != every),
     }
 
 
