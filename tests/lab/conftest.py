@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.lab import Lab, missing
+from tests.lab.running import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,5 +35,5 @@ def lab(whole_lab: Lab) -> Lab:
             pc.wait_for_ssh()
         pc.unhang()
         pc.heal()
-        assert not pc.marked("HOTDESK_RUN="), f"{pc.name} still runs something of an earlier test"
+        until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")  # type: ignore[misc]
     return whole_lab

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 STUBBORN = r"""
 trap '' TERM
-setsid sh -c 'exec -a {mark}-setsid sleep 600' >/dev/null 2>&1 &
+setsid bash -c 'exec -a {mark}-setsid sleep 600' >/dev/null 2>&1 &
 (trap '' TERM INT HUP; exec -a {mark}-stubborn sleep 600) &
-nohup sh -c 'exec -a {mark}-nohup sleep 600' >/dev/null 2>&1 &
+nohup bash -c 'exec -a {mark}-nohup sleep 600' >/dev/null 2>&1 &
 sudo -n bash -c 'trap "" TERM; exec -a {mark}-root sleep 600' &
 exec -a {mark}-main sleep 600
 """
