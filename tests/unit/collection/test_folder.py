@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +14,7 @@ from tests.unit.machines import needs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from hotdesk.jobs import JobResult, Plan
 
@@ -58,11 +59,16 @@ async def test_owners_acls_and_attributes_travel_by_number(folder: Folder, sourc
     os.chown(source / "documents", 12345, 54321)
     os.setxattr(source / "link", b"trusted.note", b"x\0y", follow_symlinks=False)
     os.setxattr(source / "sparse", b"user.note", b"hello")
-    assert os.spawnlp(os.P_WAIT, "setfacl", "setfacl", "-m", "u:1234:rwx", str(source / "documents")) == 0
+    with_acl(source / "documents")
     dest = tmp_path / "vega"
     await folder(path=source, dest=dest)
     assert listing(dest) == listing(source)
     assert (dest / "documents").stat().st_uid == 12345
+
+
+def with_acl(path: Path) -> None:
+    """One more user may write there."""
+    subprocess.run(["setfacl", "-m", "u:1234:rwx", str(path)], check=True)
 
 
 async def test_check_mode_lists_exactly_what_the_run_then_does(folder: Folder, source: Path, tmp_path: Path) -> None:

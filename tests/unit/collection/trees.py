@@ -1,5 +1,7 @@
 """Trees to mirror, and a listing to compare them by: everything that must be the same on both PCs."""
 
+# ruff: noqa: PTH115, PTH118
+
 from __future__ import annotations
 
 import hashlib

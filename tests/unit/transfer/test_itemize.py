@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotdesk.results import Progress
 from hotdesk.transfer.itemize import Item, Output, number, parse_item, shown, unescape
+
+if TYPE_CHECKING:
+    from hotdesk.results import Progress
 
 
 def escaped(name: bytes) -> bytes:

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hotdesk.errors import JobError, LockHeld, TaskError
+from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.run import JobRun
+
+if TYPE_CHECKING:
+    from tests.unit.machines import MakeMachine
+
+PLAN = Plan(changes=(Change(verb="create", subject="x"),))
+
+
+class Story(SyncJob):
+    """Writes down what is called."""
+
+    problems: tuple[Problem, ...] = ()
+    left: tuple[Problem, ...] = ()
+    plan = PLAN
+
+    def told(self, what: str) -> None:
+        self.__dict__.setdefault("story", []).append(what)
+
+    async def validate(self) -> list[Problem]:
+        self.told("validate")
+        return list(self.problems)
+
+    async def pre_sync(self) -> Plan:
+        self.told("pre_sync")
+        return self.plan
+
+    async def sync(self, plan: Plan) -> JobResult:
+        self.told("sync")
+        return JobResult(changed=True)
+
+    async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
+        self.told("post_sync")
+        return list(self.left)
+
+    async def cleanup(self) -> None:
+        self.told("cleanup")
+
+
+def make(cls: type[SyncJob], jobs: JobRun, make_machine: MakeMachine, **options: Any) -> Any:
+    return jobs.job(cls, {}, make_machine("atlas", **options), make_machine("vega", **options))
+
+
+async def test_the_order_of_phases(make_machine: MakeMachine) -> None:
+    """validate, pre_sync, sync, post_sync, cleanup."""
+    async with JobRun("run-a") as jobs:
+        job = make(Story, jobs, make_machine)
+        _, result = await jobs.perform(job, check=False)
+    assert job.story == ["validate", "pre_sync", "sync", "post_sync", "cleanup"]
+    assert result.changed
+
+
+async def test_check_mode_ends_after_the_plan(make_machine: MakeMachine) -> None:
+    """It tells what would change and takes no lock."""
+    async with JobRun("run-a") as jobs, JobRun("run-b") as other:
+        job = make(Story, jobs, make_machine, check=True)
+        _, result = await jobs.perform(job, check=True)
+        await other.locks.take(make_machine("vega"))
+    assert job.story == ["validate", "pre_sync", "cleanup"]
+    assert result.changed
+    assert result.data["items"] == ["create x"]
+
+
+async def test_an_empty_plan_changes_nothing(make_machine: MakeMachine) -> None:
+    """sync is not even called."""
+
+    class Same(Story):
+        plan = Plan()
+
+    async with JobRun("run-a") as jobs:
+        job = make(Same, jobs, make_machine)
+        _, result = await jobs.perform(job, check=False)
+    assert job.story == ["validate", "pre_sync", "cleanup"]
+    assert not result.changed
+
+
+async def test_problems_stop_before_anything(make_machine: MakeMachine) -> None:
+    """All of them, each with its remedy."""
+
+    class Bad(Story):
+        problems = (Problem("no disk", "Buy one."), Problem("no rsync", "Install it."))
+
+    async with JobRun("run-a") as jobs:
+        job = make(Bad, jobs, make_machine)
+        with pytest.raises(TaskError, match="nothing was changed") as caught:
+            await jobs.perform(job, check=False)
+    assert "Buy one." in caught.value.message
+    assert job.story == ["validate", "cleanup"]
+
+
+async def test_what_is_not_as_planned_fails(make_machine: MakeMachine) -> None:
+    """post_sync's findings are the failure."""
+
+    class Left(Story):
+        left = (Problem("x is missing"),)
+
+    async with JobRun("run-a") as jobs:
+        with pytest.raises(TaskError, match="not what was planned: x is missing"):
+            await jobs.perform(make(Left, jobs, make_machine), check=False)
+
+
+async def test_cleanup_runs_when_sync_is_cancelled(make_machine: MakeMachine) -> None:
+    """To its end, and the cancel goes on."""
+
+    class Slow(Story):
+        async def sync(self, plan: Plan) -> JobResult:
+            self.told("sync")
+            reached.set()
+            await asyncio.sleep(600)
+            return JobResult()
+
+        async def cleanup(self) -> None:
+            await asyncio.sleep(0.01)
+            self.told("cleanup")
+
+    reached = asyncio.Event()
+    async with JobRun("run-a") as jobs:
+        job = make(Slow, jobs, make_machine)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(jobs.perform(job, check=False))
+            await reached.wait()
+            task.cancel()
+    assert task.cancelled()
+    assert job.story[-1] == "cleanup"
+
+
+async def test_a_cleanup_that_hangs_is_cut_off_by_name(make_machine: MakeMachine) -> None:
+    """The message says whose it was."""
+
+    class Stuck(Story):
+        async def cleanup(self) -> None:
+            await asyncio.sleep(600)
+
+    async with JobRun("run-a", cleanup_limit=0.05) as jobs:
+        with pytest.raises(TaskError, match=r"clean-up on vega was cut off"):
+            await jobs.perform(make(Stuck, jobs, make_machine), check=False)
+
+
+async def test_a_plain_def_runs_in_a_thread(make_machine: MakeMachine) -> None:
+    """It does not hold up the loop."""
+
+    class Plain(Story):
+        def validate(self) -> list[Problem]:  # type: ignore[override]
+            self.told(threading.current_thread().name)
+            return []
+
+    async with JobRun("run-a") as jobs:
+        job = make(Plain, jobs, make_machine)
+        await jobs.validate(job)
+    assert job.story[0].startswith("hotdesk-pool")
+
+
+async def test_a_plain_def_that_returns_a_coroutine_never_counts_as_done(make_machine: MakeMachine) -> None:
+    """What the loader cannot see is refused when it is called."""
+
+    class Sly(Story):
+        def validate(self) -> Any:
+            return getattr(self, "pre" + "_sync")()
+
+    async with JobRun("run-a") as jobs:
+        with pytest.raises(JobError, match="async def validate"):
+            await jobs.validate(make(Sly, jobs, make_machine))
+
+
+async def test_the_loser_of_a_lock_learns_who_holds_it(make_machine: MakeMachine) -> None:
+    """Run and host of the holder; its record is not touched; a release frees the PC."""
+    async with JobRun("run-b") as other:
+        async with JobRun("run-a") as jobs:
+            await jobs.perform(make(Story, jobs, make_machine), check=False)
+            job = make(Story, other, make_machine)
+            for _ in range(2):
+                with pytest.raises(LockHeld, match="run-a"):
+                    await other.perform(job, check=False)
+            assert "sync" not in job.story
+        await other.perform(make(Story, other, make_machine), check=False)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotdesk.connections.endpoint import endpoint_for
+from hotdesk.connections.pool import Pool
+from hotdesk.errors import TransferError, Unreachable
+from hotdesk.settings import Settings
+from hotdesk.transfer import End, Mirror, Transfers
+from tests.embedded import pcs
+from tests.unit.collection.trees import everyday, listing
+from tests.unit.machines import needs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from hotdesk.demo.embedded import EmbeddedPCs
+    from hotdesk.results import Progress
+
+__all__ = ["pcs"]
+
+
+class Ends:
+    """The control node and two embedded PCs, as ends of transfers."""
+
+    def __init__(self, control: End, pc1: End, pc2: End) -> None:
+        self.control, self.pc1, self.pc2 = control, pc1, pc2
+
+
+@pytest.fixture
+async def ends(pcs: EmbeddedPCs) -> AsyncIterator[Ends]:
+    needs("rsync")
+    settings = Settings(stop_grace=1.0)
+    async with Pool(settings, run="test-run") as pool:
+        links = [await pool.link(endpoint_for(name, pcs.variables(name), settings)) for name in ("pc1", "pc2")]
+        yield Ends(
+            End(await pool.control(), "localhost", "t@pc2"),
+            End(links[0], "pc1", "t@pc2"),
+            End(links[1], "pc2", "t@pc2"),
+        )
+
+
+@pytest.mark.parametrize("source", ["control", "pc1"])
+async def test_a_tree_goes_from_any_pc_to_any_other(ends: Ends, tmp_path: Path, source: str) -> None:
+    """From the control node, and from another PC through it, with no keys between the two."""
+    (tmp_path / "src").mkdir()
+    everyday(tmp_path / "src")
+    mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "a b'\"$x" / "dst"))
+    report = await Transfers().mirror(mirror, getattr(ends, source), ends.pc2, dry_run=False)
+    assert listing(tmp_path / "a b'\"$x" / "dst") == listing(tmp_path / "src")
+    assert report.totals.entries == len(listing(tmp_path / "src")) + 1
+
+
+@pytest.mark.parametrize("source", ["control", "pc1"])
+async def test_a_cancelled_transfer_leaves_no_process_and_is_resumed(ends: Ends, tmp_path: Path, source: str) -> None:
+    """Both rsyncs are gone; what had arrived waits beside its destination, and the next run completes it."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "big").write_bytes(os.urandom(30_000_000))
+    slow = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"), bwlimit="8m")
+    begun = asyncio.Event()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.bytes_done > 3_000_000:
+            begun.set()
+
+    transfers, start = Transfers(), getattr(ends, source)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        task = group.create_task(transfers.mirror(slow, start, ends.pc2, dry_run=False, on_progress=on_progress))
+        await begun.wait()
+        task.cancel()
+    assert task.cancelled()
+    assert marked("HOTDESK_TASK=t@pc2") == []
+    assert os.stat(tmp_path / "dst" / ".hotdesk-partial" / "big").st_size > 1_000_000  # noqa: PTH116
+    fast = Mirror(path=slow.path, dest=slow.dest)
+    await transfers.mirror(fast, start, ends.pc2, dry_run=False)
+    assert listing(tmp_path / "dst") == listing(tmp_path / "src")
+
+
+async def test_a_pc_that_dies_is_unreachable(ends: Ends, pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """Never a success, and never a mere failure of rsync."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "big").write_bytes(os.urandom(30_000_000))
+    slow = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"), bwlimit="4m")
+
+    def on_progress(progress: Progress) -> None:
+        if progress.bytes_done > 1_000_000:
+            os.kill(pcs.pid, 9)
+
+    async with asyncio.timeout(60):
+        with pytest.raises(Unreachable):
+            await Transfers().mirror(slow, ends.control, ends.pc2, dry_run=False, on_progress=on_progress)
+
+
+async def test_no_more_at_a_time_than_allowed(ends: Ends, tmp_path: Path) -> None:
+    """hotdesk_transfers limits how many trees are walked at once."""
+    (tmp_path / "src").mkdir()
+    everyday(tmp_path / "src")
+    transfers = Transfers(1)
+    mirrors = [Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / name)) for name in ("a", "b")]
+    async with asyncio.TaskGroup() as group:
+        for mirror in mirrors:
+            group.create_task(transfers.mirror(mirror, ends.control, ends.pc2, dry_run=False))
+    assert listing(tmp_path / "a") == listing(tmp_path / "b")
+
+
+async def test_files_that_vanish_are_a_warning(ends: Ends, tmp_path: Path) -> None:
+    """rsync's exit code 24: the rest has arrived, the names are told."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a").write_bytes(os.urandom(9_000_000))
+    (tmp_path / "src" / "z\nz").write_text("x")
+    mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"), bwlimit="3m")
+
+    def on_progress(_progress: Progress) -> None:
+        (tmp_path / "src" / "z\nz").unlink(missing_ok=True)
+
+    report = await Transfers().mirror(mirror, ends.control, ends.pc2, dry_run=False, on_progress=on_progress)
+    assert [path.rpartition("/")[2] for path in report.vanished] == ["z\\nz"]
+
+
+async def test_a_receiver_that_cannot_write_names_the_path(ends: Ends, tmp_path: Path) -> None:
+    """Exit codes of rsync become errors with paths."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "file").write_text("x")
+    mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "file" / "below"))
+    with pytest.raises(TransferError) as caught:
+        await Transfers().mirror(mirror, ends.control, ends.pc2, dry_run=False)
+    assert "file" in str(caught.value)
+
+
+def marked(mark: str) -> list[str]:
+    """The commands of all processes that carry ``mark``, looked up from outside."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+                if mark.encode() in file.read().split(b"\0"):
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
