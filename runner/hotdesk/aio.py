@@ -78,6 +78,11 @@ def owned(work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.T
     return asyncio.get_running_loop().create_task(work, name=name)
 
 
+def lone_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task outside every group, for work that may ignore its cancellation: a group would wait for it. The caller keeps and ends it."""
+    return asyncio.get_running_loop().create_task(work)
+
+
 class TaskGroup(asyncio.TaskGroup):
     """asyncio's TaskGroup, except that a cancel from outside always wins.
 

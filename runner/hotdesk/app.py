@@ -20,18 +20,20 @@ from hotdesk.actions.registry import ActionNames
 from hotdesk.aio import TaskGroup, in_thread, use_pidfd_watcher
 from hotdesk.connections.base import Secret
 from hotdesk.connections.pool import Pool
-from hotdesk.errors import InputError, PlaybookError, nearest
+from hotdesk.errors import InputError, PlaybookError, UndefinedError, nearest
+from hotdesk.executor.ad_hoc import ad_hoc_play
 from hotdesk.executor.extra_vars import extra_variables
+from hotdesk.executor.handlers import flat
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.play import PlayRun
 from hotdesk.executor.run import PlayOptions, Run
+from hotdesk.executor.scopes import Scopes
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
 from hotdesk.place import Place
-from hotdesk.playbook.free_form import parse
 from hotdesk.playbook.load import Loader
-from hotdesk.playbook.model import Play, Playbook, Task
+from hotdesk.playbook.model import Playbook
 from hotdesk.report.recap import Recap
 from hotdesk.supervise.of_play import Supervision
 from hotdesk.supervise.signals import stop_signals
@@ -52,8 +54,6 @@ if TYPE_CHECKING:
     from hotdesk.settings import Settings
 
 __all__ = ["PlayOptions", "new_run_id", "play", "prepared", "run_module"]
-
-_COMMAND_LINE = Place("<command line>")
 
 
 def new_run_id() -> str:
@@ -110,21 +110,7 @@ async def run_module(
     """Run one module on the hosts of ``pattern`` (``hotdesk run PATTERN -m MODULE -a ARGS``). Returns and raises as ``play`` does."""
 
     async def story(run: Run, _loaded: Sequence[Playbook]) -> None:
-        names: ActionNames = run.actions
-        found = names.resolve(module)
-        if found is None:
-            raise PlaybookError(f"there is no module {module!r}", remedy=nearest(module, names.known()))
-        if refusal := names.refusal(found):
-            raise PlaybookError(refusal)
-        task = Task(
-            id="task-1", action=found, written=module, place=_COMMAND_LINE, args=_arguments(names, found, arguments), name="",
-            search=(Path.cwd(),),
-        )  # fmt: skip
-        names.check_static(task)
-        one = Play(
-            name="Ansible Ad-Hoc", hosts=pattern, place=_COMMAND_LINE, sections=(("tasks", (task,)),), gather_facts=False, keywords=task,
-            basedir=Path.cwd(),
-        )  # fmt: skip
+        one = ad_hoc_play(run.actions, pattern, module, arguments)
         watch = Supervision()
         await PlayRun(run, one, before_batch=watch.before, watching=watch.watching).go()
 
@@ -279,6 +265,7 @@ async def prepared(
             warn(text, place)
         if options.limit:
             _check_limit(run)
+        await _check_patterns(run, playbooks)
         yield Prepared(run, pool, playbooks)
 
 
@@ -297,6 +284,29 @@ def _check_limit(run: Run) -> None:
         )
 
 
+GROWING = frozenset({"add_host", "group_by", "include_tasks", "include_role", "meta"})
+
+
+async def _check_patterns(run: Run, playbooks: Sequence[Playbook]) -> None:
+    """Hosts of every play, before the first one begins. Raises InventoryError for a name that nothing has.
+
+    A playbook that may add hosts is trusted about names which are not there yet; then a play that finds nobody warns.
+    """
+    plays = [one for playbook in playbooks for one in playbook.plays]
+    tasks = (task for one in plays for _, items in one.sections for task in flat(items))
+    if run.settings.host_pattern_mismatch != "error" or any(
+        t.action.removeprefix("ansible.builtin.") in GROWING for t in tasks
+    ):
+        return
+    for one in plays:
+        scope = Scopes(run, one).for_play()
+        try:
+            pattern = await run.templates.render(one.hosts, scope, place=one.place)
+        except UndefinedError:
+            continue  # it may come from vars_prompt; the play itself says so
+        select(run.inventory, pattern, mismatch="error")
+
+
 def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], frozenset[str]]]:
     def checked(
         action: Action, given: Mapping[str, Any], *, place: Place | None = None
@@ -313,18 +323,6 @@ def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], froze
         )
 
     return checked
-
-
-def _arguments(names: ActionNames, action: str, text: str) -> Mapping[str, Any]:
-    free_form = names.load(action).free_form
-    if free_form is not None:
-        return parse(text, command=True)
-    given = parse(text)
-    if "_raw_params" in given:
-        raise PlaybookError(
-            f"{str(given['_raw_params'])!r} is not option=value", remedy=f"{action} takes options: -a 'name=value ...'."
-        )
-    return given
 
 
 def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.actions.base import Outcome
+from hotdesk.aio import lone_task
 from hotdesk.errors import HostError, HotdeskError, TimedOut, Unreachable
 from hotdesk.results import Result, failure
 
@@ -56,8 +57,7 @@ async def _bounded(
     state = run.state(call.host)
     if state.stopped is not None and not run.stop.begun:
         raise state.stopped
-    # A task of its own, outside a TaskGroup, since a group waits for children that ignore their cancel.
-    task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(_run(action, call))
+    task: asyncio.Task[Any] = lone_task(_run(action, call))
     state.action = task
     try:
         done, _ = await asyncio.wait({task}, timeout=limit)

@@ -37,6 +37,8 @@ class Batch:
     failed: set[str] = field(default_factory=set)
     """Hosts that failed for good, or are unreachable."""
     break_play: bool = False
+    skipping: bool = False
+    """The run has not come to --start-at-task's task before this batch."""
     end_play: bool = False
     """meta: end_play: no further batch either."""
     includes: dict[Position, list[Any]] = field(default_factory=dict)

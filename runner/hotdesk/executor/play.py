@@ -99,7 +99,7 @@ class PlayRun:
         pattern = await run.templates.render(self.play.hosts, scope, place=self.play.place)
         order = await values.text(run.templates, self.play.order, scope) or None
         found = select(
-            run.inventory, pattern, limit=run.options.limit or None, mismatch=run.settings.host_pattern_mismatch,
+            run.inventory, pattern, limit=run.options.limit or None, mismatch="ignore" if run.settings.host_pattern_mismatch == "ignore" else "warning",
             warn=lambda text, place: run.warn(text, place=place or place_of(self.play.hosts)),
         )  # fmt: skip
         return in_order(found, order, place=self.play.place)
@@ -167,6 +167,7 @@ class PlayRun:
             max_fail_percentage=await values.number(run.templates, play.max_fail_percentage, scope, "max_fail_percentage"),
         )  # fmt: skip
         batch.handlers = handlers.flat(play.handlers)
+        batch.skipping = not run.started
         batch.failed = {name for name in names if name in scopes.removed}
         return batch
 
@@ -214,10 +215,12 @@ class PlayRun:
             await self._way(batch, state, sections, gather)
 
     async def _way(self, batch: Batch, state: HostState, sections: Sequence[Any], gather: Task | None) -> None:
-        walk = Walk(batch, state)
+        walk = Walk(batch, state, skipping=batch.skipping)
         try:
             if gather is not None and self._gathers(state):
+                walk.skipping = False  # facts are gathered even for --start-at-task
                 await walk.task(gather, (0,))
+                walk.skipping = batch.skipping
             for number, (block, flush) in enumerate(sections, start=1):
                 await self._section(walk, block, flush, (number,))
         except HostFailed:

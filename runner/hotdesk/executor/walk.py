@@ -37,6 +37,8 @@ class Walk:
     state: HostState
     rescuing: bool = False
     in_always: bool = False
+    skipping: bool = False
+    """--start-at-task: this host has not come to it yet."""
     _bypass: dict[str, bool] = field(default_factory=dict)
 
     # Blocks
@@ -122,7 +124,7 @@ class Walk:
         run, batch = self.batch.run, self.batch
         if not selected(task.tags, run.options.tags):
             return
-        if not run.started and not await self._starts_here(task):
+        if self.skipping and not await self._starts_here(task):
             return
         group = await batch.strategy.turn(self.state.name, at)
         first = group[0] == self.state.name
@@ -254,8 +256,8 @@ class Walk:
         scope = self.batch.scopes.for_task(self.state, task)
         name = await display_name(self.batch.run, task, scope)
         if any(fnmatchcase(shown, wanted) for shown in (name, name.rpartition(" : ")[2])):
-            self.batch.run.started = True
-        return self.batch.run.started
+            self.batch.run.started, self.skipping = True, False
+        return not self.skipping
 
     async def _wanted(self, task: Task) -> bool:
         run = self.batch.run

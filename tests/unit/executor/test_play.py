@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from tests.unit.executor.conftest import Ran
 
     Play = Callable[..., Awaitable[Ran]]
+
+
+def write(name: str, text: str) -> None:
+    Path(name).write_text(text)
+
+
+def exists(name: str) -> bool:
+    return Path(name).exists()
 
 
 async def test_a_failed_host_leaves_and_the_others_finish(play: Play) -> None:
@@ -44,7 +53,7 @@ async def test_an_undefined_variable_fails_the_task_and_is_named(play: Play) -> 
 async def test_what_a_host_says_is_never_a_template(play: Play, tmp_path: object) -> None:
     """Output that looks like a template stays text, also in facts made of it (R7)."""
     ran = await play("""
-        - ansible.builtin.command: "echo {{ '{{' }} lookup('pipe', 'touch owned') {{ '}}' }}"
+        - ansible.builtin.command: {argv: [echo, "{{ '{{' }} lookup('pipe', 'touch owned') {{ '}}' }}"]}
           register: out
         - ansible.builtin.set_fact: {kept: "{{ out.stdout }}"}
         - name: show
@@ -100,10 +109,8 @@ async def test_retries_are_told_and_counted(play: Play) -> None:
 
 async def test_tasks_go_in_lock_step_over_includes(play: Play, tmp_path: object) -> None:
     """Under linear, all hosts do an included task before any does the next one."""
-    from pathlib import Path
-
-    Path("more.yml").write_text(
-        "- {name: one, ansible.builtin.command: 'true'}\n- {name: two, ansible.builtin.command: 'true'}\n"
+    write(
+        "more.yml", "- {name: one, ansible.builtin.command: 'true'}\n- {name: two, ansible.builtin.command: 'true'}\n"
     )
     ran = await play("- ansible.builtin.include_tasks: more.yml")
     finished = [e.task for e in ran.events if isinstance(e, ev.TaskFinished)]
@@ -128,9 +135,23 @@ async def test_an_unknown_handler_ends_the_run(play: Play) -> None:
     assert "restart service" in caught.value.remedy
 
 
+async def test_an_unknown_host_pattern_is_found_before_any_host_is_touched(play: Play) -> None:
+    """A later play's typo stops the run before the first play begins."""
+    with pytest.raises(HotdeskError) as caught:
+        await play("""
+            - hosts: h1
+              gather_facts: false
+              tasks: [{ansible.builtin.command: touch touched}]
+            - hosts: h12
+              tasks: []
+        """)
+    assert "'h12'" in caught.value.explain()
+    assert not exists("touched")
+
+
 async def test_a_host_pattern_without_hosts_says_so(play: Play) -> None:
     """skipping: no hosts matched, exit 0, as Ansible."""
-    ran = await play("- hosts: nobody\n  tasks: []")
+    ran = await play("- hosts: all:!all\n  tasks: []")
     assert [e.reason for e in ran.events if isinstance(e, ev.NoHosts)] == ["matched"]
     assert ran.code == 0
 
@@ -144,9 +165,7 @@ async def test_an_unknown_keyword_is_found_before_any_host_is_touched(play: Play
 
 async def test_vars_files_take_the_first_that_exists(play: Play) -> None:
     """Alternatives are tried in order, names are templates."""
-    from pathlib import Path
-
-    Path("b.yml").write_text("who: '{{ inventory_hostname }} of b'\n")
+    write("b.yml", "who: '{{ inventory_hostname }} of b'\n")
     ran = await play("""
         - hosts: h1
           gather_facts: false
@@ -199,8 +218,6 @@ async def test_forks_and_throttle_limit_how_many_work_at_once(play: Play) -> Non
 
 async def test_check_mode_changes_nothing(play: Play) -> None:
     """command is skipped in check mode; a task may say otherwise."""
-    from pathlib import Path
-
     ran = await play(
         """
         - ansible.builtin.command: touch made
@@ -210,5 +227,5 @@ async def test_check_mode_changes_nothing(play: Play) -> None:
         check=True,
     )
     assert ran.code == 0
-    assert not Path("made").exists()
-    assert Path("wanted").exists()
+    assert not exists("made")
+    assert exists("wanted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,11 @@ from hotdesk.executor.strategy import Linear, strategy_for
 
 if TYPE_CHECKING:
     from hotdesk.executor.strategy import Position
+
+
+def leave(linear: Linear, host: str, _task: object) -> None:
+    linear.leave(host)
+
 
 positions = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple)
 ways = st.lists(st.lists(positions, max_size=8).map(lambda way: sorted(set(way))), min_size=1, max_size=6)
@@ -65,7 +71,7 @@ def test_hosts_that_are_cancelled_or_leave_never_hold_the_others(ways: list[list
         for task, host in zip(
             tasks, hosts, strict=True
         ):  # as the play does: a task cancelled before it began must leave too
-            task.add_done_callback(lambda _, host=host: linear.leave(host))
+            task.add_done_callback(partial(leave, linear, host))
         for _ in range(rng.randrange(6)):
             await asyncio.sleep(0)
         rng.choice(tasks).cancel()

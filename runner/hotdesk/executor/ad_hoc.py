@@ -1,0 +1,57 @@
+"""One module on some hosts, as a play of one task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import PlaybookError, nearest
+from hotdesk.place import Place
+from hotdesk.playbook.free_form import parse
+from hotdesk.playbook.model import Play, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hotdesk.actions.registry import ActionNames
+
+COMMAND_LINE = Place("<command line>")
+
+
+def ad_hoc_play(names: ActionNames, pattern: str, module: str, arguments: str) -> Play:
+    """``hotdesk run PATTERN -m MODULE -a ARGUMENTS``. Raises PlaybookError for an unknown module or option."""
+    found = names.resolve(module)
+    if found is None:
+        raise PlaybookError(f"there is no module {module!r}", remedy=nearest(module, names.known()))
+    if refusal := names.refusal(found):
+        raise PlaybookError(refusal)
+    here = Path.cwd()
+    task = Task(
+        id="task-1",
+        action=found,
+        written=module,
+        place=COMMAND_LINE,
+        args=_arguments(names, found, arguments),
+        search=(here,),
+    )
+    names.check_static(task)
+    return Play(
+        name="Ansible Ad-Hoc",
+        hosts=pattern,
+        place=COMMAND_LINE,
+        sections=(("tasks", (task,)),),
+        gather_facts=False,
+        keywords=task,
+        basedir=here,
+    )
+
+
+def _arguments(names: ActionNames, action: str, text: str) -> Mapping[str, Any]:
+    if names.load(action).free_form is not None:
+        return parse(text, command=True)
+    given = parse(text)
+    if "_raw_params" in given:
+        raise PlaybookError(
+            f"{str(given['_raw_params'])!r} is not option=value", remedy=f"{action} takes options: -a 'name=value ...'."
+        )
+    return given
