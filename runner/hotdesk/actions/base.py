@@ -119,8 +119,9 @@ class Call:
             for candidate in (directory / subdirectory / name, directory / name):
                 if candidate.exists():
                     return candidate
-        tried = "\n  ".join(str(d / subdirectory / name) for d in self.search)
-        raise ArgumentError(f"could not find {name!r}; looked for\n  {tried}", place=self.task.place)
+        places = [place for d in self.search for place in (d / subdirectory / name, d / name)]
+        tried = "\n\t".join(dict.fromkeys(map(str, places)))
+        raise ArgumentError(f"Could not find or access '{name}'\nSearched in:\n\t{tried}", place=self.task.place)
 
 
 class Action(ABC):
