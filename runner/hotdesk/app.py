@@ -31,9 +31,7 @@ from hotdesk.executor.scopes import Scopes
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
-from hotdesk.place import Place
 from hotdesk.playbook.load import Loader
-from hotdesk.playbook.model import Playbook
 from hotdesk.report.recap import Recap
 from hotdesk.supervise.of_play import Supervision
 from hotdesk.supervise.signals import stop_signals
@@ -50,6 +48,8 @@ if TYPE_CHECKING:
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
     from hotdesk.inventory.model import Inventory
+    from hotdesk.place import Place
+    from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
 

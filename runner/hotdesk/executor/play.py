@@ -98,8 +98,9 @@ class PlayRun:
         run = self.run
         pattern = await run.templates.render(self.play.hosts, scope, place=self.play.place)
         order = await values.text(run.templates, self.play.order, scope) or None
+        mismatch = run.settings.host_pattern_mismatch  # what could be an error was one before the first play
         found = select(
-            run.inventory, pattern, limit=run.options.limit or None, mismatch="ignore" if run.settings.host_pattern_mismatch == "ignore" else "warning",
+            run.inventory, pattern, limit=run.options.limit or None, mismatch="ignore" if mismatch == "ignore" else "warning",
             warn=lambda text, place: run.warn(text, place=place or place_of(self.play.hosts)),
         )  # fmt: skip
         return in_order(found, order, place=self.play.place)
