@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 import re
 from dataclasses import replace
@@ -16,6 +15,8 @@ from hotdesk.transfer.rsync import Ability, ability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from hotdesk.jobs import Machine
 
 OLDEST_RSYNC = (3, 1, 0)
 ITEMS_SHOWN = 1000
@@ -54,10 +55,7 @@ class Job(SyncJob):
         problems = self._arguments()
         if problems or self._same:
             return problems
-        async with asyncio.TaskGroup() as group:
-            here = group.create_task(self.source.call(ends, "describe", self._path, change=False))
-            there = group.create_task(self.target.call(ends, "describe", self._dest, change=False))
-        source, target = here.result(), there.result()
+        source, target = await _end(self.source, self._path), await _end(self.target, self._dest)
         self._login = target["login"]
         problems += self._places(source["kind"], target["kind"])
         problems += self._machines(source["machine"], target["machine"])
@@ -292,6 +290,16 @@ class Job(SyncJob):
         again = await self.transfer(self._mirror, change=False)
         left = sorted(shown(item.path) for item in again.items if item.path in missing)
         return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
+
+
+async def _end(machine: Machine, path: str) -> dict[str, Any]:
+    """What one of the two PCs is like (transfer.ends.describe), with the text of its ``rsync --version``."""
+    found: dict[str, Any] = await machine.call(ends, "describe", path, change=False)
+    try:
+        done = await machine.run(["rsync", "--version"], change=False, env={"LC_ALL": "C"}, timeout=30)
+    except FileNotFoundError:
+        return {**found, "rsync": None}
+    return {**found, "rsync": done.stdout.decode(errors="replace")}
 
 
 def _inside(path: str, top: str) -> bool:

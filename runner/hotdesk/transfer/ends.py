@@ -7,8 +7,6 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-import shutil
-import subprocess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,15 +14,14 @@ if TYPE_CHECKING:
 
 
 def describe(path: str) -> dict[str, Any]:
-    """What is at ``path`` and what this PC's rsync can do.
+    """What is at ``path`` and what this PC can keep.
 
-    A dict: ``kind`` (dir, file, missing, denied), ``rsync`` (its --version text or None), ``machine``, ``uid``, ``groups``,
+    A dict: ``kind`` (dir, file, missing, denied), ``machine``, ``uid``, ``groups``,
     ``users`` (name -> uid of real users), ``login`` (name and home of the user who logged in, before sudo), ``acls`` and ``xattrs``
     (the file system takes them).
     """
     return {
         "kind": _kind(path),
-        "rsync": _rsync(),
         "machine": os.uname().machine,
         "uid": os.geteuid(),
         "groups": sorted({*os.getgroups(), os.getegid()}),
@@ -57,21 +54,6 @@ def _takes(path: str, attribute: str) -> bool:
     except OSError as exc:
         return exc.errno not in (errno.ENOTSUP, errno.EOPNOTSUPP)
     return True
-
-
-def _rsync() -> str | None:
-    program = shutil.which("rsync")
-    if program is None:
-        return None
-    done = subprocess.run(
-        [program, "--version"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=20,
-        env=dict(os.environ, LC_ALL="C"),
-    )
-    return done.stdout.decode("utf-8", "replace")
 
 
 def login() -> dict[str, Any]:

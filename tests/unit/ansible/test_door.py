@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from hotdesk.demo.embedded import EmbeddedPCs
 
+    Playbook = Callable[..., Awaitable[tuple[int, str]]]
+
 __all__ = ["pcs"]
 
 pytestmark = pytest.mark.ansible
@@ -32,9 +34,6 @@ PLAY = """
         delete: true
         source: "{{ from | default(omit) }}"
 """
-
-Playbook = "Callable[..., Awaitable[tuple[int, str]]]"
-
 
 @pytest.fixture
 def playbook(pcs: EmbeddedPCs, tmp_path: Path) -> Callable[..., Awaitable[tuple[int, str]]]:
