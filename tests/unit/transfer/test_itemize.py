@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotdesk.transfer.itemize import Item, Output, number, parse_item, shown, unescape
@@ -24,18 +24,21 @@ def escaped(name: bytes) -> bytes:
     return out
 
 
+@settings(database=None)
 @given(st.binary(min_size=1).filter(lambda name: b"\0" not in name))
 def test_every_name_comes_back_as_it_is_on_disk(name: bytes) -> None:
     """rsync's escapes can be undone, also where a name holds something that looks like one."""
     assert unescape(escaped(name)) == name
 
 
+@settings(database=None)
 @given(st.binary(max_size=20), st.binary(max_size=20))
 def test_two_names_are_never_shown_alike(one: bytes, other: bytes) -> None:
     """What is shown tells names apart."""
     assert (shown(one) == shown(other)) == (one == other)
 
 
+@settings(database=None)
 @given(st.binary(max_size=30))
 def test_what_is_shown_fits_a_line(name: bytes) -> None:
     """No control character gets through to a screen or a log."""
