@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.aio import TaskGroup, in_thread
-from hotdesk.errors import PlaybookError, UndefinedError, VariableError, nearest
+from hotdesk.errors import InventoryError, PlaybookError, UndefinedError, VariableError, nearest
 from hotdesk.executor import handlers, values
+from hotdesk.executor.attempt import error_result
 from hotdesk.executor.batch import Batch
 from hotdesk.executor.host import HostEnded, HostFailed, HostState, HostUnreachable, RoleEnded
 from hotdesk.executor.item import INCLUDES
@@ -232,6 +233,15 @@ class PlayRun:
             self._removed(batch, state)
         except (HostEnded, RoleEnded):
             state.ended = True
+        except (PlaybookError, InventoryError):
+            raise  # a fault of the playbook, not of this host: it ends the run
+        except Exception as exc:
+            state.failed = True
+            self._removed(batch, state)
+            result = error_result(exc, what=f"the play on {state.name}")
+            self.run.emit(
+                ev.TaskFinished(task=f"{id(batch)}-{state.name}", host=state.name, result=result, place=self.play.place)
+            )
 
     async def _section(self, walk: Walk, block: Block, flush: str, at: tuple[int, ...]) -> None:
         """One section and its flush; with force_handlers the flush comes also after a failure."""
