@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from hotdesk.agent.lock import FOLDERS
 from hotdesk.connections.base import Endpoint
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.jobs.machine import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from hotdesk.events import Event
 
@@ -53,3 +55,13 @@ def make_machine(link: Link) -> MakeMachine:
 
     make.events = []  # type: ignore[attr-defined]
     return make  # type: ignore[return-value]
+
+
+@pytest.fixture(autouse=True)
+def own_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A lock of this test process's own: this PC may be in use by a real run, or by other tests."""
+    name = f"test-{os.getpid()}"
+    monkeypatch.setattr("hotdesk.jobs.locks.NAME", name)
+    yield
+    for folder in FOLDERS:
+        Path(folder, f"hotdesk-{name}.lock").unlink(missing_ok=True)

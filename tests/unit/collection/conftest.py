@@ -7,7 +7,7 @@ import pytest
 
 from hotdesk.jobs.load import load
 from hotdesk.jobs.run import JobRun
-from tests.unit.machines import link, make_machine, needs
+from tests.unit.machines import link, make_machine, own_lock, needs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hotdesk.jobs.base import SyncJob
     from tests.unit.machines import MakeMachine
 
-__all__ = ["link", "make_machine"]
+__all__ = ["link", "make_machine", "own_lock"]
 
 FOLDER = Path(__file__).parents[3] / "collection/plugins/jobs/folder.py"
 

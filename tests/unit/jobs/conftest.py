@@ -1,3 +1,3 @@
-from tests.unit.machines import link, make_machine
+from tests.unit.machines import link, make_machine, own_lock
 
-__all__ = ["link", "make_machine"]
+__all__ = ["link", "make_machine", "own_lock"]
