@@ -37,8 +37,8 @@ def command(names: tuple[str, ...], list_all: bool) -> None:
     if not names:
         raise UsageError("which module?", remedy="'hotdesk doc -l' lists them")
     for name in names:
-        found = actions.resolve(name)
-        if found is None:
+        fqcn = actions.resolve(name)
+        if fqcn is None:
             raise UsageError(
                 f"there is no module {name!r}", remedy=nearest(name, [*actions.known(), *_shorts(actions)])
             )
