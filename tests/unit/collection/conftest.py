@@ -7,7 +7,7 @@ import pytest
 
 from hotdesk.jobs.load import load
 from hotdesk.jobs.run import JobRun
-from tests.unit.machines import link, make_machine, own_lock, needs
+from tests.unit.machines import link, make_machine, needs, own_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
