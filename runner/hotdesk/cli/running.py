@@ -61,6 +61,7 @@ async def shown(
     *,
     junit: str | None = None,
     warnings: tuple[str, ...] = (),
+    logs: Path | None = None,
 ) -> int:
     """Run ``story(bus, redaction, run_id)`` with everything that observes it. In check mode no run log is written (R8)."""
     redaction, run_id = Redaction(), app.new_run_id()
@@ -72,7 +73,7 @@ async def shown(
         if report is not None:
             bus.subscribe(report)
         if not settings.check:
-            log = await stack.enter_async_context(run_log(run_log_dir(), run_id, redaction))
+            log = await stack.enter_async_context(run_log(logs or run_log_dir(), run_id, redaction))
             bus.subscribe(log)
         for text in warnings:
             bus.emit(events.Warned(text=text))

@@ -92,14 +92,12 @@ class RunLog:
 async def run_log(directory: Path, run: str, redaction: Redaction) -> AsyncIterator[RunLog]:
     """Open ``directory/<run>.jsonl`` (0600, directory 0700), write to it while the block runs, keep the newest KEEP logs."""
     log = await aio.in_thread(_open, directory, run, redaction)
+    writer = aio.owned(log.write_regularly(), name="run log")
     try:
-        async with asyncio.TaskGroup() as group:
-            writer = group.create_task(log.write_regularly())
-            try:
-                yield log
-            finally:
-                writer.cancel()
+        yield log
     finally:
+        writer.cancel()
+        await asyncio.wait({writer})
         log.close()
 
 
