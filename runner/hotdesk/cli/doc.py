@@ -30,9 +30,9 @@ def command(names: tuple[str, ...], list_all: bool) -> None:
     """Show the documentation of modules and sync jobs, by short or full name."""
     actions = ActionNames(Collections(settings_from({}), (Path.cwd(),)))
     if list_all:
-        for fqcn in actions.known():
-            if not actions.refusal(fqcn):
-                click.echo(f"{fqcn:<44} {_short(actions, fqcn)}")
+        for known in actions.known():
+            if not actions.refusal(known):
+                click.echo(f"{known:<44} {_short(actions, known)}")
         return
     if not names:
         raise UsageError("which module?", remedy="'hotdesk doc -l' lists them")
