@@ -37,14 +37,12 @@ def command(names: tuple[str, ...], list_all: bool) -> None:
     if not names:
         raise UsageError("which module?", remedy="'hotdesk doc -l' lists them")
     for name in names:
-        fqcn = actions.resolve(name, ("hotdesk.sync",))
-        if fqcn is None:
-            raise UsageError(
-                f"there is no module {name!r}", remedy=nearest(name, [*actions.known(), *_shorts(actions)])
-            )
-        if refusal := actions.refusal(fqcn):
-            raise UsageError(refusal, remedy=f"'ansible-doc {fqcn}' documents it")
-        click.echo("\n".join(_page(fqcn, _documentation(actions, fqcn))))
+        found = actions.resolve(name)
+        if found is None:
+            raise UsageError(f"there is no module {name!r}", remedy=nearest(name, [*actions.known(), *_shorts(actions)]))
+        if refusal := actions.refusal(found):
+            raise UsageError(refusal, remedy=f"'ansible-doc {found}' documents it")
+        click.echo("\n".join(_page(found, _documentation(actions, found))))
 
 
 def _shorts(actions: ActionNames) -> Iterator[str]:
