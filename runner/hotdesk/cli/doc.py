@@ -37,7 +37,7 @@ def command(names: tuple[str, ...], list_all: bool) -> None:
     if not names:
         raise UsageError("which module?", remedy="'hotdesk doc -l' lists them")
     for name in names:
-        found = actions.resolve(name)
+        found = actions.resolve(name, ("hotdesk.sync",))
         if found is None:
             raise UsageError(f"there is no module {name!r}", remedy=nearest(name, [*actions.known(), *_shorts(actions)]))
         if refusal := actions.refusal(found):
