@@ -1,0 +1,114 @@
+"""The collection is what Ansible's own tools expect of one."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shutil
+import sys
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.packaging.tools import TOP, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.ansible
+SOURCE = TOP / "collection"
+JUNK = (
+    "plugins/jobs/__pycache__/folder.cpython-311.pyc",
+    "hotdesk-sync-0.0.1.tar.gz",
+    ".cache/x",
+    "tests/output/junit/x.xml",
+)
+MODULES = sorted(path.stem for path in (SOURCE / "plugins/modules").glob("*.py"))
+SANITY = (
+    "action-plugin-docs", "compile", "empty-init", "ignores", "line-endings", "no-assert", "no-get-exception",
+    "no-illegal-filenames", "no-smart-quotes", "replace-urlopen", "shebang", "symlinks", "use-argspec-type-path", "use-compat-six",
+)  # fmt: skip
+"""The sanity tests of ansible-test that need neither network nor container; the others install what they need first."""
+
+
+@pytest.fixture
+def collections(tmp_path: Path) -> Path:
+    """A path of collections with a copy of ours alone."""
+    shutil.copytree(
+        SOURCE, tmp_path / "ansible_collections/hotdesk/sync", ignore=shutil.ignore_patterns("__pycache__", "output")
+    )
+    return tmp_path
+
+
+def test_the_tarball_holds_the_collection_and_no_junk(collections: Path, tmp_path: Path) -> None:
+    """Caches, earlier tarballs and what test runs left stay out; every file of ours is in."""
+    here = collections / "ansible_collections/hotdesk/sync"
+    wanted = {str(path.relative_to(here)) for path in here.rglob("*") if path.is_file()} - {"galaxy.yml"}
+    for name in JUNK:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text("junk")
+    run("ansible-galaxy", "collection", "build", "--output-path", tmp_path, here, home=tmp_path)
+    (built,) = tmp_path.glob("hotdesk-sync-*.tar.gz")
+    with tarfile.open(built) as archive:
+        found = {member.name for member in archive if member.isfile()}
+    assert found == wanted | {"MANIFEST.json", "FILES.json"}
+
+
+def test_the_tarball_installs_and_documents_the_job(tmp_path: Path) -> None:
+    """Anybody with the tarball alone can read the job's page."""
+    run("ansible-galaxy", "collection", "build", "--output-path", tmp_path, SOURCE, home=tmp_path)
+    (built,) = tmp_path.glob("hotdesk-sync-*.tar.gz")
+    install = ("ansible-galaxy", "collection", "install", "--offline", "--force")
+    run(*install, built, "-p", tmp_path / "there", home=tmp_path, cwd=tmp_path)
+    paths = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "there"), "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}
+    page = json.loads(
+        run("ansible-doc", "-t", "module", "-j", "hotdesk.sync.folder", home=tmp_path, cwd=tmp_path, **paths)
+    )
+    assert page["hotdesk.sync.folder"]["doc"]["filename"].startswith(str(tmp_path / "there"))
+    assert page["hotdesk.sync.folder"]["doc"]["has_action"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DOCUMENTATION is what hotdesk checks arguments against, argument_spec is what Ansible would; they are one."""
+    basic = pytest.importorskip("ansible.module_utils.basic")
+    taken: dict[str, Any] = {}
+
+    class Module:
+        def __init__(self, **given: Any) -> None:
+            taken.update(given)
+            raise SystemExit
+
+    monkeypatch.setattr(basic, "AnsibleModule", Module)
+    path = SOURCE / f"plugins/modules/{name}.py"
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(path), run_name="__main__")
+    documented = yaml.safe_load(runpy.run_path(str(path))["DOCUMENTATION"])["options"]
+    prose = {"description", "version_added"}
+    assert taken["argument_spec"] == {
+        option: {key: value for key, value in about.items() if key not in prose} for option, about in documented.items()
+    }
+
+
+def test_ansible_test_finds_no_fault(collections: Path, tmp_path: Path) -> None:
+    """The sanity tests of ansible-core that run offline pass."""
+    here = collections / "ansible_collections/hotdesk/sync"
+    python = f"--python={sys.version_info.major}.{sys.version_info.minor}"
+    run("ansible-test", "sanity", python, *(f"--test={name}" for name in SANITY), home=tmp_path, cwd=here)
+
+
+def test_ansible_lint_finds_no_fault(tmp_path: Path) -> None:
+    """The collection, the shipped playbooks and inventory, and the Molecule scenarios keep the production profile."""
+    run(
+        "ansible-lint",
+        "--offline",
+        "--profile",
+        "production",
+        "collection",
+        "playbooks",
+        "inventory",
+        "molecule",
+        home=tmp_path,
+    )
