@@ -76,6 +76,8 @@ def shell(wanted: "dict[str, Any]") -> None:
             break
         peer.close()
     takes, gives = struct.unpack("ii", extra[0][2])
+    for fd in (takes, gives):  # rsync makes both ends of its pipes non-blocking, its remote shell's too
+        os.set_blocking(fd, True)
     answer({"words": json.loads(data[32:].decode("ascii"))})
     threading.Thread(target=copy, args=(takes, 1), daemon=True).start()
     copy(0, gives)
