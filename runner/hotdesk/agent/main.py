@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections import deque
 from time import monotonic
 
-from hotdesk.agent import process, tree
+from hotdesk.agent import elevated, process, tree
 from hotdesk.agent.frames import CHUNK, Decoder, FrameError, pack
+from hotdesk.agent.hello import hello
 from hotdesk.agent.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
@@ -39,6 +39,7 @@ class Agent:
         self.codes: dict[str, Any] = {}
         self.locks: dict[str, Any] = {}
         self.bulk: Any = None
+        self.elevated = elevated.Elevated(self)
         self._roots: dict[int, process.Process] = {}
         self._finished: deque[tuple[int, int, int]] = deque(maxlen=4096)
         self._born: dict[int, int] = {}
@@ -133,7 +134,8 @@ class Agent:
         self.requests.pop(request.id, None)
         self._roots.pop(request.pid, None)
         self._finished.append((request.id, self._born.pop(request.id, 0), tree.now()))
-        self.send(request.outcome())
+        if not self._ending:  # what we end ourselves is no result: the runner shall see a lost link
+            self.send(request.outcome())
 
     def under_way_at(self, tick: int) -> set[int]:
         """The ids of the requests that were under way at a moment (ticks since boot)."""
@@ -149,6 +151,8 @@ class Agent:
                 return
             if pid == 0:
                 return
+            if pid in self.elevated.pids:
+                self.elevated.reaped(pid, status)
             ended = self._roots.get(pid)
             if ended is not None and ended.status is None:
                 ended.exited(status)
@@ -161,19 +165,20 @@ class Agent:
         roots: list[process.Process],
         marks: list[frozenset[bytes]],
         grace: float,
-        done: Callable[[list[int]], None],
+        done: Callable[[list[tuple[int, int]]], None],
+        known: dict[int, int] | None = None,
     ) -> None:
-        """End processes; ``done(left)`` afterwards."""
+        """End processes; ``done(left)`` afterwards with (pid, start time) of each that is left."""
 
-        if not roots and not marks:
+        if not roots and not marks and not known:
             done([])
             return
 
-        def finished(left: list[int]) -> None:
+        def finished(left: list[tuple[int, int]]) -> None:
             self._stops.discard(stop)
             done(left)
 
-        stop = tree.Stop(self, roots, marks, grace, finished)
+        stop = tree.Stop(self, roots, marks, grace, finished, known or {})
         self._stops.add(stop)
 
     def hurry(self, grace: float) -> None:
@@ -202,7 +207,7 @@ class Agent:
         marks = [request_mark(self.mark(root.id)) for root in roots]
         self.stop(roots, marks, self.grace, self._leave)
 
-    def _leave(self, _left: list[int]) -> None:
+    def _leave(self, _left: list[tuple[int, int]]) -> None:
         if self.locks:
             from hotdesk.agent import lock
 
@@ -216,8 +221,15 @@ class Agent:
         self.loop.watch(0, READ, self._receive)
         while not self._gone:
             self.loop.turn(1.0 if self._ending else max(0.0, self._heard + self.lease - monotonic()))
-            if monotonic() - self._heard > self.lease:
+            if monotonic() - self._heard > self.lease and not self._ending:
+                self._tell("nothing was heard from the runner for %g s; what was under way was ended" % self.lease)
                 self.end()
+
+    def _tell(self, text: str) -> None:
+        try:
+            os.write(2, b"hotdesk: " + text.encode() + b"\n")
+        except OSError:
+            pass
 
 
 def request_mark(mark: str) -> frozenset[bytes]:
@@ -284,13 +296,26 @@ def _stop(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     _stop_and_tell(agent, header, [each for each in agent.requests.values() if each.task == task], [mark])
 
 
+def _kill(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    """End processes (and their descendants) that another agent here was not allowed to end: ``who`` is [[pid, start time], ...]."""
+    _stop_and_tell(agent, header, [], [], {pid: born for pid, born in header["who"]})
+
+
 def _stop_and_tell(
-    agent: Agent, header: dict[str, Any], roots: list[process.Process], marks: list[frozenset[bytes]]
+    agent: Agent,
+    header: dict[str, Any],
+    roots: list[process.Process],
+    marks: list[frozenset[bytes]],
+    known: dict[int, int] | None = None,
 ) -> None:
-    def tell(left: list[int]) -> None:
+    def tell(left: list[tuple[int, int]]) -> None:
         agent.send({"id": header["id"], "ev": "stopped", "left": left})
 
-    agent.stop(roots, marks, header["grace"], tell)
+    agent.stop(roots, marks, header["grace"], tell, known)
+
+
+def _lease(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    agent.lease = header["seconds"]
 
 
 def _call(agent: Agent, header: dict[str, Any], body: bytes) -> None:
@@ -336,51 +361,15 @@ OPERATIONS = {
     "took": _took,
     "cancel": _cancel,
     "stop": _stop,
+    "kill": _kill,
     "grace": _grace,
+    "lease": _lease,
     "source": _source,
     "call": _call,
     "lock": _lock,
     "bulk": _bulk,
     "end": _end,
 }
-
-
-def subreaper() -> bool:
-    """Become the parent of what our descendants orphan (prctl(2), PR_SET_CHILD_SUBREAPER); False where the kernel has none."""
-    try:
-        import ctypes
-
-        return bool(ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0)
-    except Exception:
-        return False
-
-
-def hello(agent: Agent) -> dict[str, Any]:
-    """What an agent says of itself; ``AgentInfo`` on the other side."""
-    uid = os.getuid()
-    return {
-        "ev": "hello",
-        "python": list(sys.version_info[:3]),
-        "executable": sys.executable,
-        "pid": agent.pid,
-        "uid": uid,
-        "user": _user(uid)[0],
-        "home": _user(uid)[1],
-        "hostname": os.uname().nodename,
-        "machine_id": tree._read("/etc/machine-id").decode("ascii", "replace").strip(),
-        "subreaper": subreaper(),
-        "proc": agent.proc,
-    }
-
-
-def _user(uid: int) -> tuple[str, str]:
-    import pwd
-
-    try:
-        found = pwd.getpwuid(uid)
-        return found.pw_name, found.pw_dir
-    except KeyError:
-        return str(uid), os.environ.get("HOME", "/")
 
 
 def main(config: dict[str, Any]) -> None:

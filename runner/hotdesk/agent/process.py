@@ -27,6 +27,7 @@ SILENCE = 0.15
 DRAIN = 1.0
 """Seconds after the exit when the streams are ended in any case."""
 SIZE = Struct("=i")
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _OURS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
 _IGNORED = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
 
@@ -69,7 +70,7 @@ class Process:
             given = self._pipe(pipes) if stdin is None else (stdin, -1)
             out = self._pipe(pipes) if stdout is None else (-1, stdout)
             err, report = self._pipe(pipes), self._pipe(pipes)
-            pid = self._fork()
+            pid = _fork()
         except OSError:
             for fd in pipes:
                 os.close(fd)
@@ -95,17 +96,6 @@ class Process:
         ends = os.pipe()
         pipes.extend(ends)
         return ends
-
-    def _fork(self) -> int:
-        # Signals wait until the child has its default dispositions, so that a TERM sent right now ends it.
-        old = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
-        pid = -1
-        try:
-            pid = os.fork()
-            return pid
-        finally:
-            if pid != 0:
-                signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
     # --- output
 
@@ -277,9 +267,46 @@ class Process:
         return {"id": self.id, "ev": "exit", "rc": code, "signal": number, "seconds": round(self.ended - self.began, 6)}
 
 
+def _fork() -> int:
+    # Signals wait until the child has its default dispositions, so that a TERM sent right now ends it.
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
+    pid = -1
+    try:
+        pid = os.fork()
+        return pid
+    finally:
+        if pid != 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+def spawn(child: Callable[[int], Any], null: int) -> int:
+    """Fork for something that nobody listens to; ``child`` execs. Returns its pid."""
+    pid = _fork()
+    if pid == 0:
+        _in_child(child, (null, null, null, null), keep_open=False)
+    return pid
+
+
 def _readable(fd: int) -> int:
     count: int = SIZE.unpack(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0]
     return count
+
+
+def _prctl() -> Any:
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).prctl
+    except Exception:
+        return None
+
+
+_PRCTL = _prctl()
+
+
+def control_process(option: int, value: int) -> bool:
+    """prctl(2); False where there is none."""
+    return _PRCTL is not None and bool(_PRCTL(option, int(value), 0, 0, 0) == 0)
 
 
 def os_error(exc: OSError) -> dict[str, Any]:
@@ -296,6 +323,7 @@ def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, k
     """Turn the fork into a plain new process: own session, default signals, only its own file descriptors. Never returns."""
     try:
         os.setsid()
+        control_process(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         for number in (*_OURS, *_IGNORED):
             signal.signal(number, signal.SIG_DFL)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PERSISTENCE = 1.5
 """Seconds after KILL when what still lives (another user's, or stuck in the kernel) is reported instead of waited for."""
+RELUCTANCE = 0.3
+"""Seconds that another user's processes have to end by themselves, once the rest is gone, before they are reported."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -85,7 +87,7 @@ def now() -> int:
 
 
 class Stop:
-    """Ending some requests' processes. ``done(left)`` is called once, with the pids that could not be ended."""
+    """Ending some requests' processes. ``done(left)`` is called once, with (pid, start time) of what could not be ended."""
 
     def __init__(
         self,
@@ -93,13 +95,17 @@ class Stop:
         roots: list[Process],
         marks: list[frozenset[bytes]],
         grace: float,
-        done: Callable[[list[int]], None],
+        done: Callable[[list[tuple[int, int]]], None],
+        known: dict[int, int],
     ) -> None:
+        """``known``: pid -> start time of processes that belong whatever else they are."""
         self.agent, self.roots, self.marks, self.done = agent, roots, marks, done
         self.began = monotonic()
         self.deadline = self.began + grace
         self._asked: set[tuple[int, int]] = set()
-        self._known: dict[int, int] = {}
+        self._known = known
+        self._denied: set[tuple[int, int]] = set()
+        self._elevated: set[tuple[int, int, int]] = set()
         self._empty = 0
         self._pause = 0.005
         self._timer = agent.loop.later(0, self.step)
@@ -117,26 +123,43 @@ class Stop:
         self._empty = 0 if found else self._empty + 1
         over = monotonic() - self.deadline
         # Twice empty: one look may miss a child forked behind it by a process that died meanwhile.
-        if self._empty >= 2 or (found and over > PERSISTENCE):
-            self.done([stat.pid for stat in found])
+        if self._empty >= 2 or (found and (over > PERSISTENCE or self._hopeless(found))):
+            self.done([(stat.pid, stat.born) for stat in found])
             return
-        for stat in found:
-            self._signal(stat, signal.SIGKILL if over >= 0 else signal.SIGTERM)
+        number = signal.SIGKILL if over >= 0 else signal.SIGTERM
+        self._elevate([stat for stat in found if not self._signal(stat, number)], number)
         self._pause = min(self._pause * 1.6, 0.1)
         soon = 0.0 if not found else self._pause
         self._timer = self.agent.loop.later(min(soon, max(0.0, -over)) if over < 0 else soon, self.step)
 
-    def _signal(self, stat: Stat, number: int) -> None:
+    def _signal(self, stat: Stat, number: int) -> bool:
+        """False: it is another user's and we may not."""
         key = (stat.pid, stat.born)
         if number == signal.SIGTERM and key in self._asked:
-            return
+            return key not in self._denied
         self._asked.add(key)
         try:
             os.kill(stat.pid, number)
             if number == signal.SIGTERM:
                 os.kill(stat.pid, signal.SIGCONT)  # a stopped process takes a TERM only when it goes on
+        except PermissionError:
+            self._denied.add(key)
+            return False
         except OSError:
             pass
+        return True
+
+    def _elevate(self, denied: list[Stat], number: int) -> None:
+        """Ask root to send what we may not, once for each process and signal."""
+        fresh = [stat for stat in denied if (stat.pid, stat.born, number) not in self._elevated]
+        if fresh and self.agent.elevated.signal(fresh, number):
+            self._elevated.update((stat.pid, stat.born, number) for stat in fresh)
+
+    def _hopeless(self, found: list[Stat]) -> bool:
+        """Nobody is left whom we may signal; waiting longer ends none of them."""
+        if not self.agent.elevated.refused or monotonic() - self.began < RELUCTANCE:
+            return False
+        return all((stat.pid, stat.born) in self._denied for stat in found)
 
     def members(self) -> list[Stat]:
         """Everything alive that belongs to the requests."""
@@ -145,7 +168,7 @@ class Stop:
         table = processes()
         mine = self.agent.pid
         roots = {root.pid for root in self.roots}
-        others = self.agent.roots() - roots
+        others = (self.agent.roots() - roots) | self.agent.elevated.pids
         chosen: dict[int, bool] = {mine: False, 0: False, 1: False, 2: False}
         for pid in others:
             chosen[pid] = False

@@ -22,6 +22,7 @@ from hotdesk.connections.streams import (
     feed_chunks,
     first,
     lock_held,
+    read_file,
     remote_error,
 )
 from hotdesk.connections.wire import Exchange, Wire
@@ -45,6 +46,10 @@ class Link:
         self.connection, self.info, self.run_id = connection, info, run
         self.warnings: list[str] = []
         """What the run should say at its end (processes that could not be ended, ...)."""
+        self.on_warning: Callable[[str], None] = lambda text: None
+        """Told each warning when it is found."""
+        self.superior: Callable[[], Link | None] = lambda: None
+        """A link to the same PC as root, if there is one: it ends what this one may not."""
         self._wire, self._grace = wire, grace
         self._sources: set[str] = set()
 
@@ -80,6 +85,15 @@ class Link:
         self._grace = seconds
         if not self.lost:
             self._wire.post({"op": "grace", "id": 0, "grace": seconds})
+
+    @property
+    def lease(self) -> float:
+        """Seconds that the agent lives without hearing from us. May be set at any time."""
+        return self._wire.lease
+
+    @lease.setter
+    def lease(self, seconds: float) -> None:
+        self._wire.lease = seconds
 
     @property
     def lost(self) -> bool:
@@ -194,12 +208,23 @@ class Link:
         with self._wire.exchange() as stopping:
             self._wire.post({"op": "cancel", "id": stopping.id, "to": ident, "grace": self._grace})
             header, _ = await stopping.next()
-            self._note_left(header)
+        await self._leftover(header["left"])
 
-    def _note_left(self, header: dict[str, Any]) -> None:
-        if header.get("left"):
-            pids = ", ".join(map(str, header["left"]))
-            self.warnings.append(f"{self._wire.host}: these processes could not be ended: {pids}")
+    async def _leftover(self, left: list[list[int]]) -> bool:
+        """What the agent could not end ([pid, start time] each): root's agent can, if there is one. True when nothing is left."""
+        superior = self.superior() if left else None
+        if superior is not None:
+            with contextlib.suppress(LinkLost):
+                left = await superior.kill(left)
+        if left:
+            pids = ", ".join(str(pid) for pid, _ in left)
+            self.warnings.append(f"{self._wire.host}: these processes of another user could not be ended: {pids}")
+            self.on_warning(self.warnings[-1])
+        return not left
+
+    async def kill(self, who: list[list[int]]) -> list[list[int]]:
+        """End processes ([pid, start time] each) and their descendants, whoever started them; returns those that are left."""
+        return list((await self._simple({"op": "kill", "who": who, "grace": self._grace}))["left"])
 
     async def stop(self, task: str, *, grace: float | None = None) -> None:
         """End every process of ``task`` there: TERM, ``grace``, KILL; returns when none is left.
@@ -207,12 +232,8 @@ class Link:
         Also what finished commands of the task left running on purpose. Raises TaskError naming processes that cannot be ended
         (another user's, or stuck in the kernel).
         """
-        with self._wire.exchange() as exchange:
-            wait = self._grace if grace is None else grace
-            self._wire.post({"op": "stop", "id": exchange.id, "task": task, "grace": wait})
-            header = _answer(await exchange.next(), self._wire.host)
-        if header["left"]:
-            self._note_left(header)
+        header = await self._simple({"op": "stop", "task": task, "grace": self._grace if grace is None else grace})
+        if not await self._leftover(header["left"]):
             raise TaskError(self.warnings[-1])
 
     async def ping(self) -> float:
@@ -288,29 +309,8 @@ class Link:
 
     async def get(self, path: str, *, task: str) -> AsyncIterator[bytes]:
         """The content of a file, in chunks; it is read there no faster than they are taken here. Raises OSError."""
-        header = {"op": "call", "task": task, "module": "files", "function": "read", "args": [path], "kwargs": {}}
-        answer = Answer(self._wire.host, None)
-        with self._wire.exchange() as exchange:
-            try:
-                await self._wire.send({**header, "id": exchange.id})
-                while (event := await exchange.next())[0]["ev"] != "exit":
-                    found, body = event
-                    if found["ev"] == "failed":
-                        raise remote_error(found, self._wire.host)
-                    if found["ev"] != "out":
-                        continue
-                    if found["stream"] == "out":
-                        yield body
-                    else:
-                        answer.take(found["stream"], body)
-                    took = {"op": "took", "id": 0, "to": exchange.id, "stream": found["stream"], "n": len(body)}
-                    self._wire.post(took)
-                answer.value(event[0])
-            except (LinkLost, OSError, TaskError):
-                raise
-            except BaseException:
-                await self._abandon(exchange)
-                raise
+        async for chunk in read_file(self._wire, path, task, self._abandon):
+            yield chunk
 
     async def disks(self, paths: Sequence[str]) -> list[DiskState]:
         """The file systems of ``paths`` (of the nearest existing parent of each) now; measured in a child, so it cannot hang us.

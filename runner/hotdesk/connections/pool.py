@@ -17,7 +17,7 @@ from hotdesk.connections.ssh import SSHConnection
 from hotdesk.connections.ssh_errors import Refused
 from hotdesk.connections.ssh_options import SSHFiles, prepare
 from hotdesk.errors import ConnectError, LinkLost, Unreachable
-from hotdesk.events import Connected, Connecting, Event
+from hotdesk.events import Connected, Connecting, Event, Warned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -48,6 +48,7 @@ class _Host:
     connection: asyncio.Task[Connection | _Failed] | None = None
     links: dict[Escalation | None, asyncio.Task[Link | _Failed]] = field(default_factory=dict)
     failures: int = 0
+    lease: float | None = None
     behind: Endpoint | None = None
     """Its jump host."""
 
@@ -86,13 +87,21 @@ class Pool:
         finally:
             await self._group.__aexit__(None, None, None)  # what ended the block goes on as it is, not in a group
 
-    async def link(self, endpoint: Endpoint, escalation: Escalation | None = None) -> Link:
+    async def link(
+        self, endpoint: Endpoint, escalation: Escalation | None = None, *, lease: float | None = None
+    ) -> Link:
         """The agent at ``endpoint`` (as the other user with ``escalation``): the one that runs, else a new one.
 
+        ``lease`` (seconds): what is asked for there instead of the settings' own; of several that ask, the shortest holds.
         Raises ConnectError, AuthenticationError, HostKeyError, BecomeError or LinkLost.
         """
         self._check_open(endpoint)
         host = self._hosts.setdefault(endpoint, _Host())
+        if lease is not None and (host.lease is None or lease < host.lease):
+            host.lease = lease
+            for running in map(_result, host.links.values()):
+                if running is not None and not running.lost:
+                    running.lease = lease
         task = host.links.get(escalation)
         if task is None or _is_over(task, lambda link: link.lost):
             task = host.links[escalation] = self._own(self._start(endpoint, escalation), f"link {endpoint.host}")
@@ -151,12 +160,27 @@ class Pool:
 
     async def _start(self, endpoint: Endpoint, escalation: Escalation | None) -> Link:
         connection = await self._connection(endpoint)
-        link = await Link.start(
-            connection, run=self._run, escalation=escalation, lease=self._settings.lease, grace=self._grace
-        )
+        lease = self._lease(endpoint)
+        link = await Link.start(connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace)
         if self._grace != link.grace:
             link.grace = self._grace
+        if self._lease(endpoint) != lease:
+            link.lease = self._lease(endpoint)
+        link.on_warning = lambda text: self._emit(Warned(text=text, host=endpoint.host))
+        link.superior = lambda: self._root(endpoint, link)
         return link
+
+    def _lease(self, endpoint: Endpoint) -> float:
+        host = self._hosts.get(endpoint)
+        return self._settings.lease if host is None or host.lease is None else host.lease
+
+    def _root(self, endpoint: Endpoint, inferior: Link) -> Link | None:
+        """An agent of root on the same PC that is up."""
+        host = self._hosts.get(endpoint)
+        found = [_result(task) for task in host.links.values()] if host is not None else []
+        return next(
+            (each for each in found if each not in (None, inferior) and not each.lost and each.info.uid == 0), None
+        )
 
     async def _connection(self, endpoint: Endpoint) -> Connection:
         self._check_open(endpoint)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hotdesk.connections.base import Endpoint, Escalation
 
-MODULES = ("frames", "loop", "process", "tree", "calls", "files", "disk", "lock", "bulk", "main")
+MODULES = ("frames", "loop", "process", "tree", "elevated", "calls", "files", "disk", "lock", "bulk", "hello", "main")
 NEWEST_FIRST = tuple(f"python3.{minor}" for minor in range(15, 7, -1))
 """What is tried when plain ``python3`` turned out to be too old."""
 NO_PYTHON, TOO_OLD, NO_ESCALATION = 127, 96, 97

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.agent.frames import CHUNK, WINDOW, Decoder
 from hotdesk.connections.answers import Completed
-from hotdesk.errors import LockHeld, TaskError
+from hotdesk.errors import LinkLost, LockHeld, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from hotdesk.connections.wire import Wire
+    from hotdesk.connections.wire import Exchange, Wire
 
 CAP = 64 << 20
 """Bytes of one stream that are kept: the first half and the last half of them."""
@@ -141,6 +141,34 @@ def remote_error(fields: dict[str, Any], host: str) -> Exception:
     if fields["error"] == "failed":
         return TaskError(str(fields["msg"]), data=fields["data"])
     return TaskError(f"{host}: {fields['msg']}", data={"exception": fields["traceback"]})
+
+
+async def read_file(
+    wire: Wire, path: str, task: str, abandon: Callable[[Exchange], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    """For ``Link.get``. ``abandon(exchange)`` ends the request when the reader leaves early."""
+    header = {"op": "call", "task": task, "module": "files", "function": "read", "args": [path], "kwargs": {}}
+    answer = Answer(wire.host, None)
+    with wire.exchange() as exchange:
+        try:
+            await wire.send({**header, "id": exchange.id})
+            while (event := await exchange.next())[0]["ev"] != "exit":
+                found, body = event
+                if found["ev"] == "failed":
+                    raise remote_error(found, wire.host)
+                if found["ev"] != "out":
+                    continue
+                if found["stream"] == "out":
+                    yield body
+                else:
+                    answer.take(found["stream"], body)
+                wire.post({"op": "took", "id": 0, "to": exchange.id, "stream": found["stream"], "n": len(body)})
+            answer.value(event[0])
+        except (LinkLost, OSError, TaskError):
+            raise
+        except BaseException:
+            await abandon(exchange)
+            raise
 
 
 def first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -66,9 +67,21 @@ class Wire:
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._sent = self._heard = asyncio.get_running_loop().time()
-        self._more, self._room = asyncio.Event(), asyncio.Event()
+        self._more, self._room, self._leased = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._owner = owned(self._serve(), name=f"link to {host}")
+
+    @property
+    def lease(self) -> float:
+        """Seconds that the agent lives without hearing from us, and we without hearing from it. Setting it tells the agent."""
+        return self._lease
+
+    @lease.setter
+    def lease(self, seconds: float) -> None:
+        self._lease = seconds
+        if self.lost is None:
+            self.post({"op": "lease", "id": 0, "seconds": seconds})
+        self._leased.set()
 
     def exchange(self) -> Exchange:
         """A new request. Raises LinkLost when the link is gone."""
@@ -170,9 +183,13 @@ class Wire:
 
     async def _heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
-        beat = self._lease / 4
         while True:
-            await asyncio.sleep(beat)
+            beat = self._lease / 4
+            self._leased.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(beat):
+                    await self._leased.wait()
+                continue  # it has changed
             if loop.time() - self._heard > self._lease + beat:
                 self._end(f"the agent has not answered for {self._lease:g} s")
             if not self._queue:

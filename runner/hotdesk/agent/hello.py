@@ -1,0 +1,43 @@
+"""What an agent says of itself and of the PC it runs on."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hotdesk.agent import process, tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hotdesk.agent.main import Agent
+
+
+def hello(agent: Agent) -> dict[str, Any]:
+    """What an agent says of itself; ``AgentInfo`` on the other side."""
+    uid = os.getuid()
+    return {
+        "ev": "hello",
+        "python": list(sys.version_info[:3]),
+        "executable": sys.executable,
+        "pid": agent.pid,
+        "uid": uid,
+        "user": _user(uid)[0],
+        "home": _user(uid)[1],
+        "hostname": os.uname().nodename,
+        "machine_id": tree._read("/etc/machine-id").decode("ascii", "replace").strip(),
+        # It becomes the parent of what its descendants orphan.
+        "subreaper": process.control_process(process.PR_SET_CHILD_SUBREAPER, 1),
+        "proc": agent.proc,
+    }
+
+
+def _user(uid: int) -> tuple[str, str]:
+    import pwd
+
+    try:
+        found = pwd.getpwuid(uid)
+        return found.pw_name, found.pw_dir
+    except KeyError:
+        return str(uid), os.environ.get("HOME", "/")
