@@ -65,7 +65,21 @@ class SyncJobAction(Action):
 
     async def _job(self, call: Call, jobs: JobRun) -> SyncJob:
         cls = await in_thread(load, self.job_file)
-        return jobs.job(cls, call.args, await source_of(call), call.machine)
+        return jobs.job(cls, call.args, await source_of(call), call.machine, limit=_transfers(call))
+
+
+def _transfers(call: Call) -> int | None:
+    """``hotdesk_transfers``: how many transfers of this run may be under way when one of this host begins."""
+    given = call.variables.get("hotdesk_transfers")
+    if given is None:
+        return None
+    try:
+        number = int(given)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise TaskError(f"hotdesk_transfers is {given!r}; it must be a whole number from 1")
+    return number
 
 
 async def source_of(call: Call) -> Machine:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.connections import become, endpoint
-from hotdesk.errors import HostError, HotdeskError, Unreachable
+from hotdesk.errors import HostError, HotdeskError, InventoryError, Unreachable
 from hotdesk.executor import values
 from hotdesk.jobs.machine import Machine
 
 if TYPE_CHECKING:
     from hotdesk.connections.base import Endpoint, Escalation, Secret
+    from hotdesk.connections.link import Link
     from hotdesk.connections.pool import Pool
     from hotdesk.executor.run import Working
     from hotdesk.playbook.model import Task
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
     from hotdesk.variables.scope import Scope
     from hotdesk.variables.templates import Templates
 
+LEASE = "hotdesk_lease"
 CONNECTION_VARIABLES = (
-    "ansible_connection", "ansible_python_interpreter", *endpoint.ADDRESS, *endpoint.PORT, *endpoint.USER, *endpoint.PASSWORD,
+    "ansible_connection", "ansible_python_interpreter", LEASE, *endpoint.ADDRESS, *endpoint.PORT, *endpoint.USER, *endpoint.PASSWORD,
     *endpoint.KEY_FILE, *endpoint.PASSPHRASE, *endpoint.KEY_CHECKING, *endpoint.TIMEOUT, *endpoint.ARGUMENTS, *endpoint.UNSUPPORTED,
     "ansible_become", "ansible_become_method",
     *(f"ansible_{kind}_{tail}" for kind in ("become", "sudo", "su") for tail in ("flags", "password", "pass", "user", "exe")),
 )  # fmt: skip
+SHORTEST_LEASE = 2.0
+"""Seconds: a busy loop or a retransmitted packet must not cost an agent its lease."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -48,8 +53,7 @@ class PoolMachines:
 
     async def machine(self, host: str, scope: Scope, task: Task, setting: Working) -> Machine:
         """See run.Machines."""
-        point, escalation = await self._way(host, scope, task)
-        return self._made(await self._pool.link(point, escalation), host, task, setting)
+        return self._made(await self._link(host, scope, task), host, task, setting)
 
     async def control(self, task: Task, setting: Working) -> Machine:
         """See run.Machines."""
@@ -57,20 +61,17 @@ class PoolMachines:
 
     async def connect(self, host: str, scope: Scope, task: Task) -> None:
         """See run.Machines."""
-        try:
-            point, escalation = await self._way(host, scope, task)
-            await self._pool.link(point, escalation)
-        except (HotdeskError, OSError):
-            pass  # the host's first task meets the same problem and says so
+        with suppress(HotdeskError, OSError):  # the host's first task meets the same problem and says so
+            await self._link(host, scope, task)
 
     async def reset(self, host: str, scope: Scope, task: Task) -> None:
         """See run.Machines."""
-        point, _ = await self._way(host, scope, task)
+        point, _, _ = await self._way(host, scope, task)
         await self._pool.drop(point)
 
     async def wait(self, host: str, scope: Scope, task: Task, timeout: float, connect_timeout: float) -> None:
         """See run.Machines. Raises Unreachable (the last reason) after ``timeout`` seconds."""
-        point, escalation = await self._way(host, scope, task)
+        point, escalation, lease = await self._way(host, scope, task)
         problem: HostError | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -78,7 +79,7 @@ class PoolMachines:
                     await self._pool.drop(point)
                     try:
                         async with asyncio.timeout(connect_timeout):
-                            link = await self._pool.link(point, escalation)
+                            link = await self._pool.link(point, escalation, lease=lease)
                             await link.ping()
                         return
                     except TimeoutError:
@@ -92,11 +93,15 @@ class PoolMachines:
 
     async def stop(self, host: str, scope: Scope, task: Task, mark: str) -> None:
         """See run.Machines."""
-        point, escalation = await self._way(host, scope, task)
-        link = await self._pool.link(point, escalation)
+        link = await self._link(host, scope, task)
         await link.stop(mark)
 
-    async def _way(self, host: str, scope: Scope, task: Task) -> tuple[Endpoint, Escalation | None]:
+    async def _link(self, host: str, scope: Scope, task: Task) -> Link:
+        point, escalation, lease = await self._way(host, scope, task)
+        return await self._pool.link(point, escalation, lease=lease)
+
+    async def _way(self, host: str, scope: Scope, task: Task) -> tuple[Endpoint, Escalation | None, float | None]:
+        """How to reach it, as whom, and the lease asked for there (seconds; None: the settings')."""
         known = await self._variables(scope)
         if "ansible_connection" not in known and task.connection is None and host in LOCAL:
             known["ansible_connection"] = "local"
@@ -119,7 +124,7 @@ class PoolMachines:
             exe=await values.text(templates, keyword.exe, scope) or None,
             password=self._become_password,
         )  # fmt: skip
-        return point, escalation
+        return point, escalation, _lease(host, known.get(LEASE))
 
     async def _variables(self, scope: Scope) -> dict[str, Any]:
         return {name: await self._templates.value(scope, name) for name in CONNECTION_VARIABLES if name in scope}
@@ -130,3 +135,16 @@ class PoolMachines:
             environment=setting.environment, emit=setting.emit, stall_timeout=setting.stall_timeout, no_log=setting.no_log,
             live_output=self._settings.verbosity > 0,
         )  # fmt: skip
+
+
+def _lease(host: str, given: Any) -> float | None:
+    """``hotdesk_lease``, in seconds. Raises InventoryError."""
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not SHORTEST_LEASE <= seconds < float("inf"):
+        raise InventoryError(f"{host}: {LEASE} is {given!r}; it must be a number of seconds from {SHORTEST_LEASE:g}")
+    return seconds

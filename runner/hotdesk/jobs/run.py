@@ -37,9 +37,12 @@ class JobRun:
     ) -> None:
         await finish(self.locks.release(), grace=5.0)
 
-    def job(self, cls: type[SyncJob], args: Mapping[str, Any], source: Machine, target: Machine) -> SyncJob:
-        """One instance for one task on one host."""
-        return cls(args=args, source=source, target=target, transfer=JobTransfer(self.transfers, source, target))
+    def job(
+        self, cls: type[SyncJob], args: Mapping[str, Any], source: Machine, target: Machine, *, limit: int | None = None
+    ) -> SyncJob:
+        """One instance for one task on one host. Its transfers begin when fewer than ``limit`` run (None: the run's limit)."""
+        transfer = JobTransfer(self.transfers, source, target, limit)
+        return cls(args=args, source=source, target=target, transfer=transfer)
 
     async def call(self, job: SyncJob, phase: str, *args: Any) -> Any:
         """One phase. A plain ``def`` runs in a thread; one that gives back something to await breaks the contract (JobError)."""

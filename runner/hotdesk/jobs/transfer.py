@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class JobTransfer:
     """``await transfer(mirror, change=True)``. With ``change=False`` it is a rehearsal that writes nothing."""
 
-    def __init__(self, transfers: Transfers, source: Machine, target: Machine) -> None:
-        self._transfers, self._source, self._target = transfers, source, target
+    def __init__(self, transfers: Transfers, source: Machine, target: Machine, limit: int | None = None) -> None:
+        self._transfers, self._source, self._target, self._limit = transfers, source, target, limit
 
     async def __call__(self, mirror: Mirror, *, change: bool, bytes_total: int = 0) -> Report:
         """See Transfers.mirror. ``bytes_total``: what a rehearsal said will be sent, for the bar.
@@ -34,4 +34,5 @@ class JobTransfer:
                 on_progress=target.report if change else None,
                 on_heard=target.heard,
                 bytes_total=bytes_total,
+                limit=self._limit,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from hotdesk.transfer.relay import relay
 from hotdesk.transfer.rsync import Mirror, server_argv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from hotdesk.connections.bulk import Bulk
     from hotdesk.connections.link import Completed, Link
@@ -50,7 +51,28 @@ class Transfers:
     """All bulk transfers of a run: at most ``limit`` of them at a time (``hotdesk_transfers``), each walks a whole tree."""
 
     def __init__(self, limit: int = 4) -> None:
-        self._slots = asyncio.Semaphore(max(1, limit))
+        self.limit = max(1, limit)
+        self._running = 0
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @asynccontextmanager
+    async def _place(self, limit: int) -> AsyncIterator[None]:
+        """Wait until fewer than ``limit`` transfers run, then be one of them."""
+        while self._running >= limit:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiting.remove(waiter)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            for each in self._waiting:
+                if not each.done():
+                    each.set_result(None)
 
     async def mirror(
         self,
@@ -62,8 +84,11 @@ class Transfers:
         on_progress: Callable[[Progress], None] | None = None,
         on_heard: Callable[[], None] | None = None,
         bytes_total: int = 0,
+        limit: int | None = None,
     ) -> Report:
         """Make ``target`` like ``source``; with ``dry_run`` only say what that would do. ``on_heard`` is called at each sign of life.
+
+        It begins when fewer than ``limit`` transfers run (None: the run's own limit).
 
         Raises TransferError (with ``data['paths']``), or Unreachable and LinkLost when the way broke. Cancelling it ends rsync at both ends.
         """
@@ -78,7 +103,7 @@ class Transfers:
             elif len(errors) < STDERR_LIMIT:
                 errors.extend(chunk)
 
-        async with self._slots:
+        async with self._place(max(1, limit or self.limit)):
             try:
                 client, server = await _session(mirror, source, target, dry_run, take)
             except BaseExceptionGroup as group:
