@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
+from hotdesk.errors import VariableError
 from hotdesk.executor.run import Working
 from hotdesk.playbook.model import Task
 from hotdesk.verify.session import Verification, find_tests, verify
@@ -40,8 +42,12 @@ async def verify_play(play: PlayRun) -> None:
         return await run.machines.machine(name, scopes.for_task(run.state(name), task), task, setting)
 
     async def variables_for(name: str) -> Mapping[str, Any]:
-        scope = scopes.for_task(run.state(name), task)
-        return {key: scope[key] for key in scope if key not in ("hostvars", "vars")}
+        scope, found = scopes.for_task(run.state(name), task), {}
+        for key in scope:
+            if key not in ("hostvars", "vars"):
+                with contextlib.suppress(VariableError):  # what cannot be rendered was of no use to the play either
+                    found[key] = await run.templates.value(scope, key)
+        return found
 
     for names, group in wanted.items():
         files = find_tests(names, [play.play.basedir or run.playbook_dir])
