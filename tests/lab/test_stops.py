@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.running import Desk, Done, Playing, local_marked, marked, until
+from tests.lab.running import local_marked, marked, until
+from tests.lab.stubborn import all_there, desk, mark, stop, stubborn_play
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from tests.lab.lab import Lab
+    from tests.lab.running import Desk
 
-STUBBORN = r"""
-trap '' TERM
-setsid bash -c 'exec -a {mark}-setsid sleep 600' >/dev/null 2>&1 &
-(trap '' TERM INT HUP; exec -a {mark}-stubborn sleep 600) &
-nohup bash -c 'exec -a {mark}-nohup sleep 600' >/dev/null 2>&1 &
-sudo -n bash -c 'trap "" TERM; exec -a {mark}-root sleep 600' &
-exec -a {mark}-main sleep 600
-"""
-KINDS = ("setsid", "stubborn", "nohup", "root", "main")
-
-
-@pytest.fixture
-def desk(lab: Lab, tmp_path: Path) -> Desk:
-    """An inventory of the three PCs."""
-    return Desk(lab, tmp_path)
-
-
-@pytest.fixture
-def mark() -> str:
-    """A word that is in every process of this test and in no other."""
-    return f"hd{secrets.token_hex(6)}"
-
-
-def stubborn_play(desk: Desk, mark: str, *, head: str = "", keywords: str = "") -> Path:
-    """A play whose task starts processes of every stubborn kind on all PCs."""
-    script = "\n".join(f"    {line}" for line in STUBBORN.format(mark=mark).strip().splitlines())
-    tasks = "- name: Stubborn\n  ansible.builtin.shell:\n    executable: /bin/bash\n    cmd: |\n      set +e\n"
-    tasks += "\n".join(f"  {line}" for line in script.splitlines()) + f"\n{keywords}"
-    return desk.playbook(tasks, head=head)
-
-
-def all_there(lab: Lab, mark: str) -> Callable[[], bool]:
-    """Every kind of process runs on every PC."""
-    return lambda: all(
-        any(f"{mark}-{kind}" in line for line in pc.marked(mark).values()) for pc in lab for kind in KINDS
-    )
-
-
-def stop(run: Playing, *signals: int, limit: float) -> Done:
-    """Send signals to the runner's pid and wait for its end."""
-    for signum in signals:
-        run.signal(signum)
-    return run.ended(limit)
+__all__ = ["desk", "mark"]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +26,7 @@ def test_a_signal_to_the_runner_alone_ends_everything_everywhere(
     """setsid, nohup, TERM-ignoring, root and plain processes are gone from every PC when the runner has ended, with the signal's code."""
     with desk.playing(stubborn_play(desk, mark)) as run:
         until(all_there(lab, mark), 30, "every kind of process on every PC")
-        done = stop(run, signum, limit=7)
+        done = stop(run, signum)
         assert done.code == code, done.stderr
         assert not marked(lab, mark)
         assert not marked(lab, "HOTDESK_RUN=")
@@ -86,7 +42,7 @@ def test_a_second_signal_forces_the_stop_and_still_leaves_nothing(desk: Desk, la
         until(all_there(lab, mark), 30, "every kind of process on every PC")
         run.signal(signal.SIGINT)
         until(lambda: "InterruptedRun" in run.out.read_text(), 3, "the first signal is seen")
-        done = stop(run, signal.SIGINT, limit=4)
+        done = stop(run, signal.SIGINT, limit=3)
         assert done.code == 130, done.stderr
         assert not marked(lab, mark)
 
@@ -95,7 +51,7 @@ def test_kill_9_of_the_runner_ends_everything_within_the_lease(desk: Desk, lab: 
     """Nobody is left to tell the agents; they see it themselves."""
     with desk.playing(stubborn_play(desk, mark, head="vars:\n  hotdesk_lease: 5")) as run:
         until(all_there(lab, mark), 30, "every kind of process on every PC")
-        stop(run, signal.SIGKILL, limit=2)
+        stop(run, signal.SIGKILL)
         until(lambda: not marked(lab, mark) and not marked(lab, "HOTDESK_RUN="), 12, "all PCs empty")
         until(lambda: not local_marked(""), 12, "the control node empty")
 
@@ -169,7 +125,7 @@ def test_a_transfer_is_ended_on_both_sides_and_goes_on_later(desk: Desk, lab: La
     with desk.playing(book) as run:
         until(lambda: all(pc.marked(f"/srv/{mark}") for pc in lab), 30, "rsync on every PC")
         until(lambda: '"Progressed"' in run.out.read_text(), 30, "progress is shown")
-        done = stop(run, signal.SIGINT, limit=7)
+        done = stop(run, signal.SIGINT)
     assert done.code == 130, done.stderr
     assert not marked(lab, mark)
     assert not marked(lab, "HOTDESK_RUN=")
@@ -190,7 +146,7 @@ def test_always_runs_and_rescue_does_not_when_a_run_is_interrupted(desk: Desk, l
     )
     with desk.playing(book) as run:
         until(lambda: all(pc.marked(mark) for pc in lab), 30, "the task on every PC")
-        done = stop(run, signal.SIGINT, limit=7)
+        done = stop(run, signal.SIGINT)
     assert done.code == 130
     for pc in lab:
         assert pc.run("sh", "-c", f"ls /tmp/{mark}-*") == f"/tmp/{mark}-always\n"
