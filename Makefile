@@ -12,8 +12,8 @@ help:
 	@echo 'make test      run the tests (real PCs too, when root and sshd are there)'
 	@echo 'make check     lint, types and tests'
 	@echo 'make bench     time hotdesk beside ansible-playbook, pyinfra and a bare loop'
-	@echo 'make molecule  run the Molecule scenario'
-	@echo 'make build     build the wheel and the collection tarball'
+	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
+	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
 # The venv is remade when the lock file changes. Without python3-venv (no ensurepip), a pip that is already there fills it.
 $(VENV)/.ready: requirements.lock pyproject.toml
@@ -59,7 +59,7 @@ molecule: $(VENV)/.ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all
 
 build: $(VENV)/.ready
-	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+	@$(BIN)/python -m hatchling build -d dist
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist collection
 
 clean:
