@@ -5,6 +5,7 @@ What the runner asked for as one request is one ``Process``: a command (fork and
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal without its enums, which cost half of the time from fork to exec
 import errno
 import fcntl
 import os
@@ -30,6 +31,7 @@ SIZE = Struct("=i")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _OURS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
 _IGNORED = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
+_RESET = tuple(int(number) for number in (*_OURS, *_IGNORED))
 
 
 class Process:
@@ -269,14 +271,14 @@ class Process:
 
 def _fork() -> int:
     # Signals wait until the child has its default dispositions, so that a TERM sent right now ends it.
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
+    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, _RESET)
     pid = -1
     try:
         pid = os.fork()
         return pid
     finally:
         if pid != 0:
-            signal.pthread_sigmask(signal.SIG_SETMASK, old)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
 
 
 def spawn(child: Callable[[int], Any], null: int) -> int:
@@ -325,9 +327,9 @@ def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, k
         os.setsid()
         control_process(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
-        for number in (*_OURS, *_IGNORED):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        for number in _RESET:
+            _signal.signal(number, 0)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         for wanted, fd in enumerate(fds[:3]):
             os.dup2(fd, wanted)
         if keep_open:
@@ -358,15 +360,22 @@ def close_all_but(*keep: int) -> None:
 
 def command(argv: list[bytes], env: dict[bytes, bytes], cwd: bytes | None, umask: int | None) -> Callable[[int], None]:
     """What a fork does to become a command. Its errors name the directory or the program."""
+    places = [argv[0]]
+    if b"/" not in argv[0]:  # as execvp(3) looks, but prepared here: each page that the fork touches is copied
+        places = [os.path.join(at, argv[0]) for at in env.get(b"PATH", os.fsencode(os.defpath)).split(b":")]
 
     def become(_report: int) -> None:
         if umask is not None:
             os.umask(umask)
         if cwd is not None:
             os.chdir(cwd)
-        try:
-            os.execvpe(argv[0], argv, env)
-        except OSError as exc:
-            raise OSError(exc.errno, exc.strerror, argv[0])
+        refused = errno.ENOENT
+        for place in places:
+            try:
+                os.execve(place, argv, env)
+            except OSError as exc:
+                if exc.errno not in (errno.ENOENT, errno.ENOTDIR) and refused == errno.ENOENT:
+                    refused = exc.errno or errno.EIO
+        raise OSError(refused, os.strerror(refused), argv[0])
 
     return become
