@@ -31,6 +31,7 @@ from hotdesk.executor.scopes import Scopes
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
+from hotdesk.playbook.check_templates import check_templates
 from hotdesk.playbook.load import Loader
 from hotdesk.report.recap import Recap
 from hotdesk.supervise.of_play import Supervision
@@ -261,6 +262,8 @@ async def prepared(
             JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         )
         playbooks = [await in_thread(_load, loader, path, extra, options) for path in paths]
+        for playbook in playbooks:
+            await in_thread(check_templates, playbook, templates)
         for text, place in loader.warnings:
             warn(text, place)
         if options.limit:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.actions.base import Call, Outcome, SetFacts
-from hotdesk.errors import ArgumentError, TaskError
+from hotdesk.errors import ArgumentError, PlaybookError, TaskError
 from hotdesk.executor import values
 from hotdesk.executor.attempt import Doing, call_action, error_result
 from hotdesk.executor.run import Working
+from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
+from hotdesk.playbook.keywords import is_template
 from hotdesk.results import EMPTY, Result, failure
 from hotdesk.source import Map, Trusted
 from hotdesk.variables.lazy import Lazy
@@ -75,7 +77,10 @@ class Work:
             await self._prepare()
             if (false := await self._false_condition()) is not None:
                 self.item.result = skipped(false)
-            elif self.task.action in INCLUDES:
+                return self.item
+            if is_template(self.task.action):
+                self.task = await named_action(self.run, self.task, self.scope)
+            if self.task.action in INCLUDES:
                 self.item.include = Include(await self._arguments(None))
             else:
                 await self._tries()
@@ -120,9 +125,11 @@ class Work:
         """The task's arguments under its module defaults; rendered unless the action does that itself."""
         given = self.task.args
         if isinstance(given, Trusted):
-            given = await self.run.templates.render(given, self.scope)
-            if not isinstance(given, dict):
-                raise ArgumentError(f"the arguments must be a mapping, not {given!r}", place=self.task.place)
+            given = await self._mapping(given)
+        elif VARIABLE in given:
+            weaker = await self._mapping(given[VARIABLE])
+            stronger = {name: value for name, value in given.items() if name != VARIABLE}
+            given = Map({**weaker, **stronger}, getattr(given, "place", None))
         for layer in reversed(self.task.module_defaults):
             for name, defaults in layer.items():
                 if self._names_us(str(name)):
@@ -136,6 +143,13 @@ class Work:
             return {**await self.run.templates.render(rest, self.scope), "apply": given["apply"]}
         rendered: Mapping[str, Any] = await self.run.templates.render(given, self.scope, place=self.task.place)
         return rendered
+
+    async def _mapping(self, template: Raw) -> Mapping[str, Any]:
+        """Arguments that are one template. What it gives is data: no template in it is rendered again. Raises ArgumentError."""
+        given = await self.run.templates.render(template, self.scope, place=self.task.place)
+        if not isinstance(given, dict):
+            raise ArgumentError(f"the arguments must be a mapping, not {given!r}", place=self.task.place)
+        return given
 
     def _names_us(self, name: str) -> bool:
         return name in (self.task.action, self.task.written) or f"ansible.builtin.{name}" == self.task.action
@@ -295,6 +309,22 @@ class Work:
             value = await self.run.templates.render(raw, self.scope)
             names += [str(name) for name in (value if isinstance(value, list) else [value])]
         self.item.notify = tuple(names)
+
+
+async def named_action(run: Run, task: Task, scope: Scope) -> Task:
+    """``task`` with the name that its action's template gives. Raises PlaybookError for what no task may name that way."""
+    name = await values.text(run.templates, task.action, scope)
+    fqcn = run.actions.resolve(name, task.collections)
+    if fqcn is None:
+        raise unknown_action(name, run.actions, task.place)
+    if reason := run.actions.refusal(fqcn):
+        raise PlaybookError(reason, place=task.place)
+    if run.actions.control(fqcn):
+        raise PlaybookError(f"{name} must be written as it is: a template cannot name it", place=task.place)
+    args = task.args
+    if isinstance(args, dict) and fqcn not in FREE_FORM and is_template(args.get(RAW)):
+        args = Map({VARIABLE if name == RAW else name: value for name, value in args.items()}, task.place)
+    return replace(task, action=fqcn, written=name, args=args)
 
 
 def skipped(condition: Raw) -> Result:

@@ -21,6 +21,7 @@ from hotdesk.executor.strategy import strategy_for
 from hotdesk.executor.walk import META, Walk
 from hotdesk.inventory.patterns import in_order, select
 from hotdesk.inventory.vars_files import load_vars_files
+from hotdesk.playbook.keywords import is_template
 from hotdesk.playbook.model import Block, Play, Task
 from hotdesk.playbook.tags import selected
 from hotdesk.source import load_yaml_file, place_of
@@ -378,6 +379,8 @@ class PlayRun:
             return False
         if task.action in INCLUDES or task.action == META:
             return False
+        if is_template(task.action):
+            return True
         return bool(self.run.load_action(task.action).needs_machine)
 
 
@@ -392,6 +395,5 @@ def _beside(path: str) -> str:
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first cause: what is raised instead of a group of one reason repeated."""
-    for exc in group.exceptions:
-        return _first(exc) if isinstance(exc, BaseExceptionGroup) else exc
-    return group
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

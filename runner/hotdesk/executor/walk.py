@@ -168,7 +168,7 @@ class Walk:
     async def _once(self, task: Task, at: Position, first: bool) -> bool:
         if task.run_once is True:
             return True
-        if task.action not in INCLUDES and self._bypasses(task.action):
+        if task.action not in INCLUDES and not isinstance(task.action, Trusted) and self._bypasses(task.action):
             return True
         if not isinstance(task.run_once, Trusted):
             return False

@@ -10,6 +10,7 @@ from hotdesk.actions.sync_job import Inspection, SyncJobAction
 from hotdesk.aio import TaskGroup
 from hotdesk.errors import HotdeskError, Unreachable
 from hotdesk.executor.inspecting import inspections
+from hotdesk.playbook.keywords import is_template
 from hotdesk.playbook.model import Block, Task
 from hotdesk.playbook.tags import selected
 
@@ -56,7 +57,11 @@ def tasks_of(items: Iterable[Task | Block]) -> Iterator[Task]:
 
 
 def _is_job(batch: Batch, task: Task) -> bool:
-    if task.action.startswith("ansible.builtin.") or not selected(task.tags, batch.run.options.tags):
+    if (
+        task.action.startswith("ansible.builtin.")
+        or is_template(task.action)
+        or not selected(task.tags, batch.run.options.tags)
+    ):
         return False
     return isinstance(batch.run.load_action(task.action), SyncJobAction)
 
