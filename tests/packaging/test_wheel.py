@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tomllib
 import zipfile
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 import hotdesk
-from tests.packaging.tools import TOP, run
+from tests.packaging.tools import TOP, absent, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +90,16 @@ def test_the_job_is_found_without_ansible(installed: Path, tmp_path: Path) -> No
     folder = run(installed / "python", "-c", demo, home=tmp_path, cwd=tmp_path).strip()
     play = ("play", "--syntax-check", "-i", f"{folder}/inventory", f"{folder}/playbooks/switch.yml")
     assert "switch.yml" in run(*hotdesk_without, *play, home=tmp_path, cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_demo_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """With the playbook and the inventory that the wheel brought; the second run changes nothing, and nothing is left."""
+    if shutil.which("rsync") is None:
+        absent("rsync")
+    said = run(installed / "hotdesk", "demo", "--big-file", 0, home=tmp_path, cwd=tmp_path, TMPDIR=str(tmp_path))
+    assert [line.split("changed=")[1].split()[0] for line in said.splitlines() if " : ok=" in line] == list("011000")
+    assert not [*tmp_path.glob("hotdesk-demo-*")]
 
 
 @pytest.mark.ansible
