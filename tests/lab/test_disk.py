@@ -41,7 +41,7 @@ def test_a_full_target_is_seen_before_anything_is_written(desk: Desk, lab: Lab) 
     fill(lab, "pc2", 10)
     done = desk.play(desk.playbook(TASKS.format(bwlimit=0), hosts="pc2,pc3", head=WATCH))
     assert done.code == 2, done.stdout[-3000:] + done.stderr
-    assert "20%" in done.stdout
+    assert "the minimum is 409.6 MiB" in done.stdout
     assert lab["pc2"].run("sh", "-c", f"ls {ROOT} 2>&1 || true").startswith("ls: cannot access")
 
 
@@ -53,7 +53,7 @@ def test_a_target_that_fills_up_is_stopped_and_the_others_finish(desk: Desk, lab
         done = run.ended(60)
     assert done.code == 2, done.stdout[-3000:] + done.stderr
     message = done.results("pc2", "Mirror")[0]["msg"]
-    assert "15%" in message
+    assert "the minimum is 307.2 MiB" in message
     assert "free" in message
     assert not done.results("pc3", "Mirror")[0]["failed"]
     assert not lab["pc2"].marked("HOTDESK_RUN=")
