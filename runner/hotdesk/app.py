@@ -21,7 +21,7 @@ from hotdesk.aio import TaskGroup, in_thread, use_pidfd_watcher
 from hotdesk.connections.base import Secret
 from hotdesk.connections.pool import Pool
 from hotdesk.errors import InputError, PlaybookError, UndefinedError, nearest
-from hotdesk.executor.ad_hoc import ad_hoc_play
+from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
 from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.executor.handlers import flat
 from hotdesk.executor.machines import PoolMachines
@@ -42,6 +42,7 @@ from hotdesk.variables.lookups import LookupServices
 from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault import load_secrets
 from hotdesk.verify.of_play import verify_play
+from hotdesk.verify.session import find_tests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
 
-__all__ = ["PlayOptions", "new_run_id", "play", "prepared", "run_module"]
+__all__ = ["PlayOptions", "new_run_id", "play", "prepared", "run_module", "verify_hosts"]
 
 
 def new_run_id() -> str:
@@ -116,6 +117,26 @@ async def run_module(
         await PlayRun(run, one, before_batch=watch.before, watching=watch.watching).go()
 
     return await _whole(settings, [], options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
+
+
+async def verify_hosts(
+    settings: Settings,
+    pattern: str,
+    tests: Sequence[str],
+    *,
+    options: PlayOptions,
+    bus: Bus,
+    run_id: str = "",
+    redaction: Redaction | None = None,
+) -> int:
+    """Run testinfra tests on the hosts of ``pattern`` (``hotdesk verify TESTS``). Returns and raises as ``play`` does."""
+    find_tests(tests, [Path.cwd()])
+
+    async def story(run: Run, _loaded: Sequence[Playbook]) -> None:
+        one = verification_play(pattern, tests)
+        await PlayRun(run, one, after_play=verify_play).go()
+
+    return await _whole(settings, [], options, bus, run_id or new_run_id(), asker(), redaction, story)
 
 
 async def _whole(

@@ -39,7 +39,9 @@ def command(names: tuple[str, ...], list_all: bool) -> None:
     for name in names:
         found = actions.resolve(name, ("hotdesk.sync",))
         if found is None:
-            raise UsageError(f"there is no module {name!r}", remedy=nearest(name, [*actions.known(), *_shorts(actions)]))
+            raise UsageError(
+                f"there is no module {name!r}", remedy=nearest(name, [*actions.known(), *_shorts(actions)])
+            )
         if refusal := actions.refusal(found):
             raise UsageError(refusal, remedy=f"'ansible-doc {found}' documents it")
         click.echo("\n".join(_page(found, _documentation(actions, found))))

@@ -11,7 +11,7 @@ from hotdesk.playbook.free_form import parse
 from hotdesk.playbook.model import Play, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hotdesk.actions.registry import ActionNames
 
@@ -55,3 +55,12 @@ def _arguments(names: ActionNames, action: str, text: str) -> Mapping[str, Any]:
             f"{str(given['_raw_params'])!r} is not option=value", remedy=f"{action} takes options: -a 'name=value ...'."
         )
     return given
+
+
+def verification_play(pattern: str, tests: Sequence[str]) -> Play:
+    """A play that does nothing but verify its hosts with ``tests`` (testinfra files, looked for in the working directory)."""
+    task = Task(id="verify", action="verify", written="verify", place=COMMAND_LINE)
+    return Play(
+        name="Verify", hosts=pattern, place=COMMAND_LINE, sections=(), gather_facts=False, keywords=task, basedir=Path.cwd(),
+        vars={"hotdesk_verify": list(tests)},
+    )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import aio
 from hotdesk.errors import HostError, PlaybookError
-from hotdesk.events import Verified, VerifyStarted, Warned
+from hotdesk.events import Verified, VerifyStarted, Warned, plain
 from hotdesk.verify.wire import LENGTH, MOST, SOCKET, pack, unpack
 
 if TYPE_CHECKING:
@@ -79,13 +79,16 @@ async def verify(verification: Verification) -> None:
     verification.emit(VerifyStarted(files=tuple(path.name for path in verification.files), hosts=verification.hosts))
     shares = [verification.hosts[number :: verification.workers] for number in range(verification.workers)]
     try:
-        async with asyncio.timeout(verification.limit) as deadline, _socket() as (path, connections):
-            async with aio.TaskGroup() as group:
-                server = group.create_task(_serve(verification, connections))
-                async with aio.TaskGroup() as pytests:
-                    for share in filter(None, shares):
-                        pytests.create_task(_pytest(verification, share, path))
-                server.cancel()
+        async with (
+            asyncio.timeout(verification.limit) as deadline,
+            _socket() as (path, connections),
+            aio.TaskGroup() as group,
+        ):
+            server = group.create_task(_serve(verification, connections))
+            async with aio.TaskGroup() as pytest_group:
+                for share in filter(None, shares):
+                    pytest_group.create_task(_pytest(verification, share, path))
+            server.cancel()
     except TimeoutError:
         if not deadline.expired():
             raise
@@ -174,7 +177,7 @@ async def _answer(verification: Verification, message: Mapping[str, Any]) -> dic
         case "run":
             return await _run(verification, message["host"], message["command"])
         case "variables":
-            return {"variables": dict(await verification.variables_for(message["host"]))}
+            return {"variables": plain(await verification.variables_for(message["host"]))}
         case "outcome":
             host, name = _host_of(verification, message["parameter"])
             test = f"{message['test']}[{name}]" if name else message["test"]

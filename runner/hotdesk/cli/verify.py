@@ -1,0 +1,37 @@
+"""``hotdesk verify``: testinfra tests against the hosts of an inventory, nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotdesk import app
+from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_from
+from hotdesk.cli.running import play_options, run
+
+if TYPE_CHECKING:
+    from hotdesk.bus import Bus
+    from hotdesk.redaction import Redaction
+
+
+@click.command("verify")
+@options(INVENTORY, CONNECTION, RUN)
+@click.argument("tests", nargs=-1, required=True, metavar="TESTS...")
+@click.option("--hosts", "pattern", default="all", show_default=True, metavar="PATTERN", help="The hosts to verify.")
+@click.pass_context
+def command(context: click.Context, /, tests: tuple[str, ...], pattern: str, **given: Any) -> None:
+    """Run TESTS (testinfra files or directories) against hosts, in parallel, over one connection each.
+
+    Exit code 3 when a test fails.
+    """
+    warnings: list[str] = []
+    settings = settings_from(given, warn=warnings.append)
+    chosen = play_options(given)
+
+    async def story(bus: Bus, redaction: Redaction, run_id: str) -> int:
+        return await app.verify_hosts(
+            settings, pattern, tests, options=chosen, bus=bus, run_id=run_id, redaction=redaction
+        )
+
+    context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))
