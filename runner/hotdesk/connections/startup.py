@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from hotdesk.connections.base import Channel, Connection, Endpoint, Escalation
 
+REMEDIES = {
+    "password is required": "Give the become password (--ask-become-pass or ansible_become_password).",
+    "must have a tty": "Take requiretty out of sudoers there, at least for this user: Defaults:NAME !requiretty",
+}
+"""What sudo says -> what helps (sudoers(5))."""
 NOISE = 1 << 16
 """Bytes that a login shell may print before the agent's first."""
 
@@ -183,10 +188,8 @@ class _Handshake:
         if "Unknown option: -I" in said:
             return _TooOld(f"{self.endpoint.python} is Python 2")
         if self.escalation is not None:
-            wanted_password = "password is required" in said
             refused = self._refused(said or f"{self.escalation.exe} ended with status {status}")
-            if wanted_password:
-                refused.remedy = "Give the become password (--ask-become-pass or ansible_become_password)."
+            refused.remedy = next((remedy for word, remedy in REMEDIES.items() if word in said), "")
             return refused
         noise = self._noise.decode("utf-8", "replace").strip()
         return ConnectError(f"{host}: the agent did not start (status {status}): {said or noise or 'nothing was said'}")

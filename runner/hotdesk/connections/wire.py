@@ -184,13 +184,14 @@ class Wire:
     async def _heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            beat = self._lease / 4
+            beat, began = self._lease / 4, loop.time()
             self._leased.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(beat):
                     await self._leased.wait()
                 continue  # it has changed
-            if loop.time() - self._heard > self._lease + beat:
+            away = loop.time() - began > 2 * beat  # we were frozen ourselves: what came meanwhile is still to be read
+            if not away and loop.time() - self._heard > self._lease + beat:
                 self._end(f"the agent has not answered for {self._lease:g} s")
             if not self._queue:
                 self.post({"op": "ping", "id": 0})

@@ -25,6 +25,8 @@ from hotdesk.errors import LinkLost
 async def main(run, lease):
     async with LocalConnection() as connection:
         link = await Link.start(connection, run=run, lease=lease, grace=0.3)
+        if "shorter" in sys.argv:
+            link.lease = 0.8
         try:
             await link.run(["sh", "-c", "trap '' TERM; setsid sleep 300 & (nohup sleep 300 &) ; sleep 300; sleep 300"], task="held")
         except LinkLost as exc:
@@ -40,7 +42,7 @@ asyncio.run(main(sys.argv[1], float(sys.argv[2])))
 @pytest.fixture
 def holder(request: pytest.FixtureRequest, run_id: str) -> Iterator[subprocess.Popen[str]]:
     """A runner of its own with a stubborn tree under way; ``request.param`` is its lease."""
-    argv = [sys.executable, "-X", "dev", "-c", HOLDER, run_id, str(request.param)]
+    argv = [sys.executable, "-X", "dev", "-c", HOLDER, run_id, *str(request.param).split()]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -58,7 +60,7 @@ async def test_a_killed_runner_leaves_nothing(holder: subprocess.Popen[str], run
     await until(lambda: not marked(run_id))
 
 
-@pytest.mark.parametrize("holder", [0.8], indirect=True)
+@pytest.mark.parametrize("holder", [0.8, "60 shorter"], indirect=True)
 async def test_a_stopped_runner_loses_its_lease(holder: subprocess.Popen[str], run_id: str) -> None:
     """A runner that is silent for the lease finds its work ended and the link lost when it goes on."""
     await until(lambda: len(marked(run_id, task="held")) >= 3)
@@ -68,10 +70,12 @@ async def test_a_stopped_runner_loses_its_lease(holder: subprocess.Popen[str], r
     await until(lambda: holder.poll() is not None)
     assert holder.returncode == 0
     assert holder.stdout is not None
-    assert "lost: localhost:" in holder.stdout.read()
+    said = holder.stdout.read()
+    assert "lost: localhost:" in said
+    assert "nothing was heard from the runner for 0.8 s" in said
 
 
-@pytest.mark.parametrize("holder", [0.8], indirect=True)
+@pytest.mark.parametrize("holder", [0.8, "60 shorter"], indirect=True)
 async def test_an_idle_runner_keeps_its_lease(holder: subprocess.Popen[str], run_id: str) -> None:
     """The heartbeat holds the work through several leases."""
     await until(lambda: len(marked(run_id, task="held")) >= 3)

@@ -187,3 +187,17 @@ def test_the_descriptor_limit_is_raised() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_the_shortest_lease_that_is_asked_for_holds(server: Sshd) -> None:
+    """Also on a link that runs already and on the next one there; other hosts keep the settings' own."""
+    point = endpoint(server)
+    async with Pool(Settings(lease=30.0), run="r") as pool:
+        link = await pool.link(point)
+        assert link.lease == 30.0
+        for asked, holds in ((20.0, 20.0), (60.0, 20.0), (None, 20.0), (7.0, 7.0)):
+            assert (await pool.link(point, lease=asked)) is link
+            assert link.lease == holds
+        await link.aclose()
+        assert (await pool.link(point)).lease == 7.0
+        assert (await pool.control()).lease == 30.0

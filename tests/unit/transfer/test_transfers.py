@@ -143,3 +143,41 @@ def marked(mark: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+async def test_a_transfer_waits_until_fewer_than_its_limit_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``hotdesk_transfers`` of a host, else the run's own limit; a cancelled one gives its place back."""
+    running: list[str] = []
+    gates = {name: asyncio.Event() for name in "abc"}
+
+    async def session(mirror: Mirror, *_: object) -> object:
+        running.append(mirror.path)
+        try:
+            await gates[mirror.path].wait()
+        finally:
+            running.remove(mirror.path)
+        raise TransferError("enough")
+
+    monkeypatch.setattr("hotdesk.transfer.transfers._session", session)
+    transfers = Transfers(2)
+
+    def begin(path: str, limit: int | None) -> asyncio.Task[object]:
+        end = End(None, "pc", "t")  # type: ignore[arg-type]
+        return asyncio.ensure_future(
+            transfers.mirror(Mirror(path=path, dest="/d"), end, end, dry_run=True, limit=limit)
+        )
+
+    async def settled() -> list[str]:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return sorted(running)
+
+    tasks = [begin("a", None), begin("b", 1), begin("c", None)]
+    assert await settled() == ["a", "c"]
+    tasks[0].cancel()
+    assert await settled() == ["c"]
+    gates["c"].set()
+    assert await settled() == ["b"]
+    gates["b"].set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, TransferError, TransferError]
