@@ -152,7 +152,9 @@ OPTIONS: dict[str, Option] = {
     "deprecation_warnings": _defaults("deprecation_warnings", "bool"),
 }
 
-NOT_SETTINGS = frozenset({"HOTDESK_RUN", "HOTDESK_TASK", "HOTDESK_PC", "HOTDESK_DEMO", "HOTDESK_DEMO_SESSION"})
+NOT_SETTINGS = frozenset(
+    {"HOTDESK_RUN", "HOTDESK_TASK", "HOTDESK_LOCKS", "HOTDESK_PC", "HOTDESK_DEMO", "HOTDESK_DEMO_SESSION"}
+)
 """Marks that hotdesk itself puts into environments; a run inside a run sees them."""
 
 

@@ -45,7 +45,17 @@ def registered(program: str, top: Path, *options: str) -> dict[str, Any]:
     """What the task registered on a target of this program's own."""
     dest = top / program
     variables = ("-e", f"path={top}/source", "-e", f"dest={dest}")
-    run(*PROGRAMS[program], "-i", "there,", *variables, *options, top / "play.yml", home=top, cwd=top)
+    run(
+        *PROGRAMS[program],
+        "-i",
+        "there,",
+        *variables,
+        *options,
+        top / "play.yml",
+        home=top,
+        cwd=top,
+        HOTDESK_LOCKS=str(top),
+    )
     found: dict[str, Any] = json.loads((top / f"{program}.json").read_text(encoding="utf-8"))
     return {key: value for key, value in found.items() if key not in OURS_ALONE}
 

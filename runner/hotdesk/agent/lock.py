@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from hotdesk.agent.main import Agent
 
 FOLDERS = ("/run/lock", "/var/lock", "/tmp")
+OWN_FOLDER = "HOTDESK_LOCKS"  # set in the environment of an embedded PC: several of those are one machine
 
 
 def path_of(name: str) -> str:
     """Where the lock file is, or is to be: an existing one anywhere counts, so that users with different rights meet at one file."""
     if not name or "/" in name or "\0" in name:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), name)
-    candidates = [os.path.join(folder, "hotdesk-{}.lock".format(name)) for folder in FOLDERS]
+    own = os.environ.get(OWN_FOLDER)
+    candidates = [os.path.join(folder, "hotdesk-{}.lock".format(name)) for folder in ([own] if own else FOLDERS)]
     for path in candidates:
         if os.path.exists(path):
             return path

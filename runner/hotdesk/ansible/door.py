@@ -108,7 +108,8 @@ class _Door:
         if warnings:
             out["warnings"] = warnings
         if task.diff and plan.diff:
-            out["diff"] = [{"prepared": diff.prepared} for diff in plan.diff]
+            shown = [{"prepared": diff.prepared} for diff in plan.diff]
+            out["diff"] = shown[0] if len(shown) == 1 else shown  # as hotdesk registers it
         return out
 
     def _value(self, name: str) -> Any:

@@ -53,6 +53,7 @@ class PC:
             "PATH": os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
             "LANG": "C.UTF-8",
             "XDG_RUNTIME_DIR": str(self.top / "run"),
+            "HOTDESK_LOCKS": str(self.top / "run"),
             "HOTDESK_PC": self.name,
             MARK: self.mark,
         }
