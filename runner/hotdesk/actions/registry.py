@@ -51,6 +51,7 @@ TABLE: dict[str, str] = {
     "ansible.builtin.shell": f"{_HERE}.shell:Shell",
     "ansible.builtin.slurp": f"{_HERE}.slurp:Slurp",
     "ansible.builtin.stat": f"{_HERE}.stat:Stat",
+    "ansible.builtin.tempfile": f"{_HERE}.tempfile:Tempfile",
     "ansible.builtin.template": f"{_HERE}.template:Template",
     "ansible.builtin.validate_argument_spec": f"{_HERE}.validate_argument_spec:ValidateArgumentSpec",
     "ansible.builtin.wait_for": f"{_HERE}.wait_for:WaitFor",
@@ -75,7 +76,7 @@ _NOT_YET = frozenset(
         "apt", "apt_key", "apt_repository", "assemble", "async_status", "blockinfile", "cron", "deb822_repository", "debconf",
         "dnf", "dnf5", "dpkg_selections", "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables",
         "known_hosts", "mount_facts", "package", "package_facts", "pip", "reboot", "replace", "rpm_key", "service",
-        "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "tempfile", "unarchive", "uri", "user",
+        "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "unarchive", "uri", "user",
         "yum_repository",
     )
 )  # fmt: skip

@@ -68,7 +68,7 @@ async def _bounded(
             return outcome
         await _end(run, task, stop)
         what = doing.what or call.task.written
-        raise TimedOut(f"timed out after {limit:g} seconds: {what}", data={"timedout": {"period": limit}})
+        raise TimedOut(f"Timed out after {limit:g} second(s): {what}", data={"timedout": {"period": limit}})
     except asyncio.CancelledError:
         if not task.done():
             await _end(run, task, stop)

@@ -50,14 +50,17 @@ class Group:
     problem: HotdeskError | None = None
 
 
-async def include(walk: Walk, task: Task, finished: Finished, at: Position, first: bool) -> None:
-    """Load what ``task`` includes and walk through it. Hosts that include the same with the same variables do so together."""
+async def load(walk: Walk, task: Task, finished: Finished, at: Position) -> list[tuple[int, Group]]:
+    """Load what ``task`` includes: (number, group) of all that this host is in. Hosts that include the same share a group.
+
+    Raises HostFailed when something that this host includes cannot be loaded.
+    """
     batch, name = walk.batch, walk.state.name
     groups: list[Group] = batch.includes.setdefault(at, [])
     if not batch.together:
         mine = [_join(groups, name, one) for one in finished.includes]
         for group in mine:
-            await _load(walk, task, group, at)
+            await _load(walk, task, group)
             _tell(walk, group, (name,))
     else:
         batch.included.setdefault(at, {})[name] = finished.includes
@@ -67,10 +70,15 @@ async def include(walk: Walk, task: Task, finished: Finished, at: Position, firs
     for group in mine:
         if group.problem is not None:
             await _fail(walk, task, group.problem, at)
-    for group in mine:
+    return [(groups.index(group), group) for group in mine]
+
+
+async def walk_through(walk: Walk, groups: list[tuple[int, Group]], at: Position) -> None:
+    """Do the tasks of what ``load`` has loaded."""
+    for number, group in groups:
         if group.use is not None and group.include.args.get("public"):
             walk.state.public_roles.append(group.use)
-        await walk.sequence(group.items, (*at, 1 + groups.index(group)))
+        await walk.sequence(group.items, (*at, 1 + number))
 
 
 async def _share(walk: Walk, task: Task, at: Position) -> None:
@@ -81,7 +89,7 @@ async def _share(walk: Walk, task: Task, at: Position) -> None:
         for one in wanted.get(name, ()):
             _join(groups, name, one)
     for group in groups:
-        await _load(walk, task, group, at)
+        await _load(walk, task, group)
         _tell(walk, group, tuple(group.hosts))
 
 
@@ -101,7 +109,7 @@ def _tell(walk: Walk, group: Group, hosts: tuple[str, ...]) -> None:
         walk.batch.run.emit(ev.Included(file=group.shown, hosts=hosts, label=group.include.label))
 
 
-async def _load(walk: Walk, task: Task, group: Group, at: Position) -> None:
+async def _load(walk: Walk, task: Task, group: Group) -> None:
     if group.shown or group.problem:
         return
     run, args = walk.batch.run, dict(group.include.args)
@@ -153,6 +161,7 @@ async def _fail(walk: Walk, task: Task, problem: HotdeskError, at: Position) -> 
     walk.batch.run.emit(
         ev.TaskFinished(task=task.id, host=walk.state.name, result=result, place=task.place, rescued=walk.rescuing)
     )
+    await walk.fatal(task, at)
     raise HostFailed(task.written, result, task={"name": str(task.name), "action": task.written})
 
 
@@ -176,6 +185,8 @@ async def meta(walk: Walk, task: Task, at: Position, first: bool) -> None:
         if not await batch.once("meta", at, first, lambda: _holds(walk, task)):
             return
     elif not await _holds(walk, task):
+        note = f"META: {name} conditional evaluated to False, continuing execution for {walk.state.name}"
+        batch.run.emit(ev.Noted(text=note, verbosity=2))
         return
     await _carry_out(walk, task, name, at, first or not batch.together)
 
@@ -224,6 +235,7 @@ async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: boo
                 for host_name in batch.scopes.hosts_all:
                     host = run.state(host_name)
                     host.failed = host.unreachable = False
+                    host.pardons += 1
                     batch.scopes.removed.discard(host_name)
         case "refresh_inventory":
             if first and run.reload_inventory is not None:

@@ -65,6 +65,8 @@ class HostState:
     """Levels 3 to 10 for this play, until the inventory changes."""
     vars_files: tuple[Any, ...] | None = None
     ended: bool = False
+    pardons: int = 0
+    """How often meta: clear_host_errors has been said: a block's failure that was there before is forgotten."""
     stopped: Exception | None = None
     """Why nothing more may be done here (a disk is full): set from outside, also ends what is under way."""
     action: Any = None

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.actions.base import Call, Outcome, SetFacts
-from hotdesk.errors import ArgumentError, PlaybookError, TaskError
+from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedError
 from hotdesk.executor import values
 from hotdesk.executor.attempt import Doing, call_action, error_result
 from hotdesk.executor.run import Working
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
 from hotdesk.playbook.keywords import is_template
 from hotdesk.results import EMPTY, Result, failure
-from hotdesk.source import Map, Trusted
+from hotdesk.source import Map, Trusted, place_of
 from hotdesk.variables.lazy import Lazy
 from hotdesk.variables.scope import VarsView
+from hotdesk.variables.trust import OMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from hotdesk.executor.scopes import Scopes
     from hotdesk.playbook.model import Raw, Task
     from hotdesk.variables.scope import Scope
+    from hotdesk.variables.templates import Templates
 
+GATHERING = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
 INCLUDES = frozenset({"ansible.builtin.include_tasks", "ansible.builtin.include_role"})
 
 
@@ -108,7 +111,7 @@ class Work:
             templates, task.ignore_unreachable, scope, "ignore_unreachable"
         )
         self.item.diff = await values.flag(templates, task.diff, scope, "diff", default=self.run.settings.diff)
-        if task.delegate_to is not None and (name := await values.text(templates, task.delegate_to, scope)):
+        if task.delegate_to is not None and (name := await delegate_of(templates, task.delegate_to, scope)):
             self._delegate(name)
             self.item.delegate_facts = await values.flag(templates, task.delegate_facts, scope, "delegate_facts")
 
@@ -180,7 +183,8 @@ class Work:
                 await asyncio.sleep(delay if delay >= 0 else 1.0)
         else:
             last = self.item.result
-            self.item.result = last.but(failed=True, data={**last.data, "attempts": total - 1, "retries": total})
+            said_no = bool(task.failed_when) and last.data.get("failed_when_result") is False  # it has the last word
+            self.item.result = last.but(failed=not said_no, data={**last.data, "attempts": total - 1, "retries": total})
         if self.item.result.changed and task.notify:
             await self._notify()
 
@@ -220,7 +224,7 @@ class Work:
         run, task, templates = self.run, self.task, self.run.templates
         scope, where = self.scope, self.item.delegate or self.state.name
         reach = self.delegate_scope or scope
-        environment = await values.environment(templates, task.environment, scope) if task.environment else {}
+        environment = await fact_environment(run, task, scope) if task.environment else {}
         working = Working(
             mark=f"{task.id}@{self.state.name}", for_host=self.state.name, check=check, emit=doing.watch(run.emit),
             environment=environment, no_log=self.item.no_log,
@@ -309,6 +313,28 @@ class Work:
             value = await self.run.templates.render(raw, self.scope)
             names += [str(name) for name in (value if isinstance(value, list) else [value])]
         self.item.notify = tuple(names)
+
+
+async def delegate_of(templates: Templates, raw: Raw, scope: Scope) -> str:
+    """The host that a task is delegated to; empty when it is omitted. Raises TaskError for an empty name."""
+    value = await templates.render(raw, scope)
+    if value is OMIT:
+        return ""
+    if value in (None, ""):
+        raise TaskError(
+            "delegate_to gives no name: an empty text is no host", place=place_of(raw), remedy="Use omit for none."
+        )
+    return str(value)
+
+
+async def fact_environment(run: Run, task: Task, scope: Scope) -> dict[str, str]:
+    """``environment`` of a task. For one that gathers facts it may use facts that are not known yet: then it is left out."""
+    try:
+        return await values.environment(run.templates, task.environment, scope)
+    except UndefinedError as exc:
+        if task.action not in GATHERING or "ansible_env" not in exc.message:
+            raise
+        return {}
 
 
 async def named_action(run: Run, task: Task, scope: Scope) -> Task:

@@ -126,10 +126,10 @@ class Scopes:
 
     def _task_parts(self, task: Task) -> dict[str, Any]:
         chain = chain_of(task.role) if task.role else []
-        dependencies = [d for use in chain for d in dependencies_of(use)]
+        dependencies = dependencies_of(task.role) if task.role else []
         return {
             "defaults": [u.role.defaults for u in (*dependencies, *chain) if u.role.defaults],
-            "vars": [u.role.vars for u in (*dependencies, *chain) if u.role.vars],
+            "vars": [u.role.vars for u in (*chain[:-1], *dependencies, *chain[-1:]) if u.role.vars],
             "params": tuple(u.params for u in chain if u.params),
             "magic": self._task_magic(task),
         }

@@ -65,11 +65,13 @@ class Walk:
                 await self._part(block, block.rescue, (*at, 1))
         except HostFailed:
             halted, self.state.stopped = self.state.stopped, None  # cleaning up is allowed on a host that was halted
+            pardons = self.state.pardons
             try:
                 await self._part(block, block.always, (*at, 2))
             finally:
                 self.state.stopped = self.state.stopped or halted
-            raise
+            if self.state.pardons == pardons or halted is not None:  # else: meta: clear_host_errors
+                raise
         except asyncio.CancelledError:
             await self._always_in_a_stop(block, (*at, 2))
             raise
@@ -143,9 +145,9 @@ class Walk:
         else:
             finished = await self._do(task, at)
             await self._conclude(task, finished, at)
+        groups = await control.load(self, task, finished, at) if task.action in INCLUDES and mine else []
         await self._settle(task, at)
-        if task.action in INCLUDES and mine:
-            await control.include(self, task, finished, at, first)
+        await control.walk_through(self, groups, at)
 
     async def _do(self, task: Task, at: Position, *, shared: bool = False) -> Finished:
         run, scopes = self.batch.run, self.batch.scopes
@@ -192,8 +194,8 @@ class Walk:
         gone = result.unreachable and not finished.unreachable_ignored
         if task.role is not None and not result.skipped and not result.unreachable:
             state.roles_run.add(_key(task.role))
-        if (failed or gone) and await self._is_fatal(task):
-            self.batch.fatal.add(at)
+        if failed or gone:
+            await self.fatal(task, at)
         if told and not (finished.includes and not failed and not gone):
             self._tell(task, finished, rescued=failed and self.rescuing)
         if gone:
@@ -216,6 +218,11 @@ class Walk:
         for text in result.warnings:
             self.batch.run.warn(text, host=self.state.name, place=task.place)
 
+    async def fatal(self, task: Task, at: Position) -> None:
+        """This host fails at ``at``: is that everybody's failure?"""
+        if await self._is_fatal(task):
+            self.batch.fatal.add(at)
+
     async def _is_fatal(self, task: Task) -> bool:
         if not self.batch.together:
             return False
@@ -233,7 +240,7 @@ class Walk:
         fatal = batch.any_errors_fatal if task.any_errors_fatal is None else task.any_errors_fatal is not False
         if not fatal and batch.max_fail_percentage is None:
             return
-        await batch.strategy.turn(self.state.name, (*at, 0))
+        await batch.strategy.turn(self.state.name, (*at, 0, 1))
         if at in batch.fatal:
             raise HostFailed(task.written)
         if batch.over_the_limit():

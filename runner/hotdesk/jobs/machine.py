@@ -197,7 +197,7 @@ class Machine:
         except TimeoutError as exc:
             if not scope.expired():
                 raise
-            raise TimedOut(f"timed out after {seconds:g} seconds: {what}", data={"timeout": seconds}) from exc
+            raise TimedOut(f"Timed out after {seconds:g} second(s): {what}", data={"timeout": seconds}) from exc
 
     @asynccontextmanager
     async def stalling(self, what: str | None) -> AsyncIterator[None]:

@@ -24,7 +24,6 @@ COMMAND_OPTIONS = frozenset(
 """The only ``k=v`` words that are options in the text of command, shell, raw and script; any other stays part of the command."""
 
 _ENDS = {"{{": "}}", "{%": "%}", "{#": "#}"}
-_EQUALS = re.compile(r"(?<=[^\\])=")
 _ESCAPE = re.compile(
     r"\\(?:U[0-9A-Fa-f]{8}|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|N\{[^}]+\}|[\\'\"abfnrtv])",
 )
@@ -109,7 +108,7 @@ def parse(text: str, *, command: bool = False, place: Place | None = None) -> di
         if option is None or (command and option[0] not in COMMAND_OPTIONS):
             raw.append((start, end))
         else:
-            options[option[0]] = like(text, option[1], where)
+            options[like(text, option[0], where)] = like(text, option[1], where)
     if raw:
         pieces = "".join(_joined(text, raw, keep=command))
         options["_raw_params"] = like(text, pieces, where)
@@ -135,13 +134,27 @@ def _joined(text: str, raw: list[tuple[int, int]], *, keep: bool) -> Iterator[st
 
 def _option(word: str) -> tuple[str, str] | None:
     """``key=value`` as (key, value); None when the word has no equals sign that counts."""
-    found = _EQUALS.search(word)
-    if not found:
+    at = _equals(word)
+    if at < 1 or word[0] in "'\"":
         return None
-    head = word[: found.start()]
-    if "{{" in head or "{%" in head or head[:1] in "'\"":
-        return None
-    return head.strip(), unquote(decode_escapes(word[found.end() :]).strip())
+    return word[:at].strip(), unquote(decode_escapes(word[at + 1 :]).strip())
+
+
+def _equals(word: str) -> int:
+    """Where the first equals sign stands that is neither escaped nor in a Jinja block; -1: there is none."""
+    position = 0
+    while position < len(word):
+        if word[position] == "=":
+            return position
+        if word[position] == "\\":
+            position += 2
+        elif end := _ENDS.get(word[position : position + 2]):
+            position = _jinja_end(word, position + 2, end)
+            if position < 0:
+                return -1
+        else:
+            position += 1
+    return -1
 
 
 def unquote(text: str) -> str:

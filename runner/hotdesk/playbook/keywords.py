@@ -78,7 +78,7 @@ _TABLE: tuple[Keyword, ...] = (
     # tasks and handlers
     Keyword("action", _TASK, "any"),
     Keyword("args", _TASK, "mapping"),
-    Keyword("async", _TASK, "integer", refused="a task cannot yet be left running in the background"),
+    Keyword("async", _TASK, "integer"),
     Keyword("changed_when", _TASK, "any"),
     Keyword("delay", _TASK, "number"),
     Keyword("failed_when", _TASK, "any"),

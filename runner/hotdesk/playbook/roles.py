@@ -87,7 +87,8 @@ class RoleReader:
         params = {k: v for k, v in values.items() if k not in known and k not in _GALAXY}
         inside = around.extend(self.tasks.named(keywords, around))
         name = str(self.context.static(name, {**static_variables(inside), **params}, "a role's name", values.place))
-        key = (_frozen(keywords), _frozen(params), MAIN, False)
+        said = {k: v for k, v in keywords.items() if k not in ("role", "name")}
+        key = (_frozen(said), _frozen(params), MAIN, False)
         entry = _Entry(name=name, params=params, key=key, place=place_of(values.get("role")) or values.place)
         return self._apply(entry, inside, around, parents)
 

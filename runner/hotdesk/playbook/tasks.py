@@ -117,9 +117,15 @@ class TaskReader:
                 raise refused(keyword, place_of(key) or values.place)
             if keyword.name != "args":
                 check_value(keyword, value, place)
+        if values.get("async") not in (None, 0, "0") and values.get("poll") in (0, "0"):
+            raise PlaybookError(
+                "'poll: 0' is not supported yet: a task's processes end with the task", place=place_of_key(values, "poll"),
+                remedy="Without it the task runs to its end, for 'async' seconds at most; or use ansible-playbook.")  # fmt: skip
         register = values.get("register")
         if register is not None and not is_identifier(register):
-            raise PlaybookError(f"'register' needs a variable name, and {register!r} is none", place=place_of(register))
+            raise PlaybookError(
+                f"Invalid variable name in 'register': {register!r}", place=place_of_key(values, "register")
+            )
         self.context.check_variables(values.get("vars"), values.place)
         if written.fqcn in _INCLUDES:
             self._check_include(values, written, level)
@@ -157,8 +163,9 @@ class TaskReader:
         for name in ("changed_when", "failed_when"):
             if values.get(name) is not None:
                 fields[name] = as_tuple(values[name])
-        if values.get("delay") is not None:
-            fields["delay"] = values["delay"]
+        for name, field in (("delay", "delay"), ("async", "asynchronous"), ("poll", "poll")):
+            if values.get(name) is not None:
+                fields[field] = values[name]
         return Task(
             id=next_id(), action=written.fqcn, written=written.name, args=written.args, place=written.place or _anywhere(values),
             name=_text(values.get("name")), role=role, vars=own.vars, include_params=around.include_params, when=own.when,

@@ -34,7 +34,7 @@ def described(value: Any) -> str:
 def not_an_expression(expression: Any, what: str, place: Place | None) -> TemplateError:
     if isinstance(expression, str):
         return TemplateError(
-            f"the condition of {what!r} is text that does not come from your playbook, inventory or vars files",
+            f"the condition of {what!r} is an untrusted template or expression: it does not come from your playbook, inventory or vars files",
             place=place,
             remedy="Only what you wrote yourself is evaluated; compare the value in an expression of your own.",
         )

@@ -107,6 +107,7 @@ options:
   removes: {description: A glob pattern; when nothing matches it the command is not run., type: path}
   stdin: {description: Text for the command's standard input., type: str}
   stdin_add_newline: {description: End that text with a newline., type: bool, default: true}
+  executable: {description: "Has no meaning here: there is no shell. Accepted with a warning.", type: path}
   strip_empty_ends: {description: Take newlines off the end of stdout and stderr in the result., type: bool, default: true}
   expand_argument_vars: {description: "Expand $NAME and ~ in the words, on the target.", type: bool, default: true}
 """
@@ -121,7 +122,12 @@ options:
         if len(present) > 1:
             raise ArgumentError("only one of a free form command, cmd and argv can be given", place=call.task.place)
         argv = split(present[0], call) if isinstance(present[0], str) else [str(word) for word in present[0]]
-        return await execute(call, argv, shown=argv, expand=bool(call.args.get("expand_argument_vars", True)))
+        result = await execute(call, argv, shown=argv, expand=bool(call.args.get("expand_argument_vars", True)))
+        if call.args.get("executable"):
+            return result.but(
+                warnings=(*result.warnings, "command has no shell, so 'executable' means nothing to it; use shell")
+            )
+        return result
 
 
 def split(command: str, call: Call) -> list[str]:

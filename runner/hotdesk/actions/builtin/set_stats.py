@@ -43,13 +43,13 @@ options:
                 )
         given = await call.render(call.args.get("data"))
         if not isinstance(given, dict):
-            raise ArgumentError("the 'data' option needs to be a dictionary", place=call.task.place)
+            raise ArgumentError("The 'data' option needs to be a dictionary/hash", place=call.task.place)
         data: dict[str, Any] = {}
         for raw, value in given.items():
             name = await call.render(raw)
             if not str(name).isidentifier():
                 raise ArgumentError(
-                    f"the variable name {name!r} is not valid",
+                    f"Invalid variable name {name!r}",
                     remedy="It must start with a letter or underscore, and hold only letters, digits and underscores",
                     place=call.task.place,
                 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import platform
+import pwd
 import stat
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.copy import Payload, decrypted, local_file, options, place
@@ -72,7 +75,8 @@ options:
         except UnicodeDecodeError:
             raise ArgumentError(f"the template {path} is not UTF-8 text", place=call.task.place) from None
         chosen = {name: args[name] for name in JINJA if args.get(name) is not None}
-        rendered = await call.render_file(text, str(path), extra={}, **chosen)
+        about = await in_thread(_about, path, str(args["src"]), str(args["dest"]))
+        rendered = await call.render_file(text, str(path), extra=about, **chosen)
         newline = str(args.get("newline_sequence") or "\n").replace("\\n", "\n").replace("\\r", "\r")
         if newline not in ("\n", "\r", "\r\n"):
             raise ArgumentError("newline_sequence must be one of \\n, \\r and \\r\\n", place=call.task.place)
@@ -84,6 +88,20 @@ options:
         if attributes.get("mode") == "preserve":
             attributes["mode"] = await in_thread(_mode, path)
         return await place(call, payload, attributes, options(call))
+
+
+def _about(path: Path, source: str, destination: str) -> dict[str, Any]:
+    """The variables that only templates have ("template_path" and its like in the module's documentation)."""
+    info = path.stat()
+    try:
+        owner: str | int = pwd.getpwuid(info.st_uid).pw_name
+    except KeyError:
+        owner = info.st_uid
+    return {
+        "template_host": platform.node(), "template_path": source, "template_fullpath": str(path.absolute()),
+        "template_destpath": destination, "template_mtime": datetime.fromtimestamp(info.st_mtime), "template_uid": owner,
+        "template_run_date": datetime.now(),
+    }  # fmt: skip
 
 
 def _mode(path: Path) -> str:

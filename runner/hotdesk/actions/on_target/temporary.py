@@ -1,0 +1,29 @@
+"""Temporary files and directories."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any
+
+from hotdesk.actions.on_target.attributes import full_path
+from hotdesk.actions.on_target.refusal import Refused, answers
+
+
+@answers
+def make(*, state: str, path: str | None, prefix: str, suffix: str, check: bool) -> dict[str, Any]:
+    """A new file or directory; check mode never comes here (the action is skipped)."""
+    folder = full_path(path) if path else None
+    try:
+        if state == "directory":
+            made = tempfile.mkdtemp(prefix=prefix, suffix=suffix or "", dir=folder)
+        else:
+            handle, made = tempfile.mkstemp(prefix=prefix, suffix=suffix or "", dir=folder)
+            os.close(handle)
+    except OSError as problem:
+        raise Refused("cannot make a temporary %s: %s" % (state, problem))
+    info = os.lstat(made)
+    return {
+        "changed": True, "path": made, "state": state, "mode": "0%03o" % (info.st_mode & 0o7777), "uid": info.st_uid,
+        "gid": info.st_gid, "size": info.st_size,
+    }  # fmt: skip
