@@ -36,6 +36,11 @@ class Done:
         """What ``--output json`` printed."""
         return [json.loads(line) for line in self.stdout.splitlines() if line.startswith("{")]
 
+    @property
+    def run_id(self) -> str:
+        """What its processes carried as HOTDESK_RUN."""
+        return str(next(event["run"] for event in self.events if event["event"] == "RunStarted"))
+
     def results(self, host: str, task: str = "") -> list[dict[str, Any]]:
         """The results on a host, of the task named (or of all)."""
         names = {event["task"]: event["name"] for event in self.events if event["event"] == "TaskStarted"}
@@ -130,6 +135,9 @@ class Desk:
             )
         try:
             yield Playing(process, out, err)
+        except BaseException:
+            print(out.read_text(errors="replace")[-3000:], err.read_text(errors="replace")[-3000:], sep="\n")
+            raise
         finally:
             if process.poll() is None:
                 process.kill()
@@ -143,6 +151,10 @@ class Playing:
     process: subprocess.Popen[bytes]
     out: Path
     err: Path
+
+    def run_id(self) -> str:
+        """What its processes carry as HOTDESK_RUN."""
+        return Done(0, self.out.read_text(), "").run_id
 
     def signal(self, signum: int) -> None:
         """Send a signal to the runner's pid alone, not to its group."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.lab.lab import Lab
-    from tests.lab.running import Desk
+    from tests.lab.running import Desk, Playing
 
 __all__ = ["desk", "mark"]
 
@@ -31,9 +31,10 @@ MOMENTS = {
 }
 
 
-def nothing_left(lab: Lab) -> bool:
-    """No process with a run's mark on any PC or here."""
-    return not marked(lab, "HOTDESK_RUN=") and not local_marked("")
+def left(lab: Lab, run: Playing) -> dict[str, dict[int, str]]:
+    """The processes with the run's mark on the PCs and here."""
+    found, here = marked(lab, "HOTDESK_RUN="), local_marked(f"HOTDESK_RUN={run.run_id()}")
+    return {**found, "here": here} if here else found
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -44,7 +45,7 @@ def test_during(desk: Desk, lab: Lab, moment: str) -> None:
         shown(run, word, times=times)
         done = stop(run, signal.SIGINT)
     assert done.code == 130, done.stderr
-    assert nothing_left(lab)
+    assert not left(lab, run)
 
 
 def test_before_any_host_has_done_anything(desk: Desk, lab: Lab) -> None:
@@ -54,7 +55,7 @@ def test_before_any_host_has_done_anything(desk: Desk, lab: Lab) -> None:
         done = stop(run, signal.SIGTERM)
     assert done.code == 143, done.stderr
     assert done.events[-1]["event"] == "RunFinished"
-    assert nothing_left(lab)
+    assert not left(lab, run)
 
 
 def test_while_connecting_to_a_pc_that_hangs(desk: Desk, lab: Lab) -> None:
@@ -66,7 +67,7 @@ def test_while_connecting_to_a_pc_that_hangs(desk: Desk, lab: Lab) -> None:
         done = stop(run, signal.SIGINT)
     lab["pc2"].unhang()
     assert done.code == 130, done.stderr
-    until(lambda: nothing_left(lab), 10, "nothing is left")
+    until(lambda: not left(lab, run), 10, "nothing is left")
 
 
 @pytest.mark.parametrize("what", ["time.sleep(600)", "host.run('sleep 600')"], ids=["here", "there"])
@@ -79,7 +80,7 @@ def test_during_verification(desk: Desk, lab: Lab, tmp_path: Path, what: str) ->
         until(lambda: what[0] == "t" or any(pc.marked("sleep 600") for pc in lab), 20, "the test runs on a PC")
         done = stop(run, signal.SIGINT)
     assert done.code == 130, done.stderr
-    until(lambda: nothing_left(lab), 5, "nothing is left")
+    until(lambda: not left(lab, run), 5, "nothing is left")
 
 
 def test_clean_up_that_takes_too_long_is_cut(desk: Desk, lab: Lab, mark: str) -> None:
@@ -93,7 +94,7 @@ def test_clean_up_that_takes_too_long_is_cut(desk: Desk, lab: Lab, mark: str) ->
         until(lambda: all(pc.marked(f"{mark}-always") for pc in lab), 5, "the clean-up on every PC")
         done = run.ended(5)
     assert done.code == 130, done.stderr
-    assert nothing_left(lab)
+    assert not left(lab, run)
 
 
 def test_a_runner_frozen_for_longer_than_the_lease(desk: Desk, lab: Lab, mark: str) -> None:
@@ -109,7 +110,7 @@ def test_a_runner_frozen_for_longer_than_the_lease(desk: Desk, lab: Lab, mark: s
     for pc in lab:
         assert [result.get("unreachable") for result in done.results(pc.name)] == [True]
         assert "nothing was heard from the runner for 4 s" in done.results(pc.name)[0]["msg"]
-    assert nothing_left(lab)
+    assert not left(lab, run)
 
 
 @pytest.mark.parametrize("user", ["ada", "bob", "root"])
@@ -123,7 +124,7 @@ def test_as_root(desk: Desk, lab: Lab, mark: str, tmp_path: Path, user: str, sig
         until(all_there(lab, mark), 30, "every kind of process on every PC")
         done = stop(run, signum)
         assert done.code == (130 if signum == signal.SIGINT else -9), done.stderr
-        until(lambda: not marked(lab, mark) and nothing_left(lab), 0.1 if signum == signal.SIGINT else 12, "all empty")
+        until(lambda: not marked(lab, mark) and not left(lab, run), 0.1 if signum == signal.SIGINT else 12, "all empty")
 
 
 BY_PASSWORD = """
@@ -147,16 +148,16 @@ def test_a_root_child_of_a_user_whose_sudo_wants_a_password(
     with desk.playing(book, "--become-password-file", str(tmp_path / "sudo")) as run:
         until(lambda: all(pc.marked(f"{mark} 600") for pc in lab), 30, "the child on every PC")
         done = stop(run, signal.SIGINT)
-    left = {pc.name: pc.marked(mark) for pc in lab}
+    children = {pc.name: pc.marked(mark) for pc in lab}
     warned = {event["host"]: event["text"] for event in done.events if event["event"] == "Warned"}
     for pc in lab:
         pc.run("pkill", "-9", "-f", mark, check=False)
     assert done.code == 130, done.stderr
     if become:
-        assert left == {"pc1": {}, "pc2": {}, "pc3": {}}
+        assert children == {"pc1": {}, "pc2": {}, "pc3": {}}
         assert not warned
     else:
-        assert all(left.values())
+        assert all(children.values())
         assert all("could not be ended" in warned[pc.name] for pc in lab)
 
 

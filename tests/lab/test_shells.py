@@ -78,7 +78,7 @@ def test_every_login_shell_even_a_chatty_one(desk: Desk, lab: Lab, tmp_path: Pat
     done = desk.play(desk.playbook(EVERYTHING.format(path=tmp_path / "tree", mark=mark)))
     assert done.code == 0, done.stdout[-3000:] + done.stderr
     for pc in lab:
-        assert done.results(pc.name, "Odd")[0]["stdout"] == 'a b|$HOME|it\'s|"x"|\\|!!|*|'
+        assert done.results(pc.name, "Odd")[0]["stdout"] == 'a b|$(id)|it\'s|"x"|\\|!!|*|'
         assert done.results(pc.name, "Shell")[0]["stdout"] == "/bin/sh 2"
         assert done.results(pc.name, "Root")[0]["stdout"] == "root"
         assert pc.run("cat", f"/tmp/{mark}/a file") == "content"

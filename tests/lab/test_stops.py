@@ -53,7 +53,7 @@ def test_kill_9_of_the_runner_ends_everything_within_the_lease(desk: Desk, lab: 
         until(all_there(lab, mark), 30, "every kind of process on every PC")
         stop(run, signal.SIGKILL)
         until(lambda: not marked(lab, mark) and not marked(lab, "HOTDESK_RUN="), 12, "all PCs empty")
-        until(lambda: not local_marked(""), 12, "the control node empty")
+        until(lambda: not local_marked(f"HOTDESK_RUN={run.run_id()}"), 12, "the control node empty")
 
 
 def test_a_pc_that_is_cut_off_ends_its_work_within_the_lease_and_the_others_go_on(
