@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from hotdesk.connections.base import Channel
+from hotdesk.connections.express import quicken
 from hotdesk.errors import LinkLost
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class SSHChannel(Channel):
         assert session.channel is not None
         self._session = session
         self._channel = session.channel
+        quicken(self._channel)
         self._name = name
         self._connection_closed = connection_closed
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from hotdesk.connections.bulk import Bulk
     from hotdesk.connections.link import Completed
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
+"""A read of more would be a fresh mapping of memory each time."""
 END_GRACE = 10.0
 """Seconds for the last bytes to arrive once the receiver has ended."""
 
