@@ -445,3 +445,43 @@ async def test_a_signal_to_the_agent_ends_its_work(run_id: str, number: int) -> 
         await link.aclose()
     assert isinstance(running.exception(), LinkLost) or running.result().signal
     assert marked(run_id) == []
+
+
+def born(pid: int) -> int:
+    """The start time in /proc/PID/stat."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def shell(run: str, task: str) -> int:
+    """The pid of a task's shell."""
+    (found,) = [pid for pid in marked(run, task=task) if b"wait" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return found
+
+
+async def test_kill_ends_what_another_agent_could_not(link: Link, run_id: str) -> None:
+    """By pid and start time, descendants included; a pid that means another process by now is left alone."""
+    async with LocalConnection() as connection:
+        other = await Link.start(connection, run=run_id, grace=0.5)
+        first, second = await started(other, "sleep 300 & wait", "a"), await started(other, "sleep 301 & wait", "b")
+        leader = shell(run_id, "a")
+        spared = shell(run_id, "b")
+        assert await link.kill([[leader, born(leader)], [spared, born(spared) - 1]]) == []
+        assert marked(run_id, task="a") == []
+        assert len(marked(run_id, task="b")) == 2
+        assert (await first).signal == signal.SIGTERM  # type: ignore[attr-defined]
+        second.cancel()
+        await asyncio.wait({second})
+        await other.aclose()
+
+
+async def test_a_killed_agent_takes_its_command_along(run_id: str) -> None:
+    """kill -9 of the agent: the link is lost, and the process it had started dies with it."""
+    async with LocalConnection() as connection:
+        link = await Link.start(connection, run=run_id)
+        running = asyncio.ensure_future(link.run(["sleep", "300.75"], task="t"))
+        await until(lambda: alive("300.75"))
+        os.kill(link.info.pid, signal.SIGKILL)
+        with pytest.raises(LinkLost):
+            await running
+        await until(lambda: not alive("300.75"))
+        await link.aclose()
