@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import sysconfig
 import venv
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.tools import TOP, absent, run
+from tests.packaging.tools import TOP, needs, run
 
 OURS = ("hotdesk", "_hotdesk", "__editable__", "_editable_impl_hotdesk", "ansible_collections", "__pycache__")
 
@@ -18,8 +17,7 @@ OURS = ("hotdesk", "_hotdesk", "__editable__", "_editable_impl_hotdesk", "ansibl
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``hotdesk-VERSION-py3-none-any.whl`` as the repository makes it."""
-    if importlib.util.find_spec("hatchling") is None:
-        absent("hatchling")
+    needs("hatchling")
     folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, home=folder)
     (found,) = folder.glob("*.whl")
@@ -29,8 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of a fresh virtual environment: the wheel, and the packages that the tests themselves run with."""
-    if importlib.util.find_spec("pip") is None:
-        absent("pip")
+    needs("pip")
     top = tmp_path_factory.mktemp("installed")
     venv.create(top / "venv", with_pip=False, symlinks=True)
     python = top / "venv" / "bin" / "python"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import hotdesk
-from tests.packaging.tools import TOP, absent, run
+from tests.packaging.tools import TOP, absent, needs, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,8 +105,8 @@ def test_the_demo_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
 @pytest.mark.ansible
 def test_ansible_finds_the_collection(installed: Path, tmp_path: Path) -> None:
     """ansible-galaxy lists it with its version, and ansible-doc shows the job's page."""
+    needs("ansible")
     python = installed / "python"
-    pytest.importorskip("ansible")
     listed = run(
         python, "-m", "ansible", "galaxy", "collection", "list", "--format", "yaml", home=tmp_path, cwd=tmp_path
     )
@@ -118,8 +118,7 @@ def test_ansible_finds_the_collection(installed: Path, tmp_path: Path) -> None:
 
 def test_an_editable_install_copies_nothing(tmp_path: Path) -> None:
     """A copy of the collection would hide what is being edited."""
-    pytest.importorskip("hatchling")
+    needs("hatchling", "editables")
     script = "import sys; from hatchling.build import build_editable; print(build_editable(sys.argv[1]))"
-    pytest.importorskip("editables")
     name = run(sys.executable, "-c", script, tmp_path, home=tmp_path).split()[-1]
     assert {each for each in names(tmp_path / name) if ".dist-info/" not in each} == {"_hotdesk.pth"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -18,6 +19,13 @@ LIMIT = 120.0
 def absent(what: str) -> None:
     """Skip the test by name; in CI, where everything must be there, fail."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{what} is missing")
+
+
+def needs(*modules: str) -> None:
+    """Skip without one of these Python modules."""
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            absent(name)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
