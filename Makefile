@@ -12,6 +12,8 @@ help:
 	@echo 'make test      run the tests (real PCs too, when root and sshd are there)'
 	@echo 'make check     lint, types and tests'
 	@echo 'make bench     time hotdesk beside ansible-playbook, pyinfra and a bare loop'
+	@echo 'make conformance  the same playbooks under ansible-playbook and hotdesk'
+	@echo 'make lab-test  the tests on whole PCs alone (root)'
 	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
@@ -50,6 +52,9 @@ format: $(VENV)/.ready
 
 lab-test: $(VENV)/.ready
 	@$(PYTEST) -m lab $(ARGS)
+
+conformance: $(VENV)/.ready
+	@$(PYTEST) tests/conformance $(ARGS)
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m pip install -q --require-hashes -r tests/bench/requirements.lock
