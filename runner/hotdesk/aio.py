@@ -71,16 +71,11 @@ async def or_undo(work: Coroutine[Any, Any, T], undo: Callable[[T], None]) -> T:
 
 
 def owned(work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
-    """A task that an object owns: it lives from the object's start to its ``aclose()``, which must end and await it.
+    """A task outside every group, for what outlives the call that began it, or may ignore its cancellation (a group would wait for it).
 
-    For what outlives the call that began it and so cannot live in a TaskGroup; everything else uses one.
+    Whoever starts it keeps it, and ends and awaits it; everything else lives in a TaskGroup.
     """
     return asyncio.get_running_loop().create_task(work, name=name)
-
-
-def lone_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task outside every group, for work that may ignore its cancellation: a group would wait for it. The caller keeps and ends it."""
-    return asyncio.get_running_loop().create_task(work)
 
 
 class TaskGroup(asyncio.TaskGroup):

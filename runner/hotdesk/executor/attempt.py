@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.actions.base import Outcome
-from hotdesk.aio import lone_task
+from hotdesk.aio import owned
 from hotdesk.errors import HostError, HotdeskError, TimedOut, Unreachable
 from hotdesk.results import Result, failure
 
@@ -57,7 +57,7 @@ async def _bounded(
     state = run.state(call.host)
     if state.stopped is not None and not run.stop.begun:
         raise state.stopped
-    task: asyncio.Task[Any] = lone_task(_run(action, call))
+    task: asyncio.Task[Any] = owned(_run(action, call))
     state.action = task
     try:
         done, _ = await asyncio.wait({task}, timeout=limit)
