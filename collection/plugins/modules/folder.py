@@ -19,7 +19,9 @@ description:
     not UTF-8 are kept. What one of the two PCs cannot keep is left out and named in a warning.
   - The data goes over the connections that the run has open already. The source may be any PC of the inventory. PCs need neither
     keys for nor a route to each other.
-  - What would be done is always rehearsed first, with the same command line. Check mode ends there.
+  - What would be done is rehearsed first, with the same command line; check mode ends there. The rehearsal is left out when it could
+    show nothing that must not happen and nobody asked to see it - no O(delete), neither check nor diff mode, and no way in to the
+    target below O(dest).
   - hotdesk's own state is never mirrored. A mirror that would replace or remove what lets you in (the login user's
     C(authorized_keys), C(sudoers), the files of sshd) leaves that as it is, with a warning.
 options:

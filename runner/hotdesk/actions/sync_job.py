@@ -47,7 +47,7 @@ class SyncJobAction(Action):
         """All phases. Raises what JobRun.perform raises; the failed result carries what the job had found out."""
         async with _jobs(call) as jobs:
             job = await self._job(call, jobs)
-            plan, result = await jobs.perform(job, check=call.check)
+            plan, result = await jobs.perform(job, check=call.check, preview=call.diff)
         warnings = [*plan.warnings, *result.warnings, *job.source.warnings, *call.machine.warnings]
         return Result(
             changed=result.changed,

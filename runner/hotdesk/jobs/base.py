@@ -33,6 +33,8 @@ class Plan:
     """The job's own."""
     diff: tuple[Diff, ...] = ()
     warnings: tuple[str, ...] = ()
+    open: bool = False
+    """``sync`` itself finds out what there is to do: it runs although ``changes`` is empty (only where ``SyncJob.preview_wanted`` is False)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,9 @@ class SyncJob(ABC):
         self.target = target
         self.transfer = transfer
         """``await self.transfer(mirror, change=...)``: rsync from source to target over the runner's connections."""
+
+    preview_wanted: bool = True
+    """Somebody looks at the plan (check mode, a diff). False: a job may leave its plan ``open`` when finding it out is half of the work."""
 
     @abstractmethod
     async def validate(self) -> list[Problem]:

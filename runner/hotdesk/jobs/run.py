@@ -65,13 +65,14 @@ class JobRun:
         finally:
             await finish(self._cleanup(job), grace=self.cleanup_limit)
 
-    async def perform(self, job: SyncJob, *, check: bool) -> tuple[Plan, JobResult]:
-        """All phases in their order. In check mode it ends after the plan, and no lock is taken.
+    async def perform(self, job: SyncJob, *, check: bool, preview: bool = True) -> tuple[Plan, JobResult]:
+        """All phases in their order. In check mode it ends after the plan, and no lock is taken. ``preview``: the plan will be shown.
 
         Raises TaskError for problems before (nothing was changed) and after (the target is not what was planned), LockHeld, and
         whatever a phase raises. ``cleanup`` runs after every ending, bounded and not to be cancelled.
         """
         error: BaseException | None = None
+        job.preview_wanted = check or preview
         try:
             return await self._phases(job, check)
         except BaseException as exc:
@@ -88,7 +89,7 @@ class JobRun:
             for machine in (job.source, job.target):
                 await self.locks.take(machine)
         plan: Plan = await self.call(job, "pre_sync")
-        if check or not plan.changes:
+        if check or not (plan.changes or plan.open):
             return plan, job.preview(plan)
         result: JobResult = await self.call(job, "sync", plan)
         problems = list(await self.call(job, "post_sync", plan, result))

@@ -85,7 +85,7 @@ class Item:
 
 def parse_item(line: bytes) -> Item | None:
     """The item in a line of output; None when it is something else."""
-    found = _ITEM.fullmatch(line)
+    found = _ITEM.fullmatch(line) if line.startswith(MARK) else None
     if found is None:
         return None
     flags, size, rest = found[1].decode("ascii", "replace"), int(found[2]), found[3]
@@ -126,9 +126,14 @@ class Output:
     def feed(self, chunk: bytes) -> None:
         lines = re.split(rb"[\r\n]", self._rest + chunk)
         self._rest = lines.pop()
+        progress = None
         for line in lines:
-            if line:
+            if (found := _PROGRESS.fullmatch(line)) is not None:
+                progress = found  # only the newest matters: there is one for each file
+            elif line:
                 self._line(line)
+        if progress is not None:
+            self._progressed(progress)
 
     def close(self) -> None:
         """Take the last line, and say that all is done when something was under way."""

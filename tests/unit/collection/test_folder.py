@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from hotdesk.jobs import JobResult, Plan
+    from hotdesk.jobs import JobResult, Plan, SyncJob
+    from hotdesk.jobs.run import JobRun
 
     Folder = Callable[..., Awaitable[tuple[Plan, JobResult]]]
 
@@ -277,3 +278,38 @@ async def test_a_job_in_check_mode_cannot_write(
     with pytest.raises(CheckModeError):
         await job.sync(plan)  # type: ignore[attr-defined]
     assert not (tmp_path / "vega").exists()
+
+
+@pytest.mark.parametrize(
+    ("below", "delete", "rehearsed"), [("vega", False, False), ("vega", True, True), (".", False, True)]
+)
+async def test_what_can_do_no_harm_is_not_rehearsed(
+    jobs: JobRun,
+    make_job: Callable[..., SyncJob],
+    source: Path,
+    tmp_path: Path,
+    below: str,
+    delete: bool,
+    rehearsed: bool,
+) -> None:
+    """One rsync instead of two where nobody looks at the plan; never with delete, never where the login's keys are."""
+    job = make_job(path=source, dest=tmp_path / "home" / below, delete=delete)
+    (tmp_path / "home").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(job), "_harmless", _at_home(type(job), tmp_path / "home"))
+        plan, result = await jobs.perform(job, check=False, preview=False)
+    assert plan.open is not rehearsed
+    assert result.changed
+    assert result.data["items"][-1]
+    assert listing(tmp_path / "home" / below) == listing(source)
+
+
+def _at_home(job: type[Any], home: Path) -> Callable[[Any], bool]:
+    """The job's question, asked by somebody whose home is ``home``."""
+    ask = job._harmless
+
+    def harmless(self: Any) -> bool:
+        self._login = {**self._login, "home": str(home)}
+        return bool(ask(self))
+
+    return harmless
