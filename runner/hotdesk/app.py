@@ -18,9 +18,8 @@ from hotdesk.actions.arguments import check
 from hotdesk.actions.collections import Collections
 from hotdesk.actions.registry import ActionNames
 from hotdesk.aio import TaskGroup, in_thread, use_pidfd_watcher
-from hotdesk.connections.base import Secret
 from hotdesk.connections.pool import Pool
-from hotdesk.errors import InputError, PlaybookError, UndefinedError, nearest
+from hotdesk.errors import InputError, InventoryError, PlaybookError, UndefinedError, nearest
 from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
 from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.executor.handlers import flat
@@ -34,7 +33,9 @@ from hotdesk.jobs.run import JobRun
 from hotdesk.playbook.check_templates import check_templates
 from hotdesk.playbook.load import Loader
 from hotdesk.report.recap import Recap
+from hotdesk.source import place_of
 from hotdesk.supervise.of_play import Supervision
+from hotdesk.supervise.passwords import passwords
 from hotdesk.supervise.signals import stop_signals
 from hotdesk.supervise.stopping import Stopping
 from hotdesk.supervise.terminal import asker
@@ -83,6 +84,7 @@ async def play(
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
         for playbook in loaded:
             run.playbook_dir = playbook.path.absolute().parent
+            run.emit(ev.Noted(text=f"{len(playbook.plays)} plays in {playbook.path}", verbosity=2))
             for one in playbook.plays:
                 watch = Supervision()
                 if not await PlayRun(
@@ -246,7 +248,7 @@ async def prepared(
         bus.emit(ev.Warned(text=text, place=place))
 
     async with AsyncExitStack() as stack:
-        passwords = await _passwords(settings, prompt, redaction)
+        ssh_password, become_password = await passwords(settings, prompt, redaction)
         pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
         command = _control_command(pool)
         vault = await load_secrets(
@@ -274,7 +276,7 @@ async def prepared(
         loader = Loader(settings, actions=names, decrypt=decrypt, render_static=templates.render_now)
         run = Run(
             id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
-            machines=PoolMachines(settings, pool, templates, password=passwords[0], become_password=passwords[1]),
+            machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),
             load_action=names.load, check_arguments=_checker(names), playbook_dir=directories[0], reload_inventory=inventory,
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
@@ -282,15 +284,20 @@ async def prepared(
         run.jobs = await stack.enter_async_context(
             JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         )
-        playbooks = [await in_thread(_load, loader, path, extra, options) for path in paths]
-        for playbook in playbooks:
-            await in_thread(check_templates, playbook, templates)
-        for text, place in loader.warnings:
-            warn(text, place)
-        if options.limit:
-            _check_limit(run)
-        await _check_patterns(run, playbooks)
-        yield Prepared(run, pool, playbooks)
+        yield Prepared(run, pool, await _playbooks(run, paths))
+
+
+async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
+    """Loaded and checked, with what there is to warn about. Raises InputError."""
+    loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
+    for playbook in loaded:
+        await in_thread(check_templates, playbook, run.templates)
+    for text, place in run.loader.warnings:
+        run.warn(text, place=place)
+    if run.options.limit:
+        _check_limit(run)
+    await _check_patterns(run, loaded)
+    return loaded
 
 
 def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOptions) -> Playbook:
@@ -303,8 +310,10 @@ def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOpt
 def _check_limit(run: Run) -> None:
     """--limit must leave somebody. Raises InputError."""
     if not select(run.inventory, "all,localhost", limit=run.options.limit, mismatch="ignore"):
+        near = nearest(run.options.limit, [*run.inventory.hosts, *run.inventory.groups])
         raise InputError(
-            f"--limit {run.options.limit!r} leaves no host", remedy="hotdesk inventory --graph shows what there is."
+            f"--limit {run.options.limit!r} leaves no host",
+            remedy=near or "hotdesk inventory --graph shows what there is.",
         )
 
 
@@ -328,7 +337,11 @@ async def _check_patterns(run: Run, playbooks: Sequence[Playbook]) -> None:
             pattern = await run.templates.render(one.hosts, scope, place=one.place)
         except UndefinedError:
             continue  # it may come from vars_prompt; the play itself says so
-        select(run.inventory, pattern, mismatch="error")
+        try:
+            select(run.inventory, pattern, mismatch="error")
+        except InventoryError as problem:
+            problem.place = problem.place or place_of(one.hosts) or one.place
+            raise
 
 
 def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], frozenset[str]]]:
@@ -358,39 +371,6 @@ def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[
         return done.rc, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
 
     return run
-
-
-async def _passwords(
-    settings: Settings, prompt: Callable[..., Awaitable[str]] | None, redaction: Redaction | None
-) -> tuple[Secret | None, Secret | None]:
-    """-k and -K, asked for before anything else; or the files that hold them (ANSIBLE_CONNECTION_PASSWORD_FILE and its like)."""
-    found: list[Secret | None] = []
-    for wanted, file, text in (
-        (settings.ask_pass, settings.connection_password_file, "SSH password: "),
-        (settings.become_ask_pass, settings.become_password_file, "BECOME password: "),
-    ):
-        if file is not None:
-            answer = await in_thread(_password_in, file)
-        elif not wanted:
-            found.append(None)
-            continue
-        elif prompt is None:
-            raise InputError(f"{text.strip(': ')} is to be asked for, but there is no terminal")
-        else:
-            answer = await prompt(text, echo=False)
-            if not answer and found and found[0] is not None:
-                answer = found[0].value  # as Ansible: return means "the same"
-        if redaction is not None:
-            redaction.add(answer)
-        found.append(Secret(answer))
-    return found[0], found[1]
-
-
-def _password_in(file: Path) -> str:
-    try:
-        return file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"cannot read the password file {file}: {problem}") from None
 
 
 def _secret(prompt: Callable[..., Awaitable[str]] | None) -> Callable[[str], Awaitable[str]] | None:

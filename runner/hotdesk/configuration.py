@@ -153,7 +153,17 @@ OPTIONS: dict[str, Option] = {
 }
 
 NOT_SETTINGS = frozenset(
-    {"HOTDESK_RUN", "HOTDESK_TASK", "HOTDESK_LOCKS", "HOTDESK_PC", "HOTDESK_DEMO", "HOTDESK_DEMO_SESSION"}
+    {
+        "HOTDESK_RUN",
+        "HOTDESK_TASK",
+        "HOTDESK_REQUEST",
+        "HOTDESK_SHELL_ADDRESS",
+        "HOTDESK_SHELL_TOKEN",
+        "HOTDESK_LOCKS",
+        "HOTDESK_PC",
+        "HOTDESK_DEMO",
+        "HOTDESK_DEMO_SESSION",
+    }
 )
 """Marks that hotdesk itself puts into environments; a run inside a run sees them."""
 

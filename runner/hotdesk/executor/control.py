@@ -208,8 +208,18 @@ async def _holds(walk: Walk, task: Task) -> bool:
         raise HostFailed(task.written, result, task={"name": str(task.name), "action": task.written}) from None
 
 
+_SAID = {
+    "end_host": "ending play for {host}", "end_play": "ending play", "end_batch": "ending batch", "noop": "noop",
+    "flush_handlers": "triggered running handlers for {host}", "clear_facts": "facts cleared", "clear_host_errors": "cleared host errors",
+    "refresh_inventory": "inventory successfully refreshed", "reset_connection": "reset connection",
+}  # fmt: skip
+"""What -vv says of a meta task, in Ansible's words."""
+
+
 async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: bool) -> None:
     batch, run, state = walk.batch, walk.batch.run, walk.state
+    if said := _SAID.get(name):
+        run.emit(ev.Noted(text=f"META: {said.format(host=state.name)}", verbosity=2))
     match name:
         case "noop":
             pass

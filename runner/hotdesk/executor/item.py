@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hotdesk.variables.templates import Templates
 
 GATHERING = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
+LONGEST = 100_000_000
+"""Seconds of ``timeout``, as in Ansible."""
 INCLUDES = frozenset({"ansible.builtin.include_tasks", "ansible.builtin.include_role"})
 
 
@@ -216,6 +218,10 @@ class Work:
                     place=self.task.place, remedy="Leave poll out: other hosts do not wait for this one under strategy free.",
                 )  # fmt: skip
             limit = min(limit or background, background)
+        if limit is not None and not 0 <= limit <= LONGEST:
+            raise TaskError(
+                f"Timeout {limit:g} is invalid: it must be from 0 to {LONGEST} seconds", place=self.task.place
+            )
         return limit or self.run.settings.task_timeout
 
     async def _call(
@@ -329,12 +335,17 @@ async def delegate_of(templates: Templates, raw: Raw, scope: Scope) -> str:
 
 async def fact_environment(run: Run, task: Task, scope: Scope) -> dict[str, str]:
     """``environment`` of a task. For one that gathers facts it may use facts that are not known yet: then it is left out."""
-    try:
+    if task.action not in GATHERING:
         return await values.environment(run.templates, task.environment, scope)
-    except UndefinedError as exc:
-        if task.action not in GATHERING or "ansible_env" not in exc.message:
-            raise
-        return {}
+    merged: dict[str, str] = {}
+    for layer in task.environment:
+        for part in ({name: value} for name, value in layer.items()) if isinstance(layer, dict) else (layer,):
+            try:
+                merged |= await values.environment(run.templates, (part,), scope)
+            except UndefinedError as exc:
+                if "ansible_env" not in exc.message:
+                    raise
+    return merged
 
 
 async def named_action(run: Run, task: Task, scope: Scope) -> Task:

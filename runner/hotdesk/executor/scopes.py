@@ -149,7 +149,7 @@ class Scopes:
             "ansible_play_batch": Lazy(lambda: self._left(self.batch)),
             "play_hosts": Lazy(lambda: self._left(self.batch)),
             "groups": Lazy(self._groups),
-            "hostvars": Lazy(lambda: HostVars(run.inventory.hosts, self.for_host)),
+            "hostvars": Lazy(lambda: HostVars(run.inventory.hosts, self.for_host, implicit=LOCALHOST)),
             "ansible_check_mode": settings.check,
             "ansible_diff_mode": settings.diff,
             "ansible_verbosity": settings.verbosity,

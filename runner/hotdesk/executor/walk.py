@@ -163,6 +163,8 @@ class Walk:
             run.under_way.pop(self.state.name, None)
         if task.register:
             registered = finished.result.registered()
+            if finished.result.failed:  # Ansible's key for why; the traceback itself is for the log
+                registered.setdefault("exception", "(traceback unavailable)")
             for state in others:
                 state.set_facts[task.register] = registered
         return finished
@@ -192,7 +194,7 @@ class Walk:
         result, state = finished.result, self.state
         failed = result.failed and not result.unreachable and not finished.ignored
         gone = result.unreachable and not finished.unreachable_ignored
-        if task.role is not None and not result.skipped and not result.unreachable:
+        if told and task.role is not None and not result.skipped and not result.unreachable:
             state.roles_run.add(_key(task.role))
         if failed or gone:
             await self.fatal(task, at)

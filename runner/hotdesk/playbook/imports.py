@@ -41,6 +41,8 @@ def _directories(around: Inherited, subdirectory: str) -> Iterator[Path]:
         roles = (around.role, *around.role.parents)
         for use in roles:
             yield use.role.path / subdirectory
+            if subdirectory != "tasks":
+                yield use.role.path / "tasks"
             yield use.role.path
     yield around.basedir / subdirectory
     yield around.basedir

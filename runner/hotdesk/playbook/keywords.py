@@ -39,6 +39,8 @@ class Keyword:
     """True: must be known when the playbook is loaded, so no template is allowed."""
     refused: str = ""
     """Why this version cannot honour it."""
+    choices: tuple[str, ...] = ()
+    """The only values there are (a prefix such as ``ansible.builtin.`` apart)."""
 
 
 _TABLE: tuple[Keyword, ...] = (
@@ -47,11 +49,11 @@ _TABLE: tuple[Keyword, ...] = (
     Keyword("become", _EVERY, "boolean", "inner"),
     Keyword("become_exe", _EVERY, "text", "inner"),
     Keyword("become_flags", _EVERY, "text", "inner"),
-    Keyword("become_method", _EVERY, "text", "inner"),
+    Keyword("become_method", _EVERY, "text", "inner", choices=("sudo", "su")),
     Keyword("become_user", _EVERY, "text", "inner"),
     Keyword("check_mode", _EVERY, "boolean", "inner"),
     Keyword("collections", _BLOCK | _PLAY, "list", "inner", static=True),
-    Keyword("connection", _EVERY, "text", "inner"),
+    Keyword("connection", _EVERY, "text", "inner", choices=("ssh", "local", "smart")),
     Keyword("debugger", _EVERY, "text", refused="there is no interactive task debugger"),
     Keyword("diff", _EVERY, "boolean", "inner"),
     Keyword("environment", _EVERY, "layers", "outermost first"),
@@ -193,6 +195,12 @@ def check_value(keyword: Keyword, value: Any, place: Place | None) -> None:
     """A literal value has the keyword's type; a template passes, unless the keyword is static. Raises PlaybookError."""
     if keyword.static and is_template(value) and keyword.kind == "text":
         raise PlaybookError(f"{keyword.name!r} cannot be a template: it must be known before the run", place=place)
+    if keyword.choices and isinstance(value, str) and not is_template(value):
+        word = value.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+        if word and word not in keyword.choices:
+            raise PlaybookError(
+                f"the {keyword.name} {str(value)!r} is not supported", place=place,
+                remedy=nearest(word, keyword.choices) or f"There is: {', '.join(keyword.choices)}.")  # fmt: skip
     if not fits(keyword.kind, value):
         raise PlaybookError(f"{keyword.name!r} must be {_WHAT[keyword.kind]}, not {shown(value)}", place=place)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import PlaybookError
+from hotdesk.errors import PlaybookError, nearest
 from hotdesk.playbook.imports import static_variables
 from hotdesk.playbook.keywords import FALSE, LEVELS, TRUE, check, is_template, shown
 from hotdesk.playbook.model import Block, Role, RoleUse, Task
@@ -85,6 +85,9 @@ class RoleReader:
         check(keywords, "role", where=values.place)
         self.context.check_variables(keywords.get("vars"), values.place)
         params = {k: v for k, v in values.items() if k not in known and k not in _GALAXY}
+        for key in params:
+            if near := nearest(str(key), known):
+                self.context.warn(f"{str(key)!r} is taken for a parameter of the role. {near}", place_of(key))
         inside = around.extend(self.tasks.named(keywords, around))
         name = str(self.context.static(name, {**static_variables(inside), **params}, "a role's name", values.place))
         said = {k: v for k, v in keywords.items() if k not in ("role", "name")}

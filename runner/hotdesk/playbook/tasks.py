@@ -189,13 +189,21 @@ class TaskReader:
         return {**values, **changed} if changed else values
 
     def module_defaults(self, value: Any) -> Any:
-        """``module_defaults`` with every module name fully qualified (``group/NAME`` stays)."""
-        actions = self.context.actions
-        return [
-            Map(((actions.resolve(str(name)) or name, args) for name, args in one.items()), place_of(one))
-            for one in as_tuple(value)
-            if isinstance(one, dict)
-        ]
+        """``module_defaults`` with every module name fully qualified (``group/NAME`` is refused)."""
+        actions, found = self.context.actions, []
+        for one in as_tuple(value):
+            if not isinstance(one, dict):
+                continue
+            for name in one:
+                place = place_of(name) or place_of(one)
+                if str(name).startswith("group/"):
+                    raise PlaybookError(
+                        f"module_defaults for {str(name)!r}: groups of modules are not supported yet", place=place,
+                        remedy="Name the modules one by one.")  # fmt: skip
+                if actions.resolve(str(name)) is None:
+                    self.context.warn(f"module_defaults names {str(name)!r}, and there is no such module", place)
+            found.append(Map(((actions.resolve(str(name)) or name, args) for name, args in one.items()), place_of(one)))
+        return found
 
     # static imports
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hotdesk.variables.environment import Environment
 
 MOST_CACHED = 20_000
+_RAW = "Text that is to contain {{ or {% as it stands goes into {% raw %}...{% endraw %} or is marked !unsafe."
 LOOKUP_FUNCTIONS = frozenset({"lookup", "query", "q"})
 COMMUNITY = {
     "json_query": "community.general", "dict": "community.general", "dict_kv": "community.general", "from_csv": "community.general",
@@ -81,7 +82,9 @@ class Compiler:
             if not filename
             else f"syntax error: {exc.message}",
             place=where,
-            remedy="Text that is to contain {{ or {% as it stands goes into {% raw %}...{% endraw %} or is marked !unsafe.",
+            remedy=_RAW
+            if filename or "{{" in text or "{%" in text or "{#" in text
+            else "An expression is expected here.",
         )
 
     def _check_names(self, env: Environment, tree: nodes.Template, place: Place | None, filename: str | None) -> None:

@@ -126,7 +126,7 @@ class Environment(SandboxedEnvironment):
                 except KeyError:
                     if attribute[:2] != "__":
                         return Undefined(obj=obj, name=attribute)
-        elif isinstance(obj, Names):
+        elif isinstance(obj, Names) and attribute not in DICT_METHODS:
             try:
                 return obj[attribute]
             except KeyError:

@@ -128,14 +128,18 @@ class VarsView(Names):
 class HostVars(Names):
     """``hostvars``: host name -> that host's variables; a host's scope is made when it is first asked for."""
 
-    __slots__ = ("_names", "_scope_of")
+    __slots__ = ("_implicit", "_names", "_scope_of")
 
-    def __init__(self, names: Iterable[str], scope_of: Callable[[str], Scope]) -> None:
-        self._names = tuple(names)
+    def __init__(
+        self, names: Iterable[str], scope_of: Callable[[str], Scope], *, implicit: frozenset[str] = frozenset()
+    ) -> None:
+        """``implicit``: names that are answered to but not listed (the control node, when no inventory names it)."""
+        self._names = dict.fromkeys(names)
         self._scope_of = scope_of
+        self._implicit = implicit
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
+        if name not in self._names and name not in self._implicit:
             raise KeyError(name)
         return VarsView(self._scope_of(name))
 

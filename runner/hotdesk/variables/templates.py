@@ -174,8 +174,9 @@ class Templates:
         result = self._translated(lambda: self._condition(expression, scope, where, what), scope, where)
         if isinstance(result, bool):
             return result
+        data = " (an untrusted template or expression is never evaluated)" if isinstance(result, str) else ""
         raise TemplateError(
-            f"the condition of {what!r}, {str(expression)!r}, gives {described(result)}; a condition must be true or false",
+            f"the condition of {what!r}, {str(expression)!r}, gives {described(result)}{data}; a condition must be true or false",
             place=where,
             remedy="Compare it (x == 'a', x | length > 0), or turn it into a boolean with `| bool` or `is truthy`.",
         )

@@ -6,7 +6,6 @@ from typing import Any
 
 from hotdesk.actions.base import Action, Call, Outcome
 from hotdesk.actions.base import SetStats as Stats
-from hotdesk.actions.builtin.set_fact import boolean
 from hotdesk.errors import ArgumentError, nearest
 from hotdesk.results import Result
 from hotdesk.source import place_of
@@ -54,7 +53,13 @@ options:
                     place=call.task.place,
                 )
             data[str(name)] = await call.render(value)
-        per_host = boolean(await call.render(call.args.get("per_host", False)), "per_host", call)
-        aggregate = boolean(await call.render(call.args.get("aggregate", True)), "aggregate", call)
+        per_host = await _truth(call, "per_host", default=False)
+        aggregate = await _truth(call, "aggregate", default=True)
         shown = {"data": data, "per_host": per_host, "aggregate": aggregate}
         return Outcome(Result(data={"ansible_stats": shown}), (Stats(data, per_host, aggregate),))
+
+
+async def _truth(call: Call, option: str, *, default: bool) -> bool:
+    """A boolean; as in Ansible a word that is none counts as false here."""
+    value = await call.render(call.args.get(option, default))
+    return str(value).lower() in ("true", "yes", "on", "1", "y", "t")
