@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -175,3 +177,53 @@ def test_a_killed_agent(desk: Desk, lab: Lab, mark: str) -> None:
     assert done.code == 4, done.stderr
     assert done.results("pc1")[-1].get("unreachable")
     assert not done.results("pc2")[-1]["failed"]
+
+
+@pytest.mark.parametrize("how", ["hang", "cut"])
+def test_a_stop_while_a_pc_does_not_answer(desk: Desk, lab: Lab, mark: str, how: str) -> None:
+    """It holds nobody up; its own agent ends the work there once it can, or when its lease is over."""
+    with desk.playing(stubborn_play(desk, mark, head="vars:\n  hotdesk_lease: 5")) as run:
+        until(all_there(lab, mark), 30, "every kind of process on every PC")
+        getattr(lab["pc2"], how)()
+        done = stop(run, signal.SIGINT)
+        others = [lab[name].marked(mark) for name in ("pc1", "pc3")]
+        lab["pc2"].unhang()
+        until(lambda: not lab["pc2"].marked(mark), 15, "pc2 is empty")
+        lab["pc2"].heal()
+    assert done.code == 130, done.stderr
+    assert others == [{}, {}]
+    assert not left(lab, run)
+
+
+def test_a_pc_that_freezes_in_the_middle_of_a_task(desk: Desk, lab: Lab, mark: str) -> None:
+    """TCP is up, nothing answers: unreachable within the lease; nothing is left when it goes on."""
+    task = SLEEP.format(mark=mark, pad="  ").replace("600", "$N")
+    environment = "  environment:\n    N: \"{{ 600 if inventory_hostname == 'pc2' else 3 }}\"\n"
+    book = desk.playbook(f"- {task}{environment}", head="vars:\n  hotdesk_lease: 4")
+    with desk.playing(book) as run:
+        until(lambda: all(pc.marked(f"{mark} ") for pc in lab), 30, "the task on every PC")
+        lab["pc2"].hang()
+        done = run.ended(20)
+        lab["pc2"].unhang()
+    assert done.code == 4, done.stdout[-2000:] + done.stderr
+    assert "not answered for 4 s" in done.results("pc2")[-1]["msg"]
+    assert not done.results("pc1")[-1]["failed"]
+    until(lambda: not left(lab, run), 15, "nothing is left")
+
+
+def test_ctrl_c_in_a_terminal(desk: Desk, lab: Lab, mark: str) -> None:
+    """The whole foreground group gets the signal; the agent here is not in it. The live screen is put in order."""
+    argv = [word for word in desk.argv(stubborn_play(desk, mark)) if word not in ("--output", "json")]
+    script = ["script", "-q", "-e", "-c", shlex.join(argv), "/dev/null"]
+    with subprocess.Popen(
+        script, env=desk.environment, cwd=desk.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        until(all_there(lab, mark), 30, "every kind of process on every PC")
+        process.stdin.write(b"\x03")
+        process.stdin.flush()
+        shown_text = process.communicate(timeout=10)[0].decode(errors="replace")
+    assert process.returncode == 130, shown_text
+    assert not marked(lab, mark)
+    assert shown_text.rfind("\x1b[?25h") >= shown_text.rfind("\x1b[?25l"), "the cursor is shown again"
+    assert "Traceback" not in shown_text

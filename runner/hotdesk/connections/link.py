@@ -83,8 +83,7 @@ class Link:
     @grace.setter
     def grace(self, seconds: float) -> None:
         self._grace = seconds
-        if not self.lost:
-            self._wire.post({"op": "grace", "id": 0, "grace": seconds})
+        self._wire.limit(seconds)
 
     @property
     def lease(self) -> float:
@@ -223,8 +222,8 @@ class Link:
         return not left
 
     async def kill(self, who: list[list[int]]) -> list[list[int]]:
-        """End processes ([pid, start time] each) and their descendants, whoever started them; returns those that are left."""
-        return list((await self._simple({"op": "kill", "who": who, "grace": self._grace}))["left"])
+        """End processes ([pid, start time] each) and their descendants, TERM and soon KILL; returns those that are left."""
+        return list((await self._simple({"op": "kill", "who": who, "grace": min(self._grace, 0.5)}))["left"])
 
     async def stop(self, task: str, *, grace: float | None = None) -> None:
         """End every process of ``task`` there: TERM, ``grace``, KILL; returns when none is left.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _HIGH = 1 << 20
 """Bytes waiting to be written above which senders of bulk wait."""
 _TAIL = 4096
+ANSWER = 0.4
+"""Seconds in which an agent must be heard once there is no time left."""
 
 
 class Exchange:
@@ -69,6 +71,7 @@ class Wire:
         self._sent = self._heard = asyncio.get_running_loop().time()
         self._more, self._room, self._leased = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
+        self._demand: asyncio.TimerHandle | None = None
         self._owner = owned(self._serve(), name=f"link to {host}")
 
     @property
@@ -131,6 +134,23 @@ class Wire:
         self._room.set()
         for each in list(self._exchanges.values()):
             each.wake()
+
+    def limit(self, grace: float) -> None:
+        """Tell the agent its new grace. With none left, one that is not heard soon counts as lost: only those that answer are waited for."""
+        if self.lost is not None:
+            return
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+
+        def judge() -> None:
+            if self._heard <= asked:
+                self.lose(f"no answer within {ANSWER:g} s")
+                self._owner.cancel()
+
+        self.post({"op": "grace", "id": 0, "grace": grace})
+        if grace <= 0 and self._demand is None:
+            self.post({"op": "ping", "id": 0})
+            self._demand = loop.call_later(ANSWER, judge)
 
     def _end(self, reason: str) -> NoReturn:
         self.lose(reason)
@@ -201,6 +221,8 @@ class Wire:
         try:
             await asyncio.wait({self._owner}, timeout=patience)
         finally:
+            if self._demand is not None:
+                self._demand.cancel()
             self.lose("the link was closed")
             self._owner.cancel()
             await asyncio.wait({self._owner}, timeout=1.0)
