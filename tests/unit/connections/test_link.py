@@ -485,3 +485,32 @@ async def test_a_killed_agent_takes_its_command_along(run_id: str) -> None:
             await running
         await until(lambda: not alive("300.75"))
         await link.aclose()
+
+
+async def test_a_forced_stop_does_not_wait_for_an_agent_that_is_frozen(run_id: str) -> None:
+    """With no grace left, an agent that does not answer counts as lost; it ends its work once it goes on."""
+    async with LocalConnection() as connection:
+        link = await Link.start(connection, run=run_id, grace=60.0)
+        running = asyncio.ensure_future(link.run(["sleep", "300.5"], task="t"))
+        await until(lambda: alive("300.5"))
+        os.kill(link.info.pid, signal.SIGSTOP)
+        running.cancel()
+        link.grace = 0.0
+        async with asyncio.timeout(10):
+            await asyncio.wait({running})
+            await link.aclose()
+        assert running.cancelled()
+        assert link.lost
+        os.kill(link.info.pid, signal.SIGCONT)
+        await until(lambda: not alive("300.5"))
+
+
+async def test_a_forced_stop_waits_for_an_agent_that_answers(link: Link) -> None:
+    """Having no grace left is no reason to give up one that is there."""
+    running = await started(link, "trap '' TERM; sleep 300 & wait", "t")
+    link.grace = 0.0
+    await asyncio.sleep(0.6)
+    assert not link.lost
+    running.cancel()
+    await asyncio.wait({running})
+    assert not link.lost
