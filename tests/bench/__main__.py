@@ -93,10 +93,10 @@ PEERS: dict[str, Callable[[Server, int, int], tuple[list[str], dict[str, str]]]]
 
 def seconds(argv: Sequence[str], environment: dict[str, str]) -> float:
     """Wall seconds of one whole process; its failure ends the benchmark with its words."""
+    surroundings = {**os.environ, **environment}
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)  # else everything that is not installed is compiled at each start
     begin = time.monotonic()
-    done = subprocess.run(
-        argv, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+    done = subprocess.run(argv, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     taken = time.monotonic() - begin
     if done.returncode:
         raise SystemExit(
@@ -108,6 +108,8 @@ def seconds(argv: Sequence[str], environment: dict[str, str]) -> float:
 def commands(at: Server, hosts: Sequence[int], tasks: int, rounds: int, without: Sequence[str]) -> None:
     """N commands on M hosts under each peer, in turn, so that a drift of the machine hits all alike."""
     peers = {name: peer for name, peer in PEERS.items() if name not in without}
+    for peer in peers.values():  # compiled, and in the page cache
+        seconds(*peer(at, 1, 1))
     print(f"\n{tasks} tasks 'command: true', facts off: median wall seconds of {rounds} (ratio to hotdesk)")
     print(f"{'hosts':>6} " + " ".join(f"{name:>18}" for name in peers))
     for count in hosts:
@@ -130,10 +132,12 @@ def transfer(at: Server, rounds: int) -> None:
         big, small = base / "big", base / "small"
         _trees(big, small)
         ssh = f"ssh -p {at.port} -i {at.key} -o UserKnownHostsFile={at.directory}/known_hosts -c aes128-gcm@openssh.com"
-        print(f"\ntransfer to one host: median wall seconds of {rounds} (rsync / hotdesk)")
+        print(f"\ntransfer to one host: median wall seconds of {rounds}; ratio: rsync / hotdesk, median of the pairs")
         for name, tree in (("1 GB in one file", big), ("20,000 small files", small)):
             taken: dict[str, list[float]] = {"hotdesk": [], "rsync": []}
+            ratios = []
             for turn in range(rounds):
+                os.sync()  # what was written before is not paid for by whoever comes next
                 target = f"{at.home}/h-{tree.name}-{turn}"
                 taken["hotdesk"].append(seconds(*_folder(at, tree, target)))
                 rsync = [
@@ -145,10 +149,14 @@ def transfer(at: Server, rounds: int) -> None:
                     f"{tree}/",
                     f"{at.user}@127.0.0.1:{at.home}/r-{tree.name}-{turn}/",
                 ]
+                os.sync()
                 taken["rsync"].append(seconds(rsync, {}))
+                ratios.append(taken["rsync"][-1] / taken["hotdesk"][-1])
                 subprocess.run(["rm", "-rf", target, f"{at.home}/r-{tree.name}-{turn}"], check=True)
             own, peer = statistics.median(taken["hotdesk"]), statistics.median(taken["rsync"])
-            print(f"  {name:<20} hotdesk {own:6.2f}  rsync {peer:6.2f}  ratio {peer / own:.2f}", flush=True)
+            print(
+                f"  {name:<20} hotdesk {own:6.2f}  rsync {peer:6.2f}  ratio {statistics.median(ratios):.2f}", flush=True
+            )
 
 
 def _trees(big: Path, small: Path) -> None:
