@@ -223,7 +223,7 @@ class Job(SyncJob):
     def _harmless(self) -> bool:
         """Without a rehearsal, nothing can be lost that the rehearsal would have saved (``_guard``, a list of deletions)."""
         home = str(self._login.get("home") or "/")
-        below = [home, guard.SSHD, *guard.SUDOERS]
+        below = [home, guard.SSHD, *guard.SUDOERS, *guard.ACCOUNTS]
         above = [f"{home}/.ssh", guard.SSHD, *guard.SUDOERS]
         return not (
             self._mirror.delete
@@ -257,33 +257,34 @@ class Job(SyncJob):
         sudoers = await self.target.call(ends, "sudoers", change=False) if self._login["sudo"] else []
         found = guard.touched(guard.ways(self._login, sudoers, self._dest), items)
         rules: list[bytes] = []
+        cut: dict[guard.Way, int] = {}
         if found:
             there = await self.target.call(ends, "guarded", [way.path for way in found], change=False)
             here = await self.source.call(ends, "guarded", [self._here(way.path) for way in found], change=False)
             for way in found:
                 before, after = there[way.path], here[self._here(way.path)]
-                count = guard.lost(way, bytes(before[1]), bytes(after[1]) if after else None) if before else 0
-                if count:
-                    rules.append(guard.protect(way.name))
-                    self._warnings.append(guard.warning(way, count, self.target.host, self.source.host))
+                content = bytes(after[1]) if after else None
+                if before and (count := guard.lost(way, bytes(before[1]), content, self._login["name"])):
+                    cut[way] = count
+            rules += [guard.protect(way.name) for way in guard.together(list(cut))]
+            self._warnings += guard.warnings(cut, self.target.host, self.source.host)
         if named := guard.of_sshd(items, self._dest):
             rules += guard.protect_sshd(self._dest)
             self._warnings.append(
                 f"{self.target.host}: its own sshd files were left as they are: {', '.join(map(shown, named[:5]))}"
             )
-        await self._modes(items)
+        await self._refuse(items, sudoers)
         return rules
 
-    async def _modes(self, items: Sequence[Item]) -> None:
-        home = str(self._login.get("home") or "")
-        if not home or not (_inside(home, self._dest)):
+    async def _refuse(self, items: Sequence[Item], sudoers: Sequence[str]) -> None:
+        """Raise TaskError for modes and owners that would cut the way in."""
+        paths = [path for path in guard.watched(self._login, sudoers) if _inside(path, self._dest)]
+        if not paths:
             return
-        paths = [home, f"{home}/.ssh", *(f"{home}/{name}" for name in guard.KEYS)]
-        here = await self.source.call(
-            ends, "guarded", [self._here(path) for path in paths if _inside(path, self._dest)], change=False
-        )
-        modes = {path: here[self._here(path)][0] for path in paths if here.get(self._here(path))}
-        problems = guard.open_modes(self._login, self._dest, items, modes)
+        here = await self.source.call(ends, "guarded", [self._here(path) for path in paths], change=False)
+        source = {path: here[self._here(path)] for path in paths}
+        owners = self._unprivileged is None
+        problems = guard.refused(self._login, sudoers, self._dest, items, source, owners)
         if problems:
             raise TaskError("; ".join(f"{p.message} ({p.remedy})" for p in problems) + "; nothing was changed")
 

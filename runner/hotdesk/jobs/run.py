@@ -86,7 +86,7 @@ class JobRun:
         if problems:
             raise TaskError(told("nothing was changed", problems), data={"problems": listed(problems)})
         if not check:
-            for machine in (job.source, job.target):
+            for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
         plan: Plan = await self.call(job, "pre_sync")
         if check or not (plan.changes or plan.open):

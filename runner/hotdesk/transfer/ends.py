@@ -17,7 +17,7 @@ def describe(path: str) -> dict[str, Any]:
     """What is at ``path`` and what this PC can keep.
 
     A dict: ``kind`` (dir, file, missing, denied), ``machine``, ``uid``, ``groups``,
-    ``users`` (name -> uid of real users), ``login`` (name and home of the user who logged in, before sudo), ``acls`` and ``xattrs``
+    ``users`` (name -> uid of real users), ``login`` (name, uid and home of the user who logged in, before sudo), ``acls`` and ``xattrs``
     (the file system takes them).
     """
     return {
@@ -61,14 +61,15 @@ def login() -> dict[str, Any]:
     name = os.environ.get("SUDO_USER")
     if name and os.geteuid() != pwd_uid(name):
         try:
-            return {"name": name, "home": pwd.getpwnam(name).pw_dir, "sudo": True}
+            entry = pwd.getpwnam(name)
         except KeyError:
-            return {"name": name, "home": "", "sudo": True}
+            return {"name": name, "uid": -1, "home": "", "sudo": True}
+        return {"name": name, "uid": entry.pw_uid, "home": entry.pw_dir, "sudo": True}
     try:
         name = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         name = str(os.geteuid())
-    return {"name": name, "home": os.path.expanduser("~"), "sudo": False}
+    return {"name": name, "uid": os.geteuid(), "home": os.path.expanduser("~"), "sudo": False}
 
 
 def pwd_uid(name: str) -> int:
@@ -79,16 +80,16 @@ def pwd_uid(name: str) -> int:
 
 
 def guarded(paths: list[str]) -> dict[str, list[Any] | None]:
-    """The content and mode of files that hold the way in: path -> [mode, content] or None when there is none."""
+    """The files that hold the way in: path -> [mode, content, uid of the owner], or None when there is none."""
     out: dict[str, list[Any] | None] = {}
     for path in paths:
         try:
-            mode = os.stat(path).st_mode & 0o7777
+            state = os.stat(path)
             content = b""
             if os.path.isfile(path):
                 with open(path, "rb") as file:
                     content = file.read(4 << 20)
-            out[path] = [mode, content]
+            out[path] = [state.st_mode & 0o7777, content, state.st_uid]
         except OSError:
             out[path] = None
     return out

@@ -1,7 +1,7 @@
 """What a mirror must not cut: the way in. Read off the rehearsal's items, so it can neither miss a change nor cry wolf.
 
-Three things hold the way in to a PC: the login user's authorized keys, sudo's rules (when the task uses sudo), and sshd's own
-configuration and host keys. A mirror that would replace or remove one of them leaves it alone instead, with a warning, unless the new
+Four things hold the way in to a PC: the login user's authorized keys, that user's account, sudo's rules (when the task uses sudo), and
+sshd's own configuration and host keys. A mirror that would replace or remove one of them leaves it alone instead, with a warning, unless the new
 content still grants all that the old one did.
 """
 
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.results import Problem
 from hotdesk.transfer.filters import escape, exactly
-from hotdesk.transfer.itemize import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,13 +22,14 @@ if TYPE_CHECKING:
 KEYS = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 SSHD = "/etc/ssh"
 SUDOERS = ("/etc/sudoers", "/etc/sudoers.d")
+ACCOUNTS = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
 _KEY = re.compile(rb"(?:^|[\s,\"])(?:sk-)?(?:ssh-|ecdsa-)[A-Za-z0-9@.-]+[ \t]+([A-Za-z0-9+/]+=*)")
-_SSHD_NAME = re.compile(rb"ssh_host_.*|sshd_config|sshd_config\.d(/.*)?")
+_SSHD_NAME = re.compile(rb"(ssh_host_|sshd_|authorized_)[^/]*(/.*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One file of the way in: ``path`` on the target, ``name`` relative to the mirrored directory, ``kind`` keys or sudo."""
+    """One file of the way in: ``path`` on the target, ``name`` relative to the mirrored directory, ``kind`` keys, sudo or account."""
 
     path: str
     name: bytes
@@ -46,6 +46,7 @@ def ways(login: Mapping[str, Any], sudoers: Sequence[str], dest: str) -> list[Wa
     """The files below ``dest`` that the login user's way in depends on."""
     wanted = [(f"{login['home'].rstrip('/')}/{name}", "keys") for name in KEYS] if login.get("home") else []
     wanted += [(path, "sudo") for path in sudoers] if login.get("sudo") else []
+    wanted += [(path, "account") for path in ACCOUNTS]
     return [Way(path, name, kind) for path, kind in wanted if (name := relative(path, dest)) is not None]
 
 
@@ -55,10 +56,34 @@ def touched(found: Sequence[Way], items: Sequence[Item]) -> list[Way]:
     return [way for way in found if way.name in changed]
 
 
-def lost(way: Way, before: bytes, after: bytes | None) -> int:
-    """How many keys or rules of ``before`` are not in ``after`` (None: the file would be gone)."""
+def lost(way: Way, before: bytes, after: bytes | None, user: str) -> int:
+    """How many keys, rules, or lines about ``user`` of ``before`` are not in ``after`` (None: the file would be gone)."""
+    if way.kind == "account":
+        return len(_account(way.path, before, user) - _account(way.path, after or b"", user))
     grants = _keys if way.kind == "keys" else _rules
     return len(grants(before) - grants(after or b""))
+
+
+def _account(path: str, text: bytes, user: str) -> set[bytes]:
+    """What lets ``user`` in: uid, home and a login shell (passwd(5)), a password that is not locked (shadow(5)), groups (group(5))."""
+    name = user.encode()
+    lines = [line.split(b":") for line in text.splitlines()]
+    if path in ("/etc/group", "/etc/gshadow"):
+        return {fields[0] for fields in lines if name in fields[-1].split(b",")}
+    own = [fields for fields in lines if fields[0] == name and len(fields) > 6]
+    if path == "/etc/shadow":
+        return {b"password" for fields in own if not fields[1].startswith((b"!", b"*"))}
+    return {b":".join([f[2], f[5], b"" if f[6].endswith((b"/nologin", b"/false")) else b"shell"]) for f in own}
+
+
+def together(found: Sequence[Way]) -> list[Way]:
+    """All files of accounts when one of them is among ``found``: they belong together."""
+    rest = [way for way in found if way.kind != "account"]
+    for way in found:
+        if way.kind == "account":
+            root = way.name.removesuffix(way.path[len("/etc/") :].encode())
+            return rest + [Way(path, root + path[len("/etc/") :].encode(), "account") for path in ACCOUNTS]
+    return rest
 
 
 def _keys(text: bytes) -> set[bytes]:
@@ -94,11 +119,21 @@ def protect_sshd(dest: str) -> list[bytes]:
     """The filter rules that leave sshd's files as they are."""
     root = relative(SSHD, dest) if dest.rstrip("/") != SSHD else b""
     base = b"/" + escape(root or b"") + (b"/" if root else b"")
-    return [b"- " + base + name for name in (b"ssh_host_*", b"sshd_config", b"sshd_config.d/***")]
+    return [b"- " + base + name for name in (b"ssh_host_*", b"sshd_*", b"authorized_*")]
 
 
-def warning(way: Way, count: int, host: str, source: str) -> str:
-    """Why a file was left alone."""
+def warnings(cut: Mapping[Way, int], host: str, source: str) -> list[str]:
+    """Why files were left alone; ``cut``: how much each would lose. One for all files of accounts."""
+    accounts = [way for way in cut if way.kind == "account"]
+    return [_warning(way, count, host, source) for way, count in cut.items() if way not in accounts[1:]]
+
+
+def _warning(way: Way, count: int, host: str, source: str) -> str:
+    if way.kind == "account":
+        return (
+            f"{host}: /etc/passwd, shadow, group and gshadow were left as they are: {way.path} on {source} says something else about the "
+            "user who logs in, and the mirror could lock you out; exclude them with filters"
+        )
     thing = "key" if way.kind == "keys" else "rule"
     many = f"{count} {thing}{'s' if count != 1 else ''}"
     return (
@@ -107,23 +142,46 @@ def warning(way: Way, count: int, host: str, source: str) -> str:
     )
 
 
-def open_modes(login: Mapping[str, Any], dest: str, items: Sequence[Item], modes: Mapping[str, int]) -> list[Problem]:
-    """sshd ignores authorized_keys below directories that others can write to (sshd_config(5), StrictModes).
+def refused(
+    login: Mapping[str, Any],
+    sudoers: Sequence[str],
+    dest: str,
+    items: Sequence[Item],
+    source: Mapping[str, Any],
+    owners: bool,
+) -> list[Problem]:
+    """Modes and owners under which sshd ignores the login user's keys (sshd_config(5), StrictModes) and sudo its rules (sudoers(5)).
 
-    ``modes``: path on the target -> the mode that the source's counterpart has. Only what the items would set counts.
+    ``source``: path on the target -> [mode, content, uid] of the source's counterpart, or None. ``owners``: the mirror sets owners.
+    Only what the items would set counts.
     """
-    home = str(login.get("home") or "").rstrip("/")
-    if not home:
-        return []
     changed = {item.path for item in items if not item.deletes}
+    mine = {0, int(login.get("uid", 0))}
     out = []
-    for path in (home, f"{home}/.ssh", *(f"{home}/{name}" for name in KEYS)):
-        name = b"." if path == dest.rstrip("/") else relative(path, dest)
-        if name is not None and name in changed and modes.get(path, 0) & 0o022:
+    for path in watched(login, sudoers):
+        name, state = b"." if path == dest.rstrip("/") else relative(path, dest), source.get(path)
+        if name is None or name not in changed or state is None:
+            continue
+        who, allowed, user = ("sudo would ignore it", {0}, "root") if path in sudoers else (
+            "sshd would refuse your key", mine, str(login.get("name")))  # fmt: skip
+        if state[0] & 0o022:
             out.append(
                 Problem(
-                    f"{shown(name)} would become writable for others on the target ({modes[path]:04o}), and sshd would refuse your key",
-                    f"Run chmod go-w on it on the source; on the target it is {path}.",
+                    f"{path} would become writable for others ({state[0]:04o}), and {who}",
+                    "Run chmod go-w on its counterpart on the source.",
+                )
+            )
+        if owners and state[2] not in allowed:
+            out.append(
+                Problem(
+                    f"{path} would belong to uid {state[2]}, and {who}",
+                    f"Give its counterpart on the source to {user}, or exclude it with a filter.",
                 )
             )
     return out
+
+
+def watched(login: Mapping[str, Any], sudoers: Sequence[str]) -> list[str]:
+    """The paths whose mode and owner count."""
+    home = str(login.get("home") or "").rstrip("/")
+    return [*((home, f"{home}/.ssh", *(f"{home}/{name}" for name in KEYS)) if home else ()), *sudoers]

@@ -51,7 +51,7 @@ async def test_files_go_both_ways(make_machine: MakeMachine, tmp_path: Path) -> 
 
 async def test_a_limit_names_what_ran(make_machine: MakeMachine) -> None:
     """TimedOut, with the command."""
-    with pytest.raises(TimedOut, match=r"0\.2 seconds: sleep 600"):
+    with pytest.raises(TimedOut, match=r"0\.2 second\(s\): sleep 600"):
         await make_machine().run(["sleep", "600"], change=False, timeout=0.2)
 
 
