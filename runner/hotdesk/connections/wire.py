@@ -220,6 +220,12 @@ class Wire:
         """Let the agent leave by itself for ``patience`` seconds (it was told to end), then give the channel up."""
         try:
             await asyncio.wait({self._owner}, timeout=patience)
+            if (
+                self._owner.done() and not self._owner.cancelled()
+            ):  # sudo and the login shell around the agent end a little later
+                with contextlib.suppress(TimeoutError, LinkLost):
+                    async with asyncio.timeout(ANSWER):
+                        await self._channel.wait()
         finally:
             if self._demand is not None:
                 self._demand.cancel()
