@@ -25,7 +25,7 @@ from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.executor.handlers import flat
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.play import PlayRun
-from hotdesk.executor.run import PlayOptions, Run
+from hotdesk.executor.run import PlayOptions, Run, with_settings
 from hotdesk.executor.scopes import Scopes
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
@@ -243,6 +243,7 @@ async def prepared(
 ) -> AsyncIterator[Prepared]:
     """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this."""
     run_id = run_id or new_run_id()
+    options = with_settings(options, settings)
 
     def warn(text: str, place: Place | None = None) -> None:
         bus.emit(ev.Warned(text=text, place=place))
@@ -269,7 +270,8 @@ async def prepared(
 
         loaded_inventory = await inventory()
         services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
-        templates = Templates(settings, vault=vault, services=services, warn=warn)
+        mask = redaction.add if redaction is not None else None
+        templates = Templates(settings, vault=vault, services=services, warn=warn, on_secret=mask)
         extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]
         names = ActionNames(Collections(settings, directories))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.base import AddHost, GroupBy, IncludeVars, SetFacts, SetStats
 from hotdesk.inventory.change import with_group, with_host
+from hotdesk.inventory.vars_files import extend_vars_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from hotdesk.executor.host import HostState
     from hotdesk.executor.item import Item
     from hotdesk.executor.run import Run
     from hotdesk.executor.scopes import Scopes
+    from hotdesk.inventory.model import VarsFiles
     from hotdesk.playbook.model import Task
     from hotdesk.results import Result
     from hotdesk.variables.scope import Scope
@@ -46,14 +49,15 @@ async def apply_effects(
             case SetStats(data, per_host, aggregate):
                 _stats(run, [t.name for t in targets] if per_host else ["_run"], data, aggregate)
             case AddHost() | GroupBy():
-                result = _grown(run, scopes, state, effect, result, explicit=task.changed_when is not None)
+                async with run.loading:
+                    result = await _grown(run, scopes, state, effect, result, explicit=task.changed_when is not None)
     return result
 
 
 GATHERING = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
 
 
-def _grown(
+async def _grown(
     run: Run, scopes: Scopes, state: HostState, effect: AddHost | GroupBy, result: Result, *, explicit: bool
 ) -> Result:
     before = run.inventory
@@ -63,8 +67,24 @@ def _grown(
         run.inventory = with_group(before, effect.key, hosts=(state.name,), parents=effect.parents)
     if run.inventory is before:
         return result if explicit else result.but(changed=False)
+    groups, hosts = run.inventory.groups.keys() - before.groups.keys(), run.inventory.hosts.keys() - before.hosts.keys()
+    if groups or hosts:
+        await _vars_files(run, scopes, groups, hosts)
     scopes.inventory_changed()
     return result
+
+
+async def _vars_files(run: Run, scopes: Scopes, groups: Collection[str], hosts: Collection[str]) -> None:
+    """group_vars and host_vars of names that are new, beside the inventory and beside the playbook."""
+    merge = run.settings.hash_behaviour == "merge"
+
+    async def more(files: Sequence[VarsFiles]) -> tuple[VarsFiles, ...]:
+        return tuple(
+            [await extend_vars_files(f, groups=groups, hosts=hosts, merge=merge, decrypt=run.decrypt) for f in files]
+        )
+
+    run.inventory = replace(run.inventory, vars_files=await more(run.inventory.vars_files))
+    scopes.playbook_files = await more(scopes.playbook_files)
 
 
 def _stats(run: Run, owners: list[str], data: Any, aggregate: bool) -> None:

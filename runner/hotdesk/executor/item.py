@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hotdesk.variables.templates import Templates
 
 GATHERING = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
+NO_TRACEBACK = "(traceback unavailable)"
+"""Under Ansible's key for why a task failed; the traceback itself is for the log."""
 LONGEST = 100_000_000
 """Seconds of ``timeout``, as in Ansible."""
 INCLUDES = frozenset({"ansible.builtin.include_tasks", "ansible.builtin.include_role"})
@@ -104,7 +106,7 @@ class Work:
     async def _prepare(self) -> None:
         task, templates, scope = self.task, self.run.templates, self.scope
         try:
-            self.item.no_log = await values.flag(templates, task.no_log, scope, "no_log")
+            self.item.no_log = await values.flag(templates, task.no_log, scope, "no_log") or self.run.settings.no_log
         except Exception:
             self.item.no_log = True  # when in doubt, nothing is shown
             raise
@@ -220,7 +222,7 @@ class Work:
             limit = min(limit or background, background)
         if limit is not None and not 0 <= limit <= LONGEST:
             raise TaskError(
-                f"Timeout {limit:g} is invalid: it must be from 0 to {LONGEST} seconds", place=self.task.place
+                f"Timeout {limit:.12g} is invalid: it must be from 0 to {LONGEST} seconds", place=self.task.place
             )
         return limit or self.run.settings.task_timeout
 
@@ -290,7 +292,10 @@ class Work:
                 seen = self._seen(result, outcome)
             if task.failed_when:
                 failed = await values.holds(templates, task.failed_when, seen, task.place, "failed_when") is None
-                result = result.but(failed=failed, data={**result.data, "failed_when_result": failed})
+                said: dict[str, Any] = {"failed_when_result": failed}
+                if result.failed and not failed:
+                    said["failed_when_suppressed_exception"] = NO_TRACEBACK
+                result = result.but(failed=failed, data={**result.data, **said})
                 seen = self._seen(result, outcome)
         except Exception as exc:
             problem = error_result(exc, what=task.action)

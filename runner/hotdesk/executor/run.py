@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hotdesk import events as ev
@@ -39,6 +39,14 @@ class PlayOptions:
     step: bool = False
     command: tuple[str, ...] = ()
     """The command line, for the run log."""
+
+
+def with_settings(options: PlayOptions, settings: Settings) -> PlayOptions:
+    """``options`` with the settings' tags where the command line names none (ANSIBLE_RUN_TAGS, ANSIBLE_SKIP_TAGS)."""
+    only, skip = options.tags.only, options.tags.skip
+    if only == TagSelection().only and settings.tags:
+        only = frozenset(settings.tags)
+    return replace(options, tags=TagSelection(only=only, skip=skip or frozenset(settings.skip_tags)))
 
 
 class Machines(Protocol):

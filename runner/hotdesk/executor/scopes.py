@@ -59,7 +59,7 @@ class Scopes:
             defaults, variables = self._role_layers(state, task.role)
             sources = replace(
                 sources,
-                role_defaults=(*defaults, *own_defaults),
+                role_defaults=({"ansible_host": state.name}, *defaults, *own_defaults),
                 role_vars=(*variables, *own_vars),
                 task_vars=task.vars,
                 role_params=parts["params"],
@@ -161,10 +161,10 @@ class Scopes:
             "ansible_limit": run.options.limit or None,
             "ansible_config_file": str(settings.config_file) if settings.config_file else None,
             "ansible_playbook_python": sys.executable,
-            "ansible_play_role_names": names,
+            "ansible_play_role_names": direct,
             "ansible_role_names": names,
             "ansible_dependent_role_names": [name for name in names if name not in direct],
-            "role_names": names,
+            "role_names": direct,
             "ansible_managed": settings.ansible_managed,
         }
 

@@ -13,7 +13,7 @@ from hotdesk.executor import control, handlers, values
 from hotdesk.executor.attempt import error_result
 from hotdesk.executor.batch import display_name
 from hotdesk.executor.host import HostEnded, HostFailed, HostUnreachable, RoleEnded
-from hotdesk.executor.item import INCLUDES, Item
+from hotdesk.executor.item import INCLUDES, NO_TRACEBACK, Item
 from hotdesk.executor.task import Finished, run_task
 from hotdesk.playbook.model import Block, Task
 from hotdesk.playbook.tags import selected
@@ -163,8 +163,8 @@ class Walk:
             run.under_way.pop(self.state.name, None)
         if task.register:
             registered = finished.result.registered()
-            if finished.result.failed:  # Ansible's key for why; the traceback itself is for the log
-                registered.setdefault("exception", "(traceback unavailable)")
+            if finished.result.failed:
+                registered.setdefault("exception", NO_TRACEBACK)
             for state in others:
                 state.set_facts[task.register] = registered
         return finished

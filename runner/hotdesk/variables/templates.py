@@ -63,11 +63,14 @@ class Templates:
         vault: Vault | None = None,
         services: LookupServices | None = None,
         warn: Callable[[str, Place | None], None] | None = None,
+        on_secret: Callable[[str], None] | None = None,
     ) -> None:
+        """``on_secret`` hears of every vaulted value that is decrypted, so that it can be masked."""
         self.settings = settings
         self.vault = vault
         self.services = services or LookupServices()
         self._warn = warn or (lambda _text, _place: None)
+        self._on_secret = on_secret or (lambda _text: None)
         self._stack = _Stack()
         self._compiler = Compiler(LOOKUPS)
         self._env = self._prepared(Environment())
@@ -261,9 +264,11 @@ class Templates:
                 "this value is encrypted and there is no vault password", place=value.place, remedy=VAULT_REMEDY
             )
         try:
-            return self.vault.decrypt(value.ciphertext).decode("utf-8")
+            text = self.vault.decrypt(value.ciphertext).decode("utf-8")
         except VaultError as exc:
             raise VaultError(exc.message, place=exc.place or value.place, remedy=exc.remedy) from None
+        self._on_secret(text)
+        return text
 
     def leave_loop(self) -> None:
         """See ``blocking.leave_loop``."""

@@ -125,7 +125,10 @@ options:
         result = await execute(call, argv, shown=argv, expand=bool(call.args.get("expand_argument_vars", True)))
         if call.args.get("executable"):
             return result.but(
-                warnings=(*result.warnings, "command has no shell, so 'executable' means nothing to it; use shell")
+                warnings=(
+                    *result.warnings,
+                    "'executable' is no longer supported with the command module: it has no shell; use the shell module",
+                )
             )
         return result
 
