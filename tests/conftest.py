@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,9 +68,40 @@ def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, f"child processes left behind: {[_cmdline(pid) for pid in left]}"
     threads = [t.name for t in set(threading.enumerate()) - before_threads if not t.name.startswith(ALLOWED_THREADS)]
     assert not threads, f"threads left behind: {threads}"
-    fds = {n: t for n, t in descriptors().items() if n not in before_fds and not t.startswith(("/dev/", "anon_inode:[eventpoll]"))}
-    if "event_loop" not in request.fixturenames and not any("loop" in name for name in request.fixturenames):
-        assert not fds, f"descriptors left behind: {fds}"
+    fds = {
+        n: t
+        for n, t in descriptors().items()
+        if n not in before_fds and not t.startswith(("/dev/", "anon_inode:[eventpoll]"))
+    }
+    assert not fds, f"descriptors left behind: {fds}"
+
+
+LOOP_TURN_LIMIT = float(os.environ.get("HOTDESK_LOOP_TURN_LIMIT", "0.5"))
+"""Seconds a step of our own code may hold the event loop in a test; generous, because test machines are busy."""
+slow_turns: list[str] = []
+run_handle = asyncio.Handle._run
+
+
+def timed(handle: asyncio.Handle) -> None:
+    """Run one step of the loop; note it when it held the loop too long. The tests' own steps do not count."""
+    begin = time.perf_counter()
+    run_handle(handle)
+    taken = time.perf_counter() - begin
+    if taken > LOOP_TURN_LIMIT:
+        what = repr(handle)
+        if "coro=<test_" not in what and "/tests/" not in what:
+            slow_turns.append(f"{what} took {taken:.3f} s")
+
+
+asyncio.Handle._run = timed  # type: ignore[assignment, method-assign]
+
+
+@pytest.fixture(autouse=True)
+def never_blocks_the_loop() -> Iterator[None]:
+    """After each test: no step of the runner held the event loop for long."""
+    slow_turns.clear()
+    yield
+    assert not slow_turns, f"the event loop was blocked: {slow_turns}"
 
 
 def _cmdline(pid: int) -> str:
