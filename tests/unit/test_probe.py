@@ -1,0 +1,81 @@
+"""The suite's own guards can fail: a blocked loop, a leaked process, thread or descriptor turns a test red."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parents[1] / "conftest.py"
+BLOCKED = """
+import asyncio, time
+
+async def step():
+    time.sleep(0.12)
+
+async def test_blocked():
+    '''x'''
+    async with asyncio.TaskGroup() as group:
+        group.create_task(step())
+"""
+PROCESS = """
+import subprocess
+
+def test_leak():
+    '''x'''
+    global child
+    child = subprocess.Popen(["sleep", "5"])
+"""
+THREAD = """
+import threading, time
+
+def test_leak():
+    '''x'''
+    threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
+"""
+DESCRIPTOR = """
+import os
+
+def test_leak():
+    '''x'''
+    os.pipe()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BLOCKED, "the event loop was blocked"),
+        (PROCESS, "child processes left"),
+        (THREAD, "threads left"),
+        (DESCRIPTOR, "descriptors left"),
+    ],
+    ids=["blocked", "process", "thread", "descriptor"],
+)
+def test_a_guard_turns_the_test_red(tmp_path: Path, text: str, said: str) -> None:
+    """What the guard is there for is reported as an error of that test."""
+    (tmp_path / "conftest.py").write_text(CONFTEST.read_text())
+    (tmp_path / "test_it.py").write_text(text)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+    )
+    argv = [
+        sys.executable,
+        "-X",
+        "dev",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:testinfra",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, cwd=tmp_path, env={"HOTDESK_LOOP_TURN_LIMIT": "0.11"}
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout
