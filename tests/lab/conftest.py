@@ -35,5 +35,5 @@ def lab(whole_lab: Lab) -> Lab:
             pc.wait_for_ssh()
         pc.unhang()
         pc.heal()
-        until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")  # type: ignore[misc]
+        until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")
     return whole_lab

@@ -58,7 +58,7 @@ def layer_of(module: str) -> str:
 
 def imported(path: Path) -> set[str]:
     """Names of hotdesk's modules that a file imports, wherever in the file."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names if alias.name.split(".")[0] == "hotdesk")
