@@ -94,7 +94,7 @@ def test_the_tree_is_equal_on_all_pcs_and_a_second_run_changes_nothing(desk: Des
     before = {pc.name: everything(pc) for pc in lab}
     preview = desk.play(book, "--check", "--diff")
     assert preview.code == 0, preview.stdout[-3000:] + preview.stderr
-    assert {pc.name: sorted(everything(pc) ^ before[pc.name]) for pc in lab} == dict.fromkeys(lab.pcs, [])
+    assert {pc.name: sorted(everything(pc) ^ before[pc.name]) for pc in lab} == {name: [] for name in lab.pcs}
     first = desk.play(book)
     assert first.code == 0, first.stdout[-3000:] + first.stderr
     for name in ("pc2", "pc3"):

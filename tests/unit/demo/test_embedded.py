@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -14,6 +13,7 @@ from hotdesk.errors import HotdeskError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from hotdesk.demo.embedded import EmbeddedPCs
 
@@ -67,7 +67,9 @@ async def test_a_vanished_client_leaves_nothing(pcs: EmbeddedPCs, monkeypatch: p
     await gone(lambda: list(marked("MARK_OF_TEST", "vanish")))
 
 
-async def test_the_end_of_the_block_ends_everything(make_pcs: Callable[..., Awaitable[EmbeddedPCs]], tmp_path: Path) -> None:
+async def test_the_end_of_the_block_ends_everything(
+    make_pcs: Callable[..., Awaitable[EmbeddedPCs]], tmp_path: Path
+) -> None:
     """Also what has left its session with setsid."""
     pcs = await make_pcs("desk")
     connection = await connect(pcs, "desk")

@@ -47,7 +47,7 @@ async def test_progress_is_thinned_and_old_logs_go(tmp_path: Path) -> None:
     async with run_log(tmp_path, "z", Redaction()) as log:
         for _ in range(100):
             log(ev.Progressed(task="t", host="h", progress=Progress(bytes_done=1)))
-    assert len(list(tmp_path.glob("*.jsonl"))) == KEEP
+    assert sum(path.suffix == ".jsonl" for path in tmp_path.iterdir()) == KEEP  # noqa: ASYNC240 - a small directory
     assert len(list(entries(tmp_path / "z.jsonl"))) == 1
 
 
