@@ -54,6 +54,7 @@ class Supervision:
         def on_low(watched: disk_watch.Watched, error: HostError) -> None:
             if watched.source:
                 batch.break_play = True
+                batch.run.emit(ev.InterruptedRun(reason=error.message, under_way=dict(batch.run.under_way)))
                 for name in batch.hosts:
                     batch.state(name).halt(error)
             else:

@@ -22,7 +22,7 @@ LAST_RESORT = 5.0
 
 @dataclass(slots=True, eq=False)
 class Stopping:
-    """Begun by a signal (``begin``) or by the run itself (``abort``); ``force`` cuts the waiting."""
+    """Begun by a signal (``begin``); ``force`` cuts the waiting."""
 
     task: asyncio.Task[object]
     settings: Settings
@@ -37,11 +37,6 @@ class Stopping:
         """The first signal."""
         self.signum = signum
         self._stop(signal.Signals(signum).name)
-
-    def abort(self, reason: str) -> None:
-        """Stop in order for a reason of our own (the source's disk is full); the exit code tells of failure, not of a signal."""
-        if not self.begun:
-            self._stop(reason)
 
     def force(self) -> None:
         """The second signal, or the limit: KILL at once, no more waiting for clean-up."""
