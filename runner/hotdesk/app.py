@@ -129,6 +129,7 @@ async def verify_hosts(
     options: PlayOptions,
     bus: Bus,
     run_id: str = "",
+    prompt: Callable[..., Awaitable[str]] | None = None,
     redaction: Redaction | None = None,
 ) -> int:
     """Run testinfra tests on the hosts of ``pattern`` (``hotdesk verify TESTS``). Returns and raises as ``play`` does."""
@@ -138,7 +139,7 @@ async def verify_hosts(
         one = verification_play(pattern, tests)
         await PlayRun(run, one, after_play=verify_play).go()
 
-    return await _whole(settings, [], options, bus, run_id or new_run_id(), asker(), redaction, story)
+    return await _whole(settings, [], options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
 
 
 async def _whole(

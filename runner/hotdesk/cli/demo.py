@@ -24,8 +24,7 @@ from hotdesk.errors import HotdeskError, Interrupted, UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hotdesk.bus import Bus
-    from hotdesk.redaction import Redaction
+    from hotdesk.cli.running import Around
     from hotdesk.settings import Settings
 
 NAMES = ("atlas", "vega", "lyra")
@@ -88,8 +87,8 @@ async def _demo(big: int, keep: bool, output: str) -> int:
 async def _play(settings: Settings, playbook: Path, logs: Path) -> int:
     options = app.PlayOptions(extra_vars=(ROOM,), command=("hotdesk", "demo"))
 
-    async def story(bus: Bus, redaction: Redaction, run_id: str) -> int:
-        return await app.play(settings, [playbook], options=options, bus=bus, run_id=run_id, redaction=redaction)
+    async def story(around: Around) -> int:
+        return await app.play(settings, [playbook], options=options, **around)
 
     code = await shown(settings, story, logs=logs)
     if code > 128:

@@ -49,11 +49,13 @@ def _find(logs: list[Path], run: str) -> Path:
 def _summary(path: Path) -> str:
     first: dict[str, Any] = {}
     last: dict[str, Any] = {}
+    command: list[str] = []
     for entry in entries(path):
         first = first or entry
-        last = entry
+        last = last if last.get("event") == "RunFinished" else entry
+        command = command or entry.get("command", [])
     end = f"exit {last['exit_code']}" if last.get("event") == "RunFinished" else "did not finish"
-    return safe(f"{path.stem}  {first.get('time', '?')}  {end:<14}  {' '.join(first.get('command', ()))}")
+    return safe(f"{path.stem}  {first.get('time', '?')}  {end:<14}  {' '.join(command)}")
 
 
 def _is_failure(entry: dict[str, Any]) -> bool:

@@ -63,11 +63,8 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Every error becomes a sentence and a documented exit code (docs/exit-codes.md)."""
-    for signum in (
-        signal.SIGCHLD,
-        signal.SIGPIPE,
-    ):  # a parent may have had them ignored: then no exit status is ever seen
-        signal.signal(signum, signal.SIG_DFL if signum is signal.SIGCHLD else signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent may have had it ignored: then no exit status is ever seen
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
         code = cli.main(args, prog_name="hotdesk", standalone_mode=False)
     except click.exceptions.Exit as exc:
@@ -85,11 +82,22 @@ def main(args: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     except Exception as exc:  # a fault of hotdesk itself: told as one, with the traceback in a file
         code = _internal_error(exc)
+    _leave_stdout()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave_stdout() -> None:
+    """Nobody may read any more (``| head``): then what is left is dropped, and the interpreter's own flush must not complain."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ValueError:  # closed already
+        return
 
 
 def _internal_error(exc: Exception) -> int:

@@ -13,8 +13,8 @@ from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_fr
 from hotdesk.cli.running import play_options, run
 
 if TYPE_CHECKING:
+    from hotdesk.cli.running import Around
     from hotdesk.playbook.model import Play
-    from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
 
 SELECTION = (
@@ -49,8 +49,8 @@ def command(context: click.Context, /, playbooks: tuple[str, ...], **given: Any)
         asyncio.run(_list(settings, playbooks, given))
         return
 
-    async def story(bus: Bus, redaction: Redaction, run_id: str) -> int:
-        return await app.play(settings, playbooks, options=chosen, bus=bus, run_id=run_id, redaction=redaction)
+    async def story(around: Around) -> int:
+        return await app.play(settings, playbooks, options=chosen, **around)
 
     context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from hotdesk import app, events
 from hotdesk.aio import in_thread
@@ -16,7 +16,9 @@ from hotdesk.playbook.model import TagSelection
 from hotdesk.redaction import Redaction
 from hotdesk.report.junit import JUnit
 from hotdesk.report.run_log import RunLog, run_log
-from hotdesk.ui.choose import renderer
+from hotdesk.supervise.terminal import asker
+from hotdesk.ui.choose import renderer, style_of
+from hotdesk.ui.log_file import log_file
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,19 +26,40 @@ if TYPE_CHECKING:
     from hotdesk.executor.run import PlayOptions
     from hotdesk.settings import Settings
 
-SECRET_OPTIONS = frozenset({"-e", "--extra-vars"})
+TAKE_A_VALUE = frozenset("iluTcfetma")
+"""Short options with a value: what follows one of them in the same word is no option."""
 
 
 def command_line() -> tuple[str, ...]:
-    """The command line for the run log: values of ``-e``, which may be passwords, are left out."""
-    words, out, hide = sys.argv[1:], ["hotdesk"], False
-    for word in words:
-        joined = word.startswith(("--extra-vars=",)) or (
-            word.startswith("-e") and len(word) > 2 and not word.startswith("--")
-        )
-        out.append("..." if hide and not word.startswith("@") else "-e..." if joined else word)
-        hide = word in SECRET_OPTIONS
+    """The command line for the run log: values of ``-e``, which may be passwords, are left out (``@FILE`` stays)."""
+    out, waits = ["hotdesk"], False
+    for word in sys.argv[1:]:
+        if waits:
+            out.append(_hidden(word))
+            waits = False
+            continue
+        option, value = _extra_vars(word)
+        out.append(option + _hidden(value) if option else word)
+        waits = bool(option) and option == word
     return tuple(out)
+
+
+def _extra_vars(word: str) -> tuple[str, str]:
+    """(the option with what stands before it, its value in the same word) when ``word`` gives ``-e``; else ("", word)."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return (name + equals, value) if name == "--extra-vars" else ("", word)
+    if word.startswith("-"):
+        for at, letter in enumerate(word[1:], 1):
+            if letter == "e":
+                return word[: at + 1], word[at + 1 :]
+            if letter in TAKE_A_VALUE:
+                break
+    return "", word
+
+
+def _hidden(value: str) -> str:
+    return value if not value or value.startswith("@") else "..."
 
 
 def play_options(given: dict[str, Any]) -> PlayOptions:
@@ -55,29 +78,43 @@ def _tags(words: tuple[str, ...] | None) -> frozenset[str]:
     return frozenset(tag.strip() for word in words or () for tag in word.split(",") if tag.strip())
 
 
+class Around(TypedDict):
+    """What a run is given by the command line: where to tell what happens, whom to tell secrets, its id, how to ask the person."""
+
+    bus: Bus
+    redaction: Redaction
+    run_id: str
+    prompt: Callable[..., Awaitable[str]] | None
+
+
 async def shown(
     settings: Settings,
-    story: Callable[[Bus, Redaction, str], Awaitable[int]],
+    story: Callable[[Around], Awaitable[int]],
     *,
     junit: str | None = None,
     warnings: tuple[str, ...] = (),
     logs: Path | None = None,
 ) -> int:
-    """Run ``story(bus, redaction, run_id)`` with everything that observes it. In check mode no run log is written (R8)."""
+    """Run ``story`` with everything that observes it. In check mode no log of any kind is written (R8)."""
     redaction, run_id = Redaction(), app.new_run_id()
     report = JUnit(redaction) if junit else None
     bus = Bus()
     log: RunLog | None = None
     async with AsyncExitStack() as stack:
-        bus.subscribe(stack.enter_context(renderer(settings, redaction)))
+        view = stack.enter_context(renderer(settings, redaction))
+        bus.subscribe(view)
         if report is not None:
             bus.subscribe(report)
         if not settings.check:
             log = await stack.enter_async_context(run_log(logs or run_log_dir(), run_id, redaction))
             bus.subscribe(log)
+            _log_to_file(settings, redaction, bus, stack)
+        if settings.config_file is not None:
+            bus.emit(events.Noted(text=f"Using {settings.config_file} as config file", verbosity=1))
         for text in warnings:
             bus.emit(events.Warned(text=text))
-        code = await story(bus, redaction, run_id)
+        around = Around(bus=bus, redaction=redaction, run_id=run_id, prompt=view.making_room(asker()))
+        code = await story(around)
         if log is not None and log.failed:
             bus.emit(events.Warned(text=log.failed))
     if report is not None and junit is not None:
@@ -85,6 +122,15 @@ async def shown(
     return code
 
 
-def run(settings: Settings, story: Callable[[Bus, Redaction, str], Awaitable[int]], **about: Any) -> int:
+def _log_to_file(settings: Settings, redaction: Redaction, bus: Bus, stack: AsyncExitStack) -> None:
+    if settings.log_path is None:
+        return
+    try:
+        bus.subscribe(stack.enter_context(log_file(settings.log_path, redaction, style_of(settings))))
+    except OSError as exc:
+        bus.emit(events.Warned(text=f"log_path {settings.log_path} cannot be written: {exc.strerror}"))
+
+
+def run(settings: Settings, story: Callable[[Around], Awaitable[int]], **about: Any) -> int:
     """The one ``asyncio.run`` of the process."""
     return asyncio.run(shown(settings, story, **about))

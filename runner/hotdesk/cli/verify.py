@@ -11,8 +11,7 @@ from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_fr
 from hotdesk.cli.running import play_options, run
 
 if TYPE_CHECKING:
-    from hotdesk.bus import Bus
-    from hotdesk.redaction import Redaction
+    from hotdesk.cli.running import Around
 
 
 @click.command("verify")
@@ -29,9 +28,7 @@ def command(context: click.Context, /, tests: tuple[str, ...], pattern: str, **g
     settings = settings_from(given, warn=warnings.append)
     chosen = play_options(given)
 
-    async def story(bus: Bus, redaction: Redaction, run_id: str) -> int:
-        return await app.verify_hosts(
-            settings, pattern, tests, options=chosen, bus=bus, run_id=run_id, redaction=redaction
-        )
+    async def story(around: Around) -> int:
+        return await app.verify_hosts(settings, pattern, tests, options=chosen, **around)
 
     context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))

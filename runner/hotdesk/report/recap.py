@@ -49,7 +49,7 @@ class Recap:
     def _count(self, event: ev.TaskFinished) -> None:
         match event.result.status:
             case Status.UNREACHABLE if event.ignored:
-                self._add(event.host, skipped=1)
+                self._add(event.host, ok=1, ignored=1)
             case Status.UNREACHABLE:
                 self._add(event.host, unreachable=1)
             case Status.FAILED if event.ignored:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hotdesk import events as ev
+from hotdesk.events import plain as as_plain
 from hotdesk.results import Status
 from hotdesk.text import safe
 from hotdesk.ui.colors import paint
 from hotdesk.ui.result_text import diff_text, dump
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hotdesk.results import HostRecap, Result
 
 LINE = {Status.OK: "ok", Status.CHANGED: "changed", Status.SKIPPED: "skipping", Status.FAILED: "failed"}
 DEBUG = "ansible.builtin.debug"
 ALWAYS_SHOWN = frozenset({DEBUG, "ansible.builtin.assert"})
+NEVER_SHOWN = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
+"""Facts are too many for a line, at any -v."""
+TRUE = frozenset({"true", "yes", "on", "1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class Plain:
         self._tasks: dict[str, ev.TaskStarted] = {}
         self._shown = ""
         self._warnings: dict[str, None] = {}
+        self._explained: set[str] = set()
         self._verified: dict[str, int] = {}
 
     def __call__(self, event: ev.Event) -> None:
@@ -124,67 +130,82 @@ class Plain:
     # Results
 
     def _finished(self, event: ev.TaskFinished) -> None:
-        result = event.result
-        if result.items is None or result.status is Status.UNREACHABLE or (not result.items and result.failed):
-            self._show(event.task, _label(event.host, event.delegate), result)
+        result, host = event.result, _label(event.host, event.delegate)
+        failed = result.status in (Status.FAILED, Status.UNREACHABLE)
+        if result.items is None:
+            self._outcome(event.task, host, result, diff=event.diff, said=not event.ignored)
+        elif result.status is Status.UNREACHABLE or (failed and not result.items):
+            self._failure(event.task, f"fatal: [{host}]", result, said=not event.ignored)
         elif result.status is Status.SKIPPED and self._style.display_skipped:
-            self.line(f"skipping: [{event.host}]", "skipped")
-        if result.failed and event.place and not event.ignored and self._style.verbosity >= 0:
-            self._origin(event)
-        if event.ignored:
+            self._task_banner(event.task)
+            self.line(f"skipping: [{event.host}]{self._details(event.task, result)}", "skipped")
+        if event.ignored and failed:
             self.line("...ignoring", "skipped")
-        if event.diff and result.items is None:
-            self._diffs(result)
-
-    def _show(self, task: str, host: str, result: Result) -> None:
-        status = result.status
-        if status is Status.UNREACHABLE:
-            self._task_banner(task)
-            self.line(
-                f"fatal: [{host}]: UNREACHABLE! => {dump(result, verbosity=self._style.verbosity)}", "unreachable"
-            )
-        elif status is Status.FAILED:
-            self._task_banner(task)
-            self.line(f"fatal: [{host}]: FAILED! => {dump(result, verbosity=self._style.verbosity)}", "failed")
-        elif self._visible(status):
-            self._task_banner(task)
-            self.line(f"{LINE[status]}: [{host}]{self._details(task, result)}", status.value)
 
     def _item(self, event: ev.ItemFinished) -> None:
-        result, status, host = event.result, event.result.status, _label(event.host, event.delegate)
-        if status is Status.FAILED or status is Status.UNREACHABLE:
-            self._task_banner(event.task)
-            self.line(
-                f"failed: [{host}] (item={event.label}) => {dump(result, verbosity=self._style.verbosity)}", "failed"
-            )
-        elif self._visible(status):
-            self._task_banner(event.task)
-            trailer = self._details(event.task, result).removeprefix(" => ")
-            self.line(
-                f"{LINE[status]}: [{host}] => (item={event.label}) {'=> ' + trailer if trailer else ''}", status.value
-            )
-        if event.ignored:
-            self.line("...ignoring", "skipped")
-        self._diffs(result)
+        label = f"(item={event.label})"
+        host = _label(event.host, event.delegate)
+        self._outcome(event.task, host, event.result, label=label, diff=True, said=not event.ignored)
+
+    def _outcome(self, task: str, host: str, result: Result, *, label: str = "", diff: bool, said: bool) -> None:
+        """What a task or item came to: its diff, then its line. ``said``: a failure is explained first."""
+        status = result.status
+        if status in (Status.FAILED, Status.UNREACHABLE):
+            self._failure(task, f"failed: [{host}] {label}" if label else f"fatal: [{host}]", result, said=said)
+            return
+        if not self._visible(status):
+            return
+        self._task_banner(task)
+        if diff:
+            self._diffs(result)
+        item = f" => {label}{' ' if status is Status.SKIPPED else ''}" if label else ""
+        self.line(f"{LINE[status]}: [{host}]{item}{self._details(task, result)}", status.value)
+
+    def _failure(self, task: str, head: str, result: Result, *, said: bool) -> None:
+        self._task_banner(task)
+        if said:
+            self._explain(task, result)
+        gone = result.status is Status.UNREACHABLE
+        word = "" if head.startswith("failed") else ": UNREACHABLE!" if gone else ": FAILED!"
+        text = self._dump(task, result, indent=self._is_always_shown(task))
+        self.line(f"{head}{word} => {text}", "unreachable" if gone else "failed")
+
+    def _explain(self, task: str, result: Result) -> None:
+        """Once for each message and task: the message as a person reads it, and where the task stands."""
+        text = f"[ERROR]: Task failed: {result.message or result.status.value}\n"
+        place = self._tasks[task].place if task in self._tasks else None
+        if place is not None:
+            excerpt = place.excerpt()
+            text += f"Origin: {place}\n" + (f"\n{excerpt}\n" if excerpt else "")
+        if text not in self._explained:
+            self._explained.add(text)
+            self.line(text, "error")
 
     def _visible(self, status: Status) -> bool:
         if status is Status.SKIPPED:
             return self._style.display_skipped
         return status is not Status.OK or self._style.display_ok
 
+    def _is_always_shown(self, task: str) -> bool:
+        """Ansible shows what debug and assert (unless quiet) say also without -v."""
+        started = self._tasks.get(task)
+        if started is None or started.action not in ALWAYS_SHOWN:
+            return False
+        return started.action == DEBUG or str(started.args.get("quiet", "")).lower() not in TRUE
+
     def _details(self, task: str, result: Result) -> str:
-        always = task in self._tasks and self._tasks[task].action in ALWAYS_SHOWN
-        if result.skipped and not self._style.verbosity:
+        always = self._is_always_shown(task) and not result.skipped
+        started = self._tasks.get(task)
+        if started is not None and started.action in NEVER_SHOWN:
             return ""
         if not always and not self._style.verbosity:
             return ""
-        return f" => {dump(result, indent=4 if always else None, verbosity=self._style.verbosity)}"
+        return f" => {self._dump(task, result, indent=always)}"
 
-    def _origin(self, event: ev.TaskFinished) -> None:
-        if event.place is None:
-            return
-        excerpt = event.place.excerpt()
-        self.line(f"Origin: {event.place}" + (f"\n{excerpt}" if excerpt else ""), "error")
+    def _dump(self, task: str, result: Result, *, indent: bool) -> str:
+        started = self._tasks.get(task)
+        terse = started is not None and started.action == DEBUG and not result.failed
+        return dump(result, indent=4 if indent else None, verbosity=self._style.verbosity, terse=terse)
 
     def _diffs(self, result: Result) -> None:
         for diff in result.diff:
@@ -241,13 +262,18 @@ class Plain:
             self._write(self._recap_line(host, event.recap[host]) + "\n")
         if event.custom_stats and self._style.show_custom_stats:
             self.banner("CUSTOM STATS:")
-            for name, value in event.custom_stats.items():
-                self.line(f"\t{name}: {value}")
+            self._stats(event.custom_stats)
         if self._warnings:
             self._write("\n")
             for text in self._warnings:
                 self.line(text, "deprecation" if text.startswith("[DEPR") else "warning")
         self._write("\n")
+
+    def _stats(self, stats: Mapping[str, object]) -> None:
+        """Ansible's form: a line a host, then what ``set_stats`` gathered for the run as a whole."""
+        for host in sorted(stats, key=lambda name: (name == "_run", name)):
+            text = json.dumps(as_plain(stats[host]), indent=1, ensure_ascii=False, sort_keys=True).replace("\n", "")
+            self.line(f"\n\tRUN: {text}\n" if host == "_run" else f"\t{host}: {text}")
 
     def _recap_line(self, host: str, recap: HostRecap) -> str:
         counts = (

@@ -15,24 +15,36 @@ if TYPE_CHECKING:
 
     from hotdesk.results import Diff, Result
 
-HIDDEN = frozenset({"diff", "invocation", "exception", "results"})
+HIDDEN = frozenset({"diff", "failed", "skipped", "warnings", "deprecations", "results"})
+"""Keys that the line itself or its neighbours say already."""
+FOR_MACHINES = frozenset({"invocation", "exception", "retries"})
+"""Keys shown from -vvv on."""
 
 
-def dump(result: Result, *, indent: int | None = None, verbosity: int = 0) -> str:
-    """The result's keys as JSON on one line (``indent``: over several), what only machines want left out below -vvv."""
-    hidden = HIDDEN if verbosity < 3 else frozenset({"diff"})
+def dump(result: Result, *, indent: int | None = None, verbosity: int = 0, terse: bool = False) -> str:
+    """The result's keys as JSON: on one line, or over several with ``indent`` and from -vvv on, as Ansible shows them.
+
+    ``terse`` leaves only what ``debug`` was asked to print.
+    """
+    hidden = HIDDEN if verbosity >= 3 else HIDDEN | FOR_MACHINES
     data: dict[str, Any] = {
         key: value
         for key, value in result.registered().items()
-        if key not in hidden and not key.startswith("_ansible_") and not (key == "warnings" and verbosity < 3)
+        if key not in hidden and not key.startswith("_ansible_")
     }
-    if result.items is not None and verbosity >= 3:
-        data["results"] = [item.registered() for item in result.items]
-    if verbosity < 3 and not result.failed:
-        data.pop("failed", None)
-    if indent is not None and verbosity < 3:
-        data.pop("changed", None)
+    if terse:
+        data = _asked_for(data)
+    indent = 4 if verbosity >= 3 else indent
     return safe(json.dumps(plain(data), indent=indent, ensure_ascii=False, sort_keys=True))
+
+
+def _asked_for(data: dict[str, Any]) -> dict[str, Any]:
+    if "msg" in data:
+        return {"msg": data["msg"]}
+    loop = {"changed", "ansible_loop_var", "ansible_index_var"}
+    rest = {key: value for key, value in data.items() if key not in loop}
+    without_item = {key: value for key, value in rest.items() if key != data.get("ansible_loop_var")}
+    return without_item or rest
 
 
 def diff_text(diff: Diff, *, color: bool, most: int) -> str:

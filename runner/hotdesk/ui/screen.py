@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import sys
 import threading
 from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from hotdesk.redaction import Redaction
@@ -21,9 +24,9 @@ class Screen:
 
     def __init__(self, redaction: Redaction, stream: TextIO | None = None, *, patience: float = 5.0) -> None:
         self._redaction = redaction
-        self._stream = stream or sys.stdout
+        self._stream: TextIO | None = stream or sys.stdout
         self._patience = patience
-        self._waiting: queue.Queue[str | None] = queue.Queue(MOST)
+        self._waiting: queue.Queue[str | Callable[[], object] | None] = queue.Queue(MOST)
         self._dropped = 0
         self._thread = threading.Thread(target=self._drain, name="hotdesk-screen", daemon=True)
 
@@ -49,25 +52,51 @@ class Screen:
         except queue.Full:
             self._dropped += 1
 
+    async def caught_up(self, patience: float = 1.0) -> None:
+        """Wait until all that was written before has reached the stream, at most ``patience`` seconds."""
+        loop, reached = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is gone: so is whoever waited
+                loop.call_soon_threadsafe(reached.set)
+
+        try:
+            self._waiting.put_nowait(tell)
+            async with asyncio.timeout(patience):
+                await reached.wait()
+        except (queue.Full, TimeoutError):
+            return
+
     def flush(self) -> None:
         """Nothing to do: the thread flushes when it has caught up (rich calls this)."""
 
     def isatty(self) -> bool:
-        return self._stream.isatty()
+        return self._stream is not None and self._stream.isatty()
 
     def fileno(self) -> int:
+        if self._stream is None:
+            raise OSError("stdout is closed")
         return self._stream.fileno()
 
     def _drain(self) -> None:
-        while (text := self._waiting.get()) is not None:
+        stream = self._stream
+        while (piece := self._waiting.get()) is not None:
+            if not isinstance(piece, str):
+                piece()
+                continue
+            if stream is None:
+                continue
             try:
-                self._stream.write(text)
-                if self._waiting.empty():
-                    self._stream.flush()
-            except UnicodeEncodeError:
-                encoding = self._stream.encoding or "ascii"
-                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+                _put(stream, piece)
+                if self._waiting.empty() or not isinstance(self._waiting.queue[0], str):
+                    stream.flush()
             except (OSError, ValueError):  # nobody reads any more: the run goes on without a screen
-                break
-        while text is not None:
-            text = self._waiting.get()
+                stream = None
+
+
+def _put(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))

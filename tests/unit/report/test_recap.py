@@ -25,10 +25,11 @@ def test_columns_count_as_ansibles() -> None:
         finished("a", Result(skipped=True)),
         finished("a", failure("x"), ignored=True),
         finished("a", failure("x"), rescued=True),
+        finished("a", GONE, ignored=True),
         ev.Included(file="f", hosts=("a",)),
     ):
         recap(event)
-    assert recap.hosts == {"a": HostRecap(ok=4, changed=1, skipped=1, rescued=1, ignored=1)}
+    assert recap.hosts == {"a": HostRecap(ok=5, changed=1, skipped=1, rescued=1, ignored=2)}
     assert recap.exit_code() == 0
 
 
@@ -49,3 +50,11 @@ def test_the_exit_code_follows_the_worst(happened: list[ev.Event], code: int) ->
     for event in happened:
         recap(event)
     assert recap.exit_code() == code
+
+
+def test_an_ignored_unreachable_host_counts_as_ansible_counts_it() -> None:
+    """ok and ignored, not unreachable."""
+    recap = Recap()
+    recap(finished("a", GONE, ignored=True))
+    assert recap.hosts == {"a": HostRecap(ok=1, ignored=1)}
+    assert recap.exit_code() == 0

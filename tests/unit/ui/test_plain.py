@@ -40,7 +40,11 @@ def test_each_status_has_its_line() -> None:
         "ok: [a]",
         "changed: [b]",
         "skipping: [c]",
-        'fatal: [d]: FAILED! => {"changed": false, "failed": true, "msg": "no", "rc": 1}',
+        "[ERROR]: Task failed: no",
+        "",
+        'fatal: [d]: FAILED! => {"changed": false, "msg": "no", "rc": 1}',
+        "[ERROR]: Task failed: gone",
+        "",
         'fatal: [e]: UNREACHABLE! => {"changed": false, "msg": "gone", "unreachable": true}',
     ]
 
@@ -50,8 +54,12 @@ def test_a_failure_shows_where_the_task_stands(tmp_path) -> None:  # type: ignor
     book = tmp_path / "book.yml"
     book.write_text("- hosts: all\n  tasks:\n    - command: false\n")
     place = Place(str(book), 3, 7)
-    shown = lines_of(TASK, ev.TaskFinished(task="t1", host="a", result=failure("no"), place=place))
-    assert f"Origin: {book}:3:7\n    3 |     - command: false\n" in shown
+    task = ev.TaskStarted(task="t1", name="x", action="ansible.builtin.command", place=place)
+    finished = [ev.TaskFinished(task="t1", host=host, result=failure("no"), place=place) for host in "ab"]
+    shown = lines_of(task, *finished)
+    assert f"[ERROR]: Task failed: no\nOrigin: {book}:3:7\n\n    3 |     - command: false\n" in shown
+    assert shown.count("[ERROR]") == 1, "the same for the next host is said once, as Ansible does"
+    assert shown.endswith('fatal: [b]: FAILED! => {"changed": false, "msg": "no"}\n')
 
 
 def test_items_show_their_label_and_the_loop_itself_only_when_it_was_skipped() -> None:
@@ -61,7 +69,7 @@ def test_items_show_their_label_and_the_loop_itself_only_when_it_was_skipped() -
         ev.ItemFinished(task="t1", host="a", label="x", result=Result(changed=True)),
         ev.TaskFinished(task="t1", host="a", result=Result(changed=True, items=(Result(changed=True),))),
     )
-    assert shown.splitlines()[2:] == ["changed: [a] => (item=x) "]
+    assert shown.splitlines()[2:] == ["changed: [a] => (item=x)"]
 
 
 def test_the_recap_has_ansibles_columns() -> None:
@@ -103,3 +111,54 @@ def test_a_task_of_the_free_strategy_prints_its_banner_again() -> None:
     other = ev.TaskStarted(task="t2", name="next", action="ansible.builtin.command")
     shown = lines_of(TASK, other, ev.TaskFinished(task="t1", host="a", result=Result()))
     assert shown.count("TASK [say : hello]") == 2
+
+
+def test_what_debug_and_assert_say_is_shown_without_v() -> None:
+    """debug prints just what it was asked for, assert everything, a quiet assert nothing."""
+    debug = ev.TaskStarted(task="d", name="d", action="ansible.builtin.debug")
+    item = Result(data={"msg": "x", "item": 1, "ansible_loop_var": "item"})
+    assert 'ok: [a] => (item=1) => {\n    "msg": "x"\n}\n' in lines_of(
+        debug, ev.ItemFinished(task="d", host="a", label="1", result=item)
+    )
+    passed = Result(data={"msg": "All assertions passed"})
+    for args, line in (({}, 'ok: [a] => {\n    "changed": false,\n'), ({"quiet": True}, "ok: [a]\n")):
+        check = ev.TaskStarted(task="c", name="c", action="ansible.builtin.assert", args=args)
+        assert line in lines_of(check, ev.TaskFinished(task="c", host="a", result=passed))
+
+
+def test_verbosity_shows_results_then_paths_then_what_changed() -> None:
+    """-v results on one line, -vv the task's path, -vvv over several lines and the verbs."""
+    task = ev.TaskStarted(task="t", name="n", action="ansible.builtin.command", place=Place("/b.yml", 3, 7))
+    happened = (
+        task,
+        ev.Changed(host="a", task="t", verb="run", detail="true"),
+        ev.TaskFinished(task="t", host="a", result=Result(changed=True, data={"rc": 0})),
+    )
+    one, two, three = (lines_of(*happened, style=Style(verbosity=level)) for level in (1, 2, 3))
+    assert 'changed: [a] => {"changed": true, "rc": 0}\n' in one
+    assert "task path" not in one
+    assert "task path: /b.yml:3\n" in two
+    assert "<a> run true" not in two
+    assert '<a> run true\nchanged: [a] => {\n    "changed": true,\n    "rc": 0\n}\n' in three
+
+
+def test_ok_and_skipped_hosts_can_be_left_out() -> None:
+    """ANSIBLE_DISPLAY_OK_HOSTS and ANSIBLE_DISPLAY_SKIPPED_HOSTS: their lines go, others stay."""
+    results = (("a", Result()), ("b", Result(skipped=True)), ("c", Result(changed=True)))
+    happened = [ev.TaskFinished(task="t1", host=host, result=result) for host, result in results]
+    style = Style(display_ok=False, display_skipped=False)
+    assert lines_of(TASK, *happened, style=style).splitlines()[2:] == ["changed: [c]"]
+
+
+def test_custom_stats_are_shown_when_asked_for() -> None:
+    """Hosts first, then the run's own, as Ansible prints them."""
+    end = ev.RunFinished(exit_code=0, recap={}, seconds=0.0, custom_stats={"_run": {"x": 1}, "a": {"y": [2]}})
+    assert "CUSTOM STATS" not in lines_of(end)
+    assert '\ta: { "y": [  2 ]}\n\n\tRUN: { "x": 1}\n' in lines_of(end, style=Style(show_custom_stats=True))
+
+
+def test_a_diff_comes_before_its_line() -> None:
+    """As Ansible prints it."""
+    diff = Diff(before="a\n", after="b\n")
+    shown = lines_of(TASK, ev.TaskFinished(task="t1", host="h", result=Result(changed=True, diff=(diff,)), diff=True))
+    assert shown.index("+b") < shown.index("changed: [h]")
