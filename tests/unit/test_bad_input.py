@@ -113,8 +113,8 @@ async def refused(playbook: str = "playbook.yml", inventory: str = "inventory", 
     """The error of a run, of which nothing but warnings may have been heard."""
     events: list[ev.Event] = []
     named = {name: given.pop(name) for name in ("vault_password_files",) if name in given}
+    settings = load_settings({"inventory": (inventory,), **named})
     with pytest.raises(HotdeskError) as caught:
-        settings = load_settings({"inventory": (inventory,), **named})
         await app.play(settings, [playbook], options=app.PlayOptions(**given), bus=Bus(events.append))
     assert all(isinstance(event, ev.Warned) for event in events), events
     return caught.value

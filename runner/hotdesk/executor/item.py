@@ -284,12 +284,13 @@ class Work:
         task, templates = self.task, self.run.templates
         if result.skipped or result.unreachable or not (task.changed_when or task.failed_when or task.until):
             return result, self.scope
-        seen = self._seen(result, outcome)
+        seen, judging = self._seen(result, outcome), "changed_when"
         try:
             if task.changed_when:
                 false = await values.holds(templates, task.changed_when, seen, task.place, "changed_when")
                 result = result.but(changed=false is None)
                 seen = self._seen(result, outcome)
+            judging = "failed_when"
             if task.failed_when:
                 failed = await values.holds(templates, task.failed_when, seen, task.place, "failed_when") is None
                 said: dict[str, Any] = {"failed_when_result": failed}
@@ -299,7 +300,8 @@ class Work:
                 seen = self._seen(result, outcome)
         except Exception as exc:
             problem = error_result(exc, what=task.action)
-            result = result.but(failed=True, data={**result.data, "msg": problem.message})
+            said = {"msg": problem.message, f"{judging}_result": problem.message}
+            result = result.but(failed=True, data={**result.data, **said})
         return result, seen
 
     def _seen(self, result: Result, outcome: Outcome) -> Scope:

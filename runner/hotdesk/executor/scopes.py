@@ -186,9 +186,10 @@ class Scopes:
                 "ansible_role_name": use.role.name,
                 "role_path": str(use.role.path),
                 "role_uuid": task.id,
-                "ansible_parent_role_names": [parent.role.name for parent in use.parents],
-                "ansible_parent_role_paths": [str(parent.role.path) for parent in use.parents],
             }
+            if use.parents:
+                magic["ansible_parent_role_names"] = [parent.role.name for parent in use.parents]
+                magic["ansible_parent_role_paths"] = [str(parent.role.path) for parent in use.parents]
             if "." in use.role.name:
                 magic["ansible_collection_name"] = use.role.name.rpartition(".")[0]
         return magic

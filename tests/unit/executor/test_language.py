@@ -1,0 +1,103 @@
+"""Corners of the language that playbooks in the wild lean on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.unit.executor.conftest import Ran
+
+    Play = Callable[..., Awaitable[Ran]]
+
+
+def write(name: str, text: str) -> None:
+    """A file in the run's directory."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+async def test_a_template_may_name_the_action_and_give_its_arguments(play: Play) -> None:
+    """``action:`` from a variable; ``args`` from a mapping, weaker than what stands beside it, without what is omitted."""
+    ran = await play("""
+        - hosts: h1
+          gather_facts: false
+          vars: {module: ansible.builtin.debug, given: {msg: weaker, var: "{{ omit }}"}}
+          tasks:
+            - {name: named, action: "{{ module }}", args: "{{ given }}"}
+            - {name: beside, debug: {msg: stronger}, args: "{{ given }}"}
+            - {name: wrong, action: "{{ 'dbug' }} msg=x", ignore_errors: true}
+    """)
+    assert ran.results("named")["h1"].message == "weaker"
+    assert ran.results("beside")["h1"].message == "stronger"
+    assert "there is no module 'dbug'" in ran.results("wrong")["h1"].message
+
+
+async def test_a_variable_may_be_named_by_a_template(play: Play) -> None:
+    """``set_fact: "{{ item }}=value"``, and more after it."""
+    ran = await play("""
+        - {name: set, ansible.builtin.set_fact: "{{ item }}=of-{{ item }}", loop: [one, two]}
+        - {name: use, ansible.builtin.debug: {msg: "{{ one }} {{ two }}"}}
+    """)
+    assert ran.results("use")["h2"].message == "of-one of-two"
+
+
+async def test_errors_cleared_in_always_are_forgotten(play: Play) -> None:
+    """``meta: clear_host_errors``: the host goes on behind the block, the failure stays counted."""
+    ran = await play("""
+        - block: [{ansible.builtin.fail: }]
+          always: [{ansible.builtin.meta: clear_host_errors}]
+        - {name: behind, ansible.builtin.debug: {msg: x}}
+    """)
+    assert set(ran.results("behind")) == {"h1", "h2", "h3"}
+    assert ran.recap("h1").failed == 1
+
+
+async def test_an_empty_delegate_is_an_error_and_an_omitted_one_is_none(play: Play) -> None:
+    """Nobody runs a task elsewhere by mistake."""
+    ran = await play("""
+        - {name: empty, ansible.builtin.ping: , delegate_to: "{{ '' }}", ignore_errors: true}
+        - {name: omitted, ansible.builtin.ping: , delegate_to: "{{ omit }}"}
+    """)
+    assert "delegate_to gives no name" in ran.results("empty")["h1"].message
+    assert not ran.results("omitted")["h1"].failed
+
+
+async def test_a_group_made_on_the_way_brings_its_variables(play: Play) -> None:
+    """group_vars of a group that did not exist when the run began."""
+    write("group_vars/fresh.yml", "of_the_group: 5\n")
+    ran = await play("""
+        - ansible.builtin.group_by: {key: fresh}
+        - {name: use, ansible.builtin.debug: {msg: "{{ of_the_group }}"}}
+    """)
+    assert [result.data["msg"] for result in ran.results("use").values()] == [5, 5, 5]
+
+
+async def test_a_missing_include_is_everybodys_failure_when_errors_are_fatal(play: Play) -> None:
+    """any_errors_fatal counts for what an include cannot load, too."""
+    ran = await play("""
+        - hosts: all
+          gather_facts: false
+          any_errors_fatal: true
+          tasks:
+            - {ansible.builtin.include_tasks: nothere.yml, when: inventory_hostname == 'h1'}
+            - {name: after, ansible.builtin.debug: {msg: x}}
+    """)
+    assert ran.results("after") == {}
+    assert ran.code == 2
+
+
+async def test_a_role_is_run_once_however_it_is_written(play: Play) -> None:
+    """``role: a`` and ``name: a`` mean the same role with the same parameters."""
+    for role, text in {"a": "- {name: mine, debug: {msg: x}}", "b": "[]"}.items():
+        write(f"roles/{role}/tasks/main.yml", text)
+    write("roles/b/meta/main.yml", "dependencies: [{name: a}]\n")
+    ran = await play("""
+        - hosts: h1
+          gather_facts: false
+          roles: [{role: a}, {role: b}]
+    """)
+    assert ran.order().count("a : mine") == 1
