@@ -117,7 +117,9 @@ options:
         present = [value for value in given if value]
         if not present:
             raise ArgumentError(
-                "no command given", remedy="Give it in free form, as cmd: or as argv:", place=call.task.place
+                "no command given: one of the following is required: free form, cmd, argv",
+                remedy="Give it in free form, as cmd: or as argv:",
+                place=call.task.place,
             )
         if len(present) > 1:
             raise ArgumentError("only one of a free form command, cmd and argv can be given", place=call.task.place)

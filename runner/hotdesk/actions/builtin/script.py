@@ -47,7 +47,11 @@ options:
         args = call.args
         line = args.get("_raw_params") or args.get("cmd")
         if not line:
-            raise ArgumentError("no script given", remedy="Give it in free form or as cmd:", place=call.task.place)
+            raise ArgumentError(
+                "no script given: one of the following is required: free form, cmd",
+                remedy="Give it in free form or as cmd:",
+                place=call.task.place,
+            )
         name, rest = _first_word(str(line).strip(), call)
         if call.check and not (args.get("creates") or args.get("removes")):
             return Result(skipped=True, data={"msg": "Check mode is not supported for this task."})
