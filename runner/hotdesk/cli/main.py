@@ -81,7 +81,7 @@ def main(args: Sequence[str] | None = None) -> None:
         code = exc.exit_code
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click exits by itself only when nobody reads stdout any more
         code = 128 + signal.SIGPIPE
     except Exception as exc:  # a fault of hotdesk itself: told as one, with the traceback in a file
         code = _internal_error(exc)

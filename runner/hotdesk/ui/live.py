@@ -16,6 +16,7 @@ from hotdesk.text import safe
 from hotdesk.ui.plain import Plain, Style, size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import IO
 
@@ -39,6 +40,16 @@ class Row:
     progress: Progress | None = None
 
 
+class _Region:
+    """Rendered anew each time it is drawn, so that printing above it shows it as it is now."""
+
+    def __init__(self, render: Callable[[], Group]) -> None:
+        self._render = render
+
+    def __rich__(self) -> Group:
+        return self._render()
+
+
 class Live:
     """A subscriber and context manager. Everything shown is Text, never markup: what hosts say cannot draw on the screen."""
 
@@ -51,8 +62,8 @@ class Live:
         self._done = self._failed = 0
         self._play, self._hosts, self._started = "", 0, time.monotonic()
         self._live = RichLive(
+            _Region(self._render),
             console=self._console,
-            get_renderable=self._render,
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
