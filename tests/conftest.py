@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -102,6 +103,24 @@ def never_blocks_the_loop() -> Iterator[None]:
     slow_turns.clear()
     yield
     assert not slow_turns, f"the event loop was blocked: {slow_turns}"
+
+
+LONGEST = 300
+"""Seconds a test may take before it counts as hung."""
+
+
+@pytest.fixture(autouse=True)
+def ends_in_time() -> Iterator[None]:
+    """A test that hangs fails, naming where."""
+
+    def hung(signum: int, frame: object) -> None:
+        pytest.fail(f"the test took longer than {LONGEST} s")
+
+    before = signal.signal(signal.SIGALRM, hung)
+    signal.alarm(LONGEST)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def _cmdline(pid: int) -> str:

@@ -46,10 +46,12 @@ class Sshd:
 
 
 def _children(pid: int) -> list[int]:
+    """Everything below ``pid``: for an ordinary user sshd has a monitor and, below it, the process that holds the connection."""
     try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        direct = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+    return [*direct, *(below for child in direct for below in _children(child))]
 
 
 def free_port() -> int:
