@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import threading
+from typing import TYPE_CHECKING
+
 
 from hotdesk.redaction import Redaction
 from hotdesk.ui.screen import MOST, Screen
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_secrets_are_masked_on_the_way_out() -> None:
@@ -41,3 +47,37 @@ def test_no_thread_is_left() -> None:
     with Screen(Redaction(), io.StringIO()) as screen:
         screen.write("x")
     assert screen._thread not in threading.enumerate()
+
+
+async def test_one_can_wait_until_it_has_been_written() -> None:
+    """caught_up() comes back once the stream has everything, and after its patience if it never has."""
+    out = io.StringIO()
+    with Screen(Redaction(), out) as screen:
+        screen.write("before")
+        await screen.caught_up()
+        assert out.getvalue() == "before"
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        with Screen(Redaction(), stream, patience=0.1) as screen:
+            screen.write("x" * 1_000_000)
+            await screen.caught_up(0.05)
+        os.close(read)
+        screen._thread.join(5)
+        stream = None  # type: ignore[assignment]
+
+
+def test_without_stdout_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started with stdout closed: everything goes nowhere, nothing breaks."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with Screen(Redaction()) as screen:
+        screen.write("x")
+        assert not screen.isatty()
+
+
+def test_what_the_encoding_cannot_say_is_escaped() -> None:
+    """A terminal of LANG=C gets escapes, not an error."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
+    with Screen(Redaction(), stream) as screen:
+        screen.write("é\n")
+    assert raw.getvalue() == b"\\xe9\n"

@@ -1,0 +1,54 @@
+"""``hotdesk doc``: what modules and jobs say of themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from hotdesk.cli.doc import command
+from hotdesk.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def doc(*words: str) -> str:
+    """What is printed."""
+    return CliRunner().invoke(command, list(words), catch_exceptions=False).stdout
+
+
+def test_everything_that_can_be_run_is_listed(place: Path) -> None:
+    """Builtin actions and sync jobs, each with one line."""
+    lines = doc("-l").splitlines()
+    names = [line.split()[0] for line in lines]
+    assert {"ansible.builtin.copy", "ansible.builtin.command", "hotdesk.sync.folder"} <= set(names)
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+@pytest.mark.parametrize("name", ["folder", "hotdesk.sync.folder", "copy", "ansible.builtin.include_tasks"])
+def test_a_page_has_title_and_text_without_markup(name: str, place: Path) -> None:
+    """By short or full name; Ansible's O(...) and V(...) are gone."""
+    page = doc(name)
+    assert page.startswith("> ")
+    assert name.rpartition(".")[2].upper() in page.splitlines()[0]
+    assert "O(" not in page
+
+
+def test_the_options_of_the_job_are_there(place: Path) -> None:
+    """= marks what is required."""
+    page = doc("hotdesk.sync.folder")
+    assert "= path  (path)" in page
+    assert "- delete  (bool)" in page
+    assert "default: False" in page
+
+
+def test_without_or_with_a_wrong_name_the_remedy_is_told(place: Path) -> None:
+    """-l lists them; the nearest is named."""
+    with pytest.raises(UsageError) as none:
+        doc()
+    assert "doc -l" in none.value.remedy
+    with pytest.raises(UsageError) as wrong:
+        doc("foldr")
+    assert "folder" in wrong.value.remedy

@@ -1,0 +1,155 @@
+"""``hotdesk play`` as a process: exit codes, what is printed, what is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+VERIFIED = "- name: V\n  hosts: here\n  gather_facts: false\n  vars: {hotdesk_verify: [test_it.py]}\n  tasks: []\n"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "hosts", "code"),
+    [
+        ("- ansible.builtin.command: 'true'", "here", 0),
+        ("- ansible.builtin.command: 'false'", "here", 2),
+        ("- ansible.builtin.ping:", "all", 4),
+        ("- ansible.builtin.pnig:", "here", 4),
+        ("- ansible.builtin.command: 'false'\n  ignore_errors: true", "here", 0),
+        ("- ansible.builtin.ping:", "heer", 4),
+    ],
+)
+def test_the_exit_code_says_how_it_went(
+    tasks: str, hosts: str, code: int, book: Callable[..., str], play: Callable[..., Any]
+) -> None:
+    """0 well, 2 failed, 4 unreachable or a bad playbook."""
+    done = play(book(tasks, hosts))
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_failed_verification_is_3(place: Path, play: Callable[..., Any]) -> None:
+    """When nothing worse happened."""
+    (place / "book.yml").write_text(VERIFIED)
+    (place / "test_it.py").write_text("def test_it(host):\n    assert host.file('/nowhere').exists\n")
+    done = play("book.yml")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "failed: [here] => " in done.stdout
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_is_128_and_its_number(signum: int, code: int, place: Path, book: Callable[..., str]) -> None:
+    """The stop is in order: the recap comes, and the log says what was interrupted."""
+    book("- ansible.builtin.command: sleep 600")
+    command = [sys.executable, "-m", "hotdesk", "play", "-i", "inventory", "--output", "json", "book.yml"]
+    with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if '"HostStarted"' in line:
+                process.send_signal(signum)
+                break
+        rest = [json.loads(line) for line in process.stdout]
+        assert process.wait(60) == code
+    assert [event["exit_code"] for event in rest if event["event"] == "RunFinished"] == [code]
+    assert any(event["event"] == "InterruptedRun" and event["under_way"] for event in rest)
+
+
+def test_check_mode_leaves_nothing_behind(place: Path, book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """No run log and no directory for one (R8)."""
+    done = play("--check", book("- ansible.builtin.copy: {content: x, dest: '{{ playbook_dir }}/made'}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changed: [here]" in done.stdout
+    assert not (place / "made").exists()
+    assert not (place.parent / "state").exists()
+    assert not list((place.parent / "home").rglob("*"))
+
+
+def test_extra_variables_are_in_no_log(place: Path, book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """The command in the run log leaves their values out."""
+    assert play("-ve", "pw=hunter22", book("- ansible.builtin.ping:")).returncode == 0
+    (log,) = (place.parent / "state").rglob("*.jsonl")
+    assert "hunter22" not in log.read_text()
+    assert '"-ve", "..."' in log.read_text()
+
+
+def test_lists_run_nothing(place: Path, book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """--list-hosts, --list-tasks, --list-tags and --syntax-check print ansible-playbook's lines."""
+    name = book("- name: Make\n  ansible.builtin.copy: {content: x, dest: /nowhere/x}\n  tags: [one, two]")
+    shown = {option: play(option, name) for option in ("--list-hosts", "--list-tasks", "--list-tags", "--syntax-check")}
+    assert {done.returncode for done in shown.values()} == {0}
+    assert "playbook: book.yml" in shown["--syntax-check"].stdout
+    assert "    hosts (1):\n      here\n" in shown["--list-hosts"].stdout
+    assert "      Make\tTAGS: [one, two]" in shown["--list-tasks"].stdout
+    assert "TASK TAGS: [one, two]" in shown["--list-tags"].stdout
+    assert not (place.parent / "state").exists()
+
+
+def test_json_is_one_event_a_line_whatever_a_host_says(book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """Bytes that are no text, escape sequences and templates from a host."""
+    tasks = r"- ansible.builtin.command: printf 'caf\351 \033[2J {%raw%}{{ 7 * 7 }}{%endraw%}\n'"
+    done = play("--output", "json", "-v", book(tasks))
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stdout + done.stderr
+    (finished,) = [event for event in events if event["event"] == "TaskFinished"]
+    assert finished["result"]["stdout"] == "caf\udce9 \x1b[2J {{ 7 * 7 }}"
+    assert events[-1]["event"] == "RunFinished"
+    assert "\x1b" not in done.stdout
+
+
+def test_a_reader_that_leaves_does_not_stop_the_run(place: Path, book: Callable[..., str]) -> None:
+    """``| head -1`` and a closed stdout: the tasks are done, the exit code is the run's, stderr stays empty."""
+    tasks = "".join(f"- ansible.builtin.command: touch {place}/{n}\n" for n in range(5))
+    name = book(tasks + "- ansible.builtin.command: 'false'")
+    for end in ("| head -c 1", ">&-"):
+        command = f"({sys.executable} -m hotdesk play -i inventory {name}; echo $? > code) {end}"
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=place, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.stderr == ""
+        assert (place / "code").read_text() == "2\n"
+        for number in range(5):
+            (place / str(number)).unlink()
+
+
+def test_a_junit_report_has_tasks_and_verification(place: Path, play: Callable[..., Any]) -> None:
+    """Written also in check mode, when asked for."""
+    (place / "book.yml").write_text(VERIFIED.replace("tasks: []", "tasks: [{name: P, ansible.builtin.ping: }]"))
+    (place / "test_it.py").write_text("def test_it(host):\n    assert host.file('/').exists\n")
+    assert play("book.yml", "--junit", "out.xml").returncode == 0
+    (suite,) = ElementTree.parse(place / "out.xml").getroot()
+    cases = {(case.get("classname"), (case.get("name") or "").rpartition("::")[2]) for case in suite}
+    assert cases == {("here.task", "P"), ("here.verify", "test_it")}
+
+
+def test_colours_only_when_forced(book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """Not into a pipe; ANSIBLE_FORCE_COLOR wants them there too, and wins over NO_COLOR as Ansible's does."""
+    name = book("- ansible.builtin.ping:")
+    assert "\x1b" not in play(name).stdout
+    assert "\x1b[0;32mok: [here]\x1b[0m" in play(name, ANSIBLE_FORCE_COLOR="1").stdout
+
+
+def test_ansible_log_path_gets_plain_lines(place: Path, book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """Appended run after run."""
+    name = book("- ansible.builtin.ping:")
+    for _ in range(2):
+        play(name, ANSIBLE_LOG_PATH=str(place / "log"), ANSIBLE_FORCE_COLOR="1")
+    text = (place / "log").read_text()
+    assert text.count("| ok: [here]\n") == 2
+    assert "\x1b" not in text
+    assert os.stat(place / "log").st_mode & 0o777 == 0o600  # noqa: PTH116
+
+
+def test_flags_that_have_no_effect_are_said_as_such(hotdesk: Callable[..., Any]) -> None:
+    """--flush-cache is accepted, and the help says why it does nothing."""
+    assert "Accepted: facts are not kept" in " ".join(hotdesk("play", "--help").stdout.split())
