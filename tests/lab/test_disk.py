@@ -41,7 +41,7 @@ def test_a_full_target_is_seen_before_anything_is_written(desk: Desk, lab: Lab) 
     fill(lab, "pc2", 10)
     done = desk.play(desk.playbook(TASKS.format(bwlimit=0), hosts="pc2,pc3", head=WATCH))
     assert done.code == 2, done.stdout[-3000:] + done.stderr
-    assert "the minimum is 409.6 MiB" in done.stdout
+    assert "409.6 MiB are needed to begin" in done.stdout
     assert lab["pc2"].run("sh", "-c", f"ls {ROOT} 2>&1 || true").startswith("ls: cannot access")
 
 
