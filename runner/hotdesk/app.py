@@ -114,6 +114,7 @@ async def run_module(
     """Run one module on the hosts of ``pattern`` (``hotdesk run PATTERN -m MODULE -a ARGS``). Returns and raises as ``play`` does."""
 
     async def story(run: Run, _loaded: Sequence[Playbook]) -> None:
+        select(run.inventory, pattern, mismatch=run.settings.host_pattern_mismatch)
         one = ad_hoc_play(run.actions, pattern, module, arguments)
         watch = Supervision()
         await PlayRun(run, one, before_batch=watch.before, watching=watch.watching).go()
@@ -136,6 +137,7 @@ async def verify_hosts(
     find_tests(tests, [Path.cwd()])
 
     async def story(run: Run, _loaded: Sequence[Playbook]) -> None:
+        select(run.inventory, pattern, mismatch=run.settings.host_pattern_mismatch)
         one = verification_play(pattern, tests)
         await PlayRun(run, one, after_play=verify_play).go()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import PlaybookError, nearest
+from hotdesk.errors import PlaybookError
 from hotdesk.place import Place
+from hotdesk.playbook.actions import unknown_action
 from hotdesk.playbook.free_form import parse
 from hotdesk.playbook.model import Play, Task
 
@@ -22,7 +23,7 @@ def ad_hoc_play(names: ActionNames, pattern: str, module: str, arguments: str) -
     """``hotdesk run PATTERN -m MODULE -a ARGUMENTS``. Raises PlaybookError for an unknown module or option."""
     found = names.resolve(module)
     if found is None:
-        raise PlaybookError(f"there is no module {module!r}", remedy=nearest(module, names.known()))
+        raise unknown_action(module, names, None)
     if refusal := names.refusal(found):
         raise PlaybookError(refusal)
     here = Path.cwd()

@@ -39,7 +39,7 @@ def test_a_page_has_title_and_text_without_markup(name: str, place: Path) -> Non
 def test_the_options_of_the_job_are_there(place: Path) -> None:
     """= marks what is required."""
     page = doc("hotdesk.sync.folder")
-    assert "= path  (path)" in page
+    assert "= path  (str)" in page
     assert "- delete  (bool)" in page
     assert "default: False" in page
 

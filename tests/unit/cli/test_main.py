@@ -29,10 +29,10 @@ def test_help_loads_nothing_that_is_slow() -> None:
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """The table of commands and the files beside it say the same; -h is --help."""
+    """The table of commands and the files beside it say the same."""
     for name in program.COMMANDS:
         with pytest.raises(SystemExit) as ended:
-            program.main([name, "-h"])
+            program.main([name, "--help"])
         assert ended.value.code == 0
         assert f"Usage: hotdesk {name}" in capsys.readouterr().out
 

@@ -102,7 +102,7 @@ def test_json_is_one_event_a_line_whatever_a_host_says(book: Callable[..., str],
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stdout + done.stderr
     (finished,) = [event for event in events if event["event"] == "TaskFinished"]
-    assert finished["result"]["stdout"] == "caf\udce9 \x1b[2J {{ 7 * 7 }}"
+    assert finished["result"]["stdout"] == "caf\ufffd \x1b[2J {{ 7 * 7 }}"
     assert events[-1]["event"] == "RunFinished"
     assert "\x1b" not in done.stdout
 
