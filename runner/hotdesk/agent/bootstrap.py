@@ -1,7 +1,7 @@
 """Read by the runner as text and run on the target before the package exists there: puts the package in memory and enters it.
 
 Before it, the command line's one-liner has printed the token and read this text. After it on stdin, each with its length before
-it (10 digits): the configuration as JSON; the marshalled, compressed pack ``[magic, {module: code}, {module: source}]``. Code
+it (10 digits): the configuration, marshalled; the marshalled, compressed pack ``[magic, {module: code}, {module: source}]``. Code
 compiled by the runner's own Python is used when the target's has the same bytecode magic; sources are compiled here otherwise.
 Nothing is written to the target's disk.
 """
@@ -14,11 +14,10 @@ if sys.version_info < (3, 8):
     )
     sys.exit(96)
 
-import json
 import marshal
 import zlib
-from importlib.machinery import ModuleSpec
-from importlib.util import MAGIC_NUMBER
+from _frozen_importlib import ModuleSpec  # importlib.util brings four modules more
+from _frozen_importlib_external import MAGIC_NUMBER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Finder:
 def enter() -> None:
     """Load the pack and run the agent."""
     stdin = sys.stdin.buffer
-    config = json.loads(stdin.read(int(stdin.read(10))))
+    config = marshal.loads(stdin.read(int(stdin.read(10))))
     magic, codes, sources = marshal.loads(zlib.decompress(stdin.read(int(stdin.read(10)))))
     sys.meta_path.insert(0, Finder(codes if magic == MAGIC_NUMBER else {}, sources))
     sys.stderr.flush()

@@ -7,7 +7,6 @@ before the signal, so that a number that was given to another process meanwhile 
 from __future__ import annotations
 
 import os
-import signal
 
 from hotdesk.agent import process
 
@@ -46,7 +45,9 @@ class Elevated:
         if self._busy or self.refused:
             return False
         who = ["%d:%d" % (stat.pid, stat.born) for stat in wanted]
-        argv = [self._sudo, "-n", "--", "/bin/sh", "-c", SCRIPT, "sh", signal.Signals(number).name[3:], *who]
+        from signal import Signals
+
+        argv = [self._sudo, "-n", "--", "/bin/sh", "-c", SCRIPT, "sh", Signals(number).name[3:], *who]
         try:
             self._busy = process.spawn(lambda _: os.execv(argv[0], argv), self.agent.null)
         except OSError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal imports enum
 import os
-import signal
 import stat
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def temporary(path: str) -> str:
 
 def write(path: str, mode: int | None) -> None:
     """stdin (pieces with their length before them, a zero at the end) to ``path``, all or nothing. Raises OSError."""
-    signal.signal(signal.SIGTERM, _leave)
+    _signal.signal(_signal.SIGTERM, _leave)
     try:
         path = os.path.realpath(path) if os.path.islink(path) else path
         old = os.stat(path)

@@ -8,12 +8,15 @@ that is not UTF-8 survives as str. As in JSON: tuples arrive as lists, keys as s
 
 from __future__ import annotations
 
-import json
+try:  # the parts in C that json is made of: importing json imports re and enum, a third of an agent's start
+    import _json
+except ImportError:
+    _json = None  # type: ignore[assignment]
 from struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 PREFIX = Struct(">III")
 SIZE = Struct(">I")
@@ -30,6 +33,51 @@ class FrameError(Exception):
     """The stream does not hold frames."""
 
 
+class _Plain:
+    """What a scanner is made from (json.JSONDecoder without arguments has the same)."""
+
+    strict, object_pairs_hook = True, None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+def _scanner(hook: Callable[[dict[str, Any]], Any] | None) -> Any:
+    made: Any = _Plain()
+    made.object_hook = hook
+    return _json.make_scanner(made)
+
+
+_scan = None if _json is None else _scanner(None)
+
+
+def to_text(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """``value`` as JSON, compact. ``default`` replaces what JSON cannot carry. Raises TypeError."""
+    if _json is None:
+        import json
+
+        return json.dumps(value, separators=(",", ":"), default=default).encode("ascii")
+    ascii = _json.encode_basestring_ascii
+    encode = _json.make_encoder({}, default or _refuse, ascii, None, ":", ",", False, False, True)
+    return "".join(encode(value, 0)).encode("ascii")
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"{type(value).__name__} is not JSON: {value!r:.80}")
+
+
+def from_text(text: bytes, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """What a JSON text says. Raises ValueError."""
+    if _scan is not None:
+        try:
+            value, end = (_scan if hook is None else _scanner(hook))(text.decode("ascii"), 0)
+            if end == len(text):
+                return value
+        except (StopIteration, SystemError, ValueError):  # without the module json the scanner cannot say what is wrong
+            pass
+    import json
+
+    return json.loads(text, object_hook=hook)
+
+
 def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
     """One frame. Raises TypeError for what neither JSON nor bytes can carry, FrameError when it is too long."""
     values: list[bytes] = []
@@ -44,7 +92,7 @@ def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
             return sorted(value)
         raise TypeError(f"{type(value).__name__} cannot be sent to or from an agent: {value!r:.80}")
 
-    text = json.dumps(header, separators=(",", ":"), default=default).encode("ascii")
+    text = to_text(header, default)
     extra = b"".join([SIZE.pack(len(value)) + value for value in values])
     if len(text) + len(extra) + len(body) > LIMIT:
         raise FrameError(f"a frame of more than {LIMIT >> 20} MiB cannot be sent")
@@ -62,7 +110,7 @@ def _unpack(text: bytes, extra: bytes) -> dict[str, Any]:
     def hook(found: dict[str, Any]) -> Any:
         return values[found[_MARK]] if len(found) == 1 and _MARK in found else found
 
-    header: dict[str, Any] = json.loads(text, object_hook=hook if values else None)
+    header: dict[str, Any] = from_text(text, hook if values else None)
     return header
 
 

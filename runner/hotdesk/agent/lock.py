@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
+
+from hotdesk.agent.frames import from_text, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def take(agent: Agent, name: str, record: dict[str, Any]) -> dict[str, Any]:
         return {"held": False, "record": _record(found)}
     mine = {"run": agent.run, "pid": agent.pid, **record}
     os.ftruncate(fd, 0)
-    os.pwrite(fd, json.dumps(mine).encode(), 0)
+    os.pwrite(fd, to_text(mine), 0)
     agent.locks[name] = fd
     return {"held": True, "record": mine}
 
 
 def _record(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = from_text(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal imports enum, which takes as long as the whole loop
 import os
 import select
-import signal
 from heapq import heappop, heappush
 from time import monotonic
 
@@ -43,9 +43,9 @@ class Loop:
         wake, self._waker = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(self._waker, False)
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+        _signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        for number in (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT):
+            _signal.signal(number, lambda *_: None)
         self.watch(wake, READ, lambda: self._signals(wake))
 
     def _signals(self, wake: int) -> None:

@@ -5,9 +5,9 @@ A request is a frame {op, id, ...}; the table ``OPERATIONS`` says what exists. E
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal without its enums
 import os
-import signal
-from collections import deque
+from _collections import deque  # type: ignore[import-not-found]  # nothing else of an agent's start imports collections
 from time import monotonic
 
 from hotdesk.agent import elevated, process, tree
@@ -187,7 +187,7 @@ class Agent:
             stop.hurry(grace)
 
     def _on_signal(self, number: int) -> None:
-        if number == signal.SIGCHLD:
+        if number == _signal.SIGCHLD:
             self.reap()
             for stop in list(self._stops):
                 stop.step()

@@ -5,11 +5,10 @@ What the runner asked for as one request is one ``Process``: a command (fork and
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # signal without its enums, which cost half of the time from fork to exec
+import _signal  # type: ignore[import-not-found]  # signal without its enums, which are slow to import and to use
 import errno
 import fcntl
 import os
-import signal
 import termios
 from struct import Struct
 from time import monotonic
@@ -29,8 +28,8 @@ DRAIN = 1.0
 """Seconds after the exit when the streams are ended in any case."""
 SIZE = Struct("=i")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-_OURS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD)
-_IGNORED = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
+_OURS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT, _signal.SIGCHLD)
+_IGNORED = [number for number in _signal.valid_signals() if _signal.getsignal(number) == _signal.SIG_IGN]
 _RESET = tuple(int(number) for number in (*_OURS, *_IGNORED))
 
 
@@ -295,6 +294,18 @@ def _readable(fd: int) -> int:
 
 
 def _prctl() -> Any:
+    try:  # what ctypes.CDLL(None).prctl is; ctypes itself takes a tenth of the agent's start
+        import _ctypes
+
+        number = type("c_int", (_ctypes._SimpleCData,), {"_type_": "i"})
+        kind = {"_flags_": _ctypes.FUNCFLAG_CDECL, "_restype_": number}
+        symbol = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+        return type("Function", (_ctypes.CFuncPtr,), kind)(symbol)
+    except Exception:
+        return _slow_prctl()
+
+
+def _slow_prctl() -> Any:
     try:
         import ctypes
 
@@ -325,8 +336,8 @@ def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, k
     """Turn the fork into a plain new process: own session, default signals, only its own file descriptors. Never returns."""
     try:
         os.setsid()
-        control_process(PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.set_wakeup_fd(-1)
+        control_process(PR_SET_PDEATHSIG, _signal.SIGKILL)
+        _signal.set_wakeup_fd(-1)
         for number in _RESET:
             _signal.signal(number, 0)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

@@ -9,8 +9,8 @@ that have finished in the meantime is not found. proc(5) describes the files rea
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal without its enums
 import os
-import signal
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ class Stop:
         if self._empty >= 2 or (found and (over > PERSISTENCE or self._hopeless(found))):
             self.done([(stat.pid, stat.born) for stat in found])
             return
-        number = signal.SIGKILL if over >= 0 else signal.SIGTERM
+        number = _signal.SIGKILL if over >= 0 else _signal.SIGTERM
         self._elevate([stat for stat in found if not self._signal(stat, number)], number)
         self._pause = min(self._pause * 1.6, 0.1)
         soon = 0.0 if not found else self._pause
@@ -135,13 +135,13 @@ class Stop:
     def _signal(self, stat: Stat, number: int) -> bool:
         """False: it is another user's and we may not."""
         key = (stat.pid, stat.born)
-        if number == signal.SIGTERM and key in self._asked:
+        if number == _signal.SIGTERM and key in self._asked:
             return key not in self._denied
         self._asked.add(key)
         try:
             os.kill(stat.pid, number)
-            if number == signal.SIGTERM:
-                os.kill(stat.pid, signal.SIGCONT)  # a stopped process takes a TERM only when it goes on
+            if number == _signal.SIGTERM:
+                os.kill(stat.pid, _signal.SIGCONT)  # a stopped process takes a TERM only when it goes on
         except PermissionError:
             self._denied.add(key)
             return False

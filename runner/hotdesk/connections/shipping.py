@@ -92,7 +92,7 @@ def build(
     if interpreters:  # a name on the PATH may be a wrapper around nothing
         lookup += " && $q -I -S -c 0 </dev/null >/dev/null 2>&1"
     script = f"{check}for p in {choice}; do {lookup} && {launch}; done; echo hotdesk: no python >&2; exit {NO_PYTHON}"
-    text = json.dumps({**config, "token": token}).encode()
+    text = marshal.dumps({**config, "token": token}, 2)
     return Start(f"exec sh -c '{script}'", first + b"%010d" % len(text) + text + _pack(), token.encode(), prompt)
 
 

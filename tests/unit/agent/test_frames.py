@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hotdesk
 from hotdesk.agent import frames
 
 VALUES = st.recursive(
@@ -50,3 +56,35 @@ def test_what_cannot_be_sent_is_named() -> None:
 def test_bytes_do_not_grow() -> None:
     """No base64: 1 MB of bytes is 1 MB on the wire."""
     assert len(frames.pack({"x": bytes(1000000)})) < 1000100
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.text(), VALUES.filter(lambda value: "b'" not in repr(value) and 'b"' not in repr(value))))
+def test_the_text_is_what_json_makes_of_it(value: dict[str, object]) -> None:
+    """An agent does without the module, not without the format."""
+    assert json.loads(frames.to_text(value)) == value
+    assert frames.from_text(json.dumps(value).encode()) == value
+
+
+def test_without_the_parts_in_c_the_module_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another Python may not have them."""
+    monkeypatch.setattr(frames, "_json", None)
+    monkeypatch.setattr(frames, "_scan", None)
+    assert frames.Decoder().feed(frames.pack({"a": [1, b"x", "\udcff"]}, b"y")) == [({"a": [1, b"x", "\udcff"]}, b"y")]
+
+
+SLOW = ("collections", "ctypes", "enum", "importlib.util", "json", "re", "signal", "threading", "typing")
+
+
+def test_an_agent_starts_without_slow_modules() -> None:
+    """Each of them costs every start on every PC up to 8 ms."""
+    code = (
+        "import sys\n"
+        "sys.path.insert(0, sys.argv[1])\nimport hotdesk.agent.main\n"
+        "print(*[name for name in sys.argv[2:] if name in sys.modules])"
+    )
+    root = str(Path(hotdesk.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, root, *SLOW], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
