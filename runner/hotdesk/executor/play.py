@@ -83,8 +83,9 @@ class PlayRun:
     async def _run_batches(self, batches: Sequence[Sequence[str]]) -> bool:
         for number, names in enumerate(batches):
             batch = await self._batch(names, number)
+            earlier = frozenset(batch.failed)  # who failed in an earlier play is no reason to stop
             await self._run_batch(batch)
-            if batch.break_play or all(name in batch.failed for name in batch.hosts):
+            if batch.break_play or all(name in batch.failed - earlier for name in batch.hosts):
                 return False
             if batch.end_play:
                 break

@@ -153,3 +153,15 @@ def test_ansible_log_path_gets_plain_lines(place: Path, book: Callable[..., str]
 def test_flags_that_have_no_effect_are_said_as_such(hotdesk: Callable[..., Any]) -> None:
     """--flush-cache is accepted, and the help says why it does nothing."""
     assert "Accepted: facts are not kept" in " ".join(hotdesk("play", "--help").stdout.split())
+
+
+def test_a_play_for_hosts_that_failed_earlier_is_passed_over(place: Path, play: Callable[..., Any]) -> None:
+    """The plays after it run on the hosts that are left, as under ansible-playbook."""
+    (place / "two").write_text("a ansible_connection=local\nb ansible_connection=local\n")
+    one = "- {name: %s, hosts: '%s', gather_facts: false, tasks: [{ansible.builtin.%s}]}\n"
+    fails = one % ("zero", "a,b", "fail: , when: inventory_hostname == 'b'")
+    (place / "book.yml").write_text(fails + one % ("one", "b", "debug: ") + one % ("two", "a", "debug: "))
+    done = play("-i", "two", "book.yml")
+    assert done.returncode == 2
+    assert "PLAY [one]" in done.stdout
+    assert "ok: [a]" in done.stdout.partition("PLAY [two]")[2]
