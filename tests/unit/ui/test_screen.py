@@ -9,7 +9,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-
 from hotdesk.redaction import Redaction
 from hotdesk.ui.screen import MOST, Screen
 
