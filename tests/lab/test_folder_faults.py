@@ -105,7 +105,7 @@ def test_what_cannot_be_read_or_written_is_named(desk: Desk, lab: Lab) -> None:
     assert done.results("pc2", "Mirror")[0]["paths"] == [f"{ROOT}/secret"]
     assert "Permission denied" in message(done, "pc2")
     assert lab["pc2"].run("cat", f"{ROOT}/open") == "x\n"
-    assert f"{ROOT}/open" in done.results("pc3", "Mirror")[0]["paths"]
+    assert f"{ROOT}/open" in done.results("pc3", "Mirror")[0]["paths"], done.results("pc3", "Mirror")
 
 
 def test_a_target_nobody_may_look_into_is_refused_with_the_remedy(desk: Desk, lab: Lab) -> None:

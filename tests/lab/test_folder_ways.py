@@ -88,7 +88,11 @@ def test_roots_keys_stay_for_a_root_login(desk: Desk, lab: Lab) -> None:
     desk.inventory("root")
     key = lab["pc1"].run("cat", "/root/.ssh/authorized_keys")
     lab["pc1"].run("tee", "/root/.ssh/authorized_keys", stdin=(key + FOREIGN).encode())
-    lab["pc2"].run("tee", "/root/.ssh/authorized_keys", stdin=(key + FOREIGN.replace("Fore1gn", "0thers9")).encode())
+    lab["pc2"].run(
+        "tee",
+        "/root/.ssh/authorized_keys",
+        stdin=(key + FOREIGN.replace(" other", " another").replace("Fore1gn", "0thers9")).encode(),
+    )
     warnings = told(mirror(desk, "/root/.ssh"))
     assert "lacks 1 key that it holds" in warnings[0]
     gets_in(desk, "root")
@@ -123,7 +127,7 @@ def test_sudo_sshd_and_accounts_stay_when_all_of_etc_is_mirrored(desk: Desk, lab
     warnings = told(done)
     assert lab["pc2"].run("sha256sum", *kept) == before
     assert lab["pc2"].run("cat", "/etc/hotdesk-new") == "x\n"
-    for name in ("/etc/sudoers.d/lab", "ssh_host_ed25519_key", "/etc/passwd"):
+    for name in ("/etc/sudoers.d/lab", "sshd_lab_config", "/etc/passwd"):
         assert any(name in text for text in warnings), warnings
-    assert not any("passwd" in item for item in done.results("pc2", "Mirror")[0]["items"])
+    assert not any(item.endswith((" passwd", " shadow")) for item in done.results("pc2", "Mirror")[0]["items"])
     gets_in(desk)

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.aio import TaskGroup
+from hotdesk.aio import TaskGroup, in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.results import Diff
@@ -212,10 +212,13 @@ class Job(SyncJob):
         protected = await self._guard(report.items)
         if protected:
             report = await self._rehearse(found, protected)
+        return await in_thread(self._plan, report)
+
+    def _plan(self, report: Report) -> Plan:
         items = _ordered(report.items)
         return Plan(
             changes=tuple(Change(verb=item.verb, subject=shown(item.path), detail=item.flags) for item in items),
-            data={"report": report},
+            data={"report": report, "result": _data(items, report)},
             diff=(Diff(prepared="".join(f"{item}\n" for item in items)),) if items else (),
             warnings=(*self._warnings, *report.messages),
         )
@@ -255,7 +258,7 @@ class Job(SyncJob):
     async def _guard(self, items: Sequence[Item]) -> list[bytes]:
         """Rules for what must stay as it is so that the next connection still gets in. Raises TaskError when no rule can help."""
         sudoers = await self.target.call(ends, "sudoers", change=False) if self._login["sudo"] else []
-        found = guard.touched(guard.ways(self._login, sudoers, self._dest), items)
+        found = await in_thread(guard.touched, guard.ways(self._login, sudoers, self._dest), items)
         rules: list[bytes] = []
         cut: dict[guard.Way, int] = {}
         if found:
@@ -268,7 +271,7 @@ class Job(SyncJob):
                     cut[way] = count
             rules += [guard.protect(way.name) for way in guard.together(list(cut))]
             self._warnings += guard.warnings(cut, self.target.host, self.source.host)
-        if named := guard.of_sshd(items, self._dest):
+        if named := await in_thread(guard.of_sshd, items, self._dest):
             rules += guard.protect_sshd(self._dest)
             self._warnings.append(
                 f"{self.target.host}: its own sshd files were left as they are: {', '.join(map(shown, named[:5]))}"
@@ -284,7 +287,7 @@ class Job(SyncJob):
         here = await self.source.call(ends, "guarded", [self._here(path) for path in paths], change=False)
         source = {path: here[self._here(path)] for path in paths}
         owners = self._unprivileged is None
-        problems = guard.refused(self._login, sudoers, self._dest, items, source, owners)
+        problems = await in_thread(guard.refused, self._login, sudoers, self._dest, items, source, owners)
         if problems:
             raise TaskError("; ".join(f"{p.message} ({p.remedy})" for p in problems) + "; nothing was changed")
 
@@ -297,15 +300,14 @@ class Job(SyncJob):
     def preview(self, plan: Plan) -> JobResult:
         if self._same:
             return JobResult(data={**_data(()), "msg": plan.data["note"]})
-        report: Report = plan.data["report"]
-        return JobResult(changed=bool(plan.changes), data=_data(report.items, report), warnings=plan.warnings)
+        return JobResult(changed=bool(plan.changes), data=plan.data["result"], warnings=plan.warnings)
 
     async def sync(self, plan: Plan) -> JobResult:
         planned: Report = plan.data.get("report") or Report(_NEW if self._missing else ())
         if not self._mirror.mkpath:
             await self.target.run(["mkdir", "-p", "--", posixpath.dirname(self._dest)], change=True)
         report = await self.transfer(self._mirror, change=True, bytes_total=planned.totals.transferred)
-        report = replace(report, items=_as_planned(report.items, planned.items))
+        report = replace(report, items=await in_thread(_as_planned, report.items, planned.items))
         self._done = report
         warnings = [*report.messages]
         if report.vanished:
@@ -313,14 +315,14 @@ class Job(SyncJob):
             warnings.append(
                 f"{len(report.vanished)} files vanished on {self.source.host} before their turn came: {names}"
             )
-        return JobResult(changed=bool(report.items), data=_data(report.items, report), warnings=tuple(warnings))
+        data = await in_thread(_data, report.items, report)
+        return JobResult(changed=bool(report.items), data=data, warnings=tuple(warnings))
 
     async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
         """Everything that was planned must have been done, or be no longer needed."""
         if plan.open:
             return []
-        done = {item.path for item in self._done.items}
-        missing = {change.path for change in plan.data["report"].items} - done
+        missing = await in_thread(_missing, plan.data["report"].items, self._done.items)
         if not missing:
             return []
         again = await self.transfer(self._mirror, change=False)
@@ -340,6 +342,11 @@ async def _end(machine: Machine, path: str) -> dict[str, Any]:
 
 def _inside(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _missing(planned: Sequence[Item], done: Sequence[Item]) -> set[bytes]:
+    """The paths that were planned and not done."""
+    return {item.path for item in planned} - {item.path for item in done}
 
 
 def _as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, ...]:

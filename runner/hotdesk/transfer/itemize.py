@@ -28,7 +28,7 @@ _STAT = re.compile(rb"(Number of files|Total file size|Total transferred file si
 
 def unescape(text: bytes) -> bytes:
     """Undo rsync's ``\\#ooo``."""
-    return _ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), text)
+    return _ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), text) if b"\\#" in text else text
 
 
 def shown(name: bytes) -> str:
@@ -124,11 +124,13 @@ class Output:
     _latest: Progress = field(default_factory=Progress)
 
     def feed(self, chunk: bytes) -> None:
-        lines = re.split(rb"[\r\n]", self._rest + chunk)
+        lines = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop()
         progress = None
         for line in lines:
-            if (found := _PROGRESS.fullmatch(line)) is not None:
+            if (item := parse_item(line)) is not None:
+                self.items.append(item)
+            elif (found := _PROGRESS.fullmatch(line)) is not None:
                 progress = found  # only the newest matters: there is one for each file
             elif line:
                 self._line(line)

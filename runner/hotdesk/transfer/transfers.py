@@ -129,15 +129,10 @@ async def _session(
     async with client:
         server = await _receiver(client, mirror, target)
         async with server:
-            ended = await relay(client, server)
-            await client.finish(min(ended.rc, 255))
-            try:
-                async with asyncio.timeout(mirror.timeout):
-                    return await client.wait(), ended
-            except TimeoutError:
-                raise TransferError(
-                    f"rsync on {source.host} did not end after its receiver on {target.host} had"
-                ) from None
+            ended = await relay(client, server, limit=mirror.timeout)
+            if ended is None:
+                raise TransferError(f"rsync on {source.host} did not end after its receiver on {target.host} had")
+            return ended
 
 
 async def _receiver(client: Bulk, mirror: Mirror, target: End) -> Bulk:
@@ -149,11 +144,12 @@ async def _receiver(client: Bulk, mirror: Mirror, target: End) -> Bulk:
 
 
 def _error(client: Completed, server: Completed, errors: bytes, source: End, target: End) -> HostError:
-    """The receiver's own words count when the sender only saw the stream break."""
-    rc, stderr = client.rc, errors
-    if server.rc and client.rc in outcome.LINK_CODES | {127}:
-        rc, stderr = server.rc, errors + server.stderr
-    return outcome.error(rc, stderr, source=source.host, target=target.host, signal=client.signal)
+    """The receiver's exit code counts when the sender only saw the stream break. Each end says on its own stderr what went wrong there
+    (rsync(1), --stderr=errors; before 3.2.3 the receiver's words came through the sender)."""
+    rc = server.rc if server.rc and client.rc in outcome.LINK_CODES | {127} else client.rc
+    return outcome.error(
+        rc, b"\n".join([errors, server.stderr]), source=source.host, target=target.host, signal=client.signal
+    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -2,21 +2,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.aio import in_thread
 from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.pool import Pool
 from hotdesk.errors import TransferError, Unreachable
 from hotdesk.settings import Settings
 from hotdesk.transfer import End, Mirror, Transfers
+from hotdesk.transfer.rsync import server_argv
 from tests.embedded import pcs
 from tests.unit.collection.trees import everyday, listing
 from tests.unit.machines import needs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from hotdesk.demo.embedded import EmbeddedPCs
@@ -45,6 +48,11 @@ async def ends(pcs: EmbeddedPCs) -> AsyncIterator[Ends]:
         )
 
 
+def noise(path: Path, size: int) -> None:
+    """A file that cannot be compressed or guessed."""
+    path.write_bytes(os.urandom(size))
+
+
 @pytest.mark.parametrize("source", ["control", "pc1"])
 async def test_a_tree_goes_from_any_pc_to_any_other(ends: Ends, tmp_path: Path, source: str) -> None:
     """From the control node, and from another PC through it, with no keys between the two."""
@@ -52,7 +60,7 @@ async def test_a_tree_goes_from_any_pc_to_any_other(ends: Ends, tmp_path: Path, 
     everyday(tmp_path / "src")
     mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "a b'\"$x" / "dst"))
     report = await Transfers().mirror(mirror, getattr(ends, source), ends.pc2, dry_run=False)
-    assert listing(tmp_path / "a b'\"$x" / "dst") == listing(tmp_path / "src")
+    assert await in_thread(listing, tmp_path / "a b'\"$x" / "dst") == await in_thread(listing, tmp_path / "src")
     assert report.totals.entries == len(listing(tmp_path / "src")) + 1
 
 
@@ -60,7 +68,7 @@ async def test_a_tree_goes_from_any_pc_to_any_other(ends: Ends, tmp_path: Path, 
 async def test_a_cancelled_transfer_leaves_no_process_and_is_resumed(ends: Ends, tmp_path: Path, source: str) -> None:
     """Both rsyncs are gone; what had arrived waits beside its destination, and the next run completes it."""
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "big").write_bytes(os.urandom(30_000_000))
+    await in_thread(noise, tmp_path / "src" / "big", 30_000_000)
     slow = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"), bwlimit="8m")
     begun = asyncio.Event()
 
@@ -78,13 +86,13 @@ async def test_a_cancelled_transfer_leaves_no_process_and_is_resumed(ends: Ends,
     assert os.stat(tmp_path / "dst" / ".hotdesk-partial" / "big").st_size > 1_000_000  # noqa: PTH116
     fast = Mirror(path=slow.path, dest=slow.dest)
     await transfers.mirror(fast, start, ends.pc2, dry_run=False)
-    assert listing(tmp_path / "dst") == listing(tmp_path / "src")
+    assert await in_thread(listing, tmp_path / "dst") == await in_thread(listing, tmp_path / "src")
 
 
 async def test_a_pc_that_dies_is_unreachable(ends: Ends, pcs: EmbeddedPCs, tmp_path: Path) -> None:
     """Never a success, and never a mere failure of rsync."""
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "big").write_bytes(os.urandom(30_000_000))
+    await in_thread(noise, tmp_path / "src" / "big", 30_000_000)
     slow = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"), bwlimit="4m")
 
     def on_progress(progress: Progress) -> None:
@@ -105,13 +113,13 @@ async def test_no_more_at_a_time_than_allowed(ends: Ends, tmp_path: Path) -> Non
     async with asyncio.TaskGroup() as group:
         for mirror in mirrors:
             group.create_task(transfers.mirror(mirror, ends.control, ends.pc2, dry_run=False))
-    assert listing(tmp_path / "a") == listing(tmp_path / "b")
+    assert await in_thread(listing, tmp_path / "a") == await in_thread(listing, tmp_path / "b")
 
 
 async def test_files_that_vanish_are_a_warning(ends: Ends, tmp_path: Path) -> None:
     """rsync's exit code 24: the rest has arrived, the names are told."""
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "a").write_bytes(os.urandom(9_000_000))
+    await in_thread(noise, tmp_path / "src" / "a", 9_000_000)
     (tmp_path / "src" / "z\nz").write_text("x")
     mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"), bwlimit="3m")
 
@@ -130,6 +138,74 @@ async def test_a_receiver_that_cannot_write_names_the_path(ends: Ends, tmp_path:
     with pytest.raises(TransferError) as caught:
         await Transfers().mirror(mirror, ends.control, ends.pc2, dry_run=False)
     assert "file" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["control", "pc1"])
+async def test_a_receiver_that_dies_is_no_lost_link(
+    ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Its channel ends under a stream of data, as on a full disk: what the agent says of its end counts, in its own words."""
+    (tmp_path / "src").mkdir()
+    await in_thread(noise, tmp_path / "src" / "big", 30_000_000)
+    between(monkeypatch, DYING)
+    mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"))
+    async with asyncio.timeout(30):
+        with pytest.raises(TransferError, match="no space left on pc2 at /x"):
+            await Transfers().mirror(mirror, getattr(ends, source), ends.pc2, dry_run=False)
+
+
+@pytest.mark.parametrize("source", ["control", "pc1"])
+async def test_a_slow_receiver_gets_every_byte(
+    ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """More data than all windows and pipes on the way hold, taken slowly at first: nothing on the way mistakes full for ended."""
+    (tmp_path / "src").mkdir()
+    await in_thread(noise, tmp_path / "src" / "big", 24_000_000)
+    between(monkeypatch, SLOW)
+    mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"))
+    async with asyncio.timeout(60):
+        await Transfers().mirror(mirror, getattr(ends, source), ends.pc2, dry_run=False)
+    assert await in_thread(listing, tmp_path / "dst") == await in_thread(listing, tmp_path / "src")
+
+
+def between(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a Python script between the runner and the receiver, whose command line it gets."""
+
+    def wrapped(asked: Sequence[str], mirror: Mirror) -> list[str]:
+        return [sys.executable, "-c", BETWEEN + script, *server_argv(asked, mirror)]
+
+    monkeypatch.setattr("hotdesk.transfer.transfers.server_argv", wrapped)
+
+
+BETWEEN = """
+import os, subprocess, sys, threading, time
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)
+passed = 0
+def copy():
+    global passed
+    while data := os.read(0, 1 << 16):
+        child.stdin.write(data)
+        child.stdin.flush()
+        passed += len(data)
+        between()
+os.set_blocking(0, True)
+"""
+SLOW = """
+def between():
+    if 1 << 20 < passed < 2 << 20:
+        time.sleep(0.1)
+threading.Thread(target=copy, daemon=True).start()
+os._exit(child.wait())
+"""
+DYING = """
+def between():
+    if passed > 3 << 20:
+        os.killpg(child.pid, 9)
+        child.wait()
+        print('rsync: [receiver] write failed on "/x": No space left on device (28)', file=sys.stderr, flush=True)
+        os._exit(11)
+copy()
+"""
 
 
 def marked(mark: str) -> list[str]:
