@@ -46,12 +46,6 @@ def check_templates(playbook: Playbook, templates: Checks) -> None:
             raise problem
 
 
-def check_included(items: Iterable[Task | Block], templates: Checks) -> None:
-    """As ``check_templates``, for what a dynamic include has just brought in."""
-    for problem in _Checking(templates).items(items):
-        raise problem
-
-
 class _Checking:
     def __init__(self, templates: Checks) -> None:
         self._templates = templates
