@@ -17,7 +17,7 @@ HARD_EXCLUDES: tuple[tuple[str, str], ...] = (
     ("run/lock/hotdesk*", "the locks that keep two runs apart"),
     ("run/hotdesk*", "sockets of a run under way"),
 )
-"""(pattern, why). The parts of hotdesk that own these paths are named in docs/jobs/folder.md."""
+"""(pattern, why). The parts of hotdesk that own these paths are named in the collection's docs/folder.md."""
 
 
 def hard_rules() -> list[bytes]:
