@@ -14,7 +14,6 @@ from hotdesk.bus import Bus
 from hotdesk.paths import run_log_dir
 from hotdesk.playbook.model import TagSelection
 from hotdesk.redaction import Redaction
-from hotdesk.report.junit import JUnit
 from hotdesk.report.run_log import RunLog, run_log
 from hotdesk.supervise.terminal import asker
 from hotdesk.ui.choose import renderer, style_of
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hotdesk.executor.run import PlayOptions
+    from hotdesk.report.junit import JUnit
     from hotdesk.settings import Settings
 
 TAKE_A_VALUE = frozenset("iluTcfetma")
@@ -97,7 +97,7 @@ async def shown(
 ) -> int:
     """Run ``story`` with everything that observes it. In check mode no log of any kind is written (R8)."""
     redaction, run_id = Redaction(), app.new_run_id()
-    report = JUnit(redaction) if junit else None
+    report = _junit(redaction) if junit else None
     bus = Bus()
     log: RunLog | None = None
     async with AsyncExitStack() as stack:
@@ -120,6 +120,12 @@ async def shown(
     if report is not None and junit is not None:
         await in_thread(report.write, Path(junit))
     return code
+
+
+def _junit(redaction: Redaction) -> JUnit:
+    from hotdesk.report.junit import JUnit  # late: xml is slow to import
+
+    return JUnit(redaction)
 
 
 def _log_to_file(settings: Settings, redaction: Redaction, bus: Bus, stack: AsyncExitStack) -> None:

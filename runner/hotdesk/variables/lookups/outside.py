@@ -10,8 +10,6 @@ import random
 import secrets
 import ssl
 import string
-import urllib.error
-import urllib.request
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +58,9 @@ def url(call: LookupCall) -> list[Any]:
 
 
 def _fetched(call: LookupCall, address: str, given: dict[str, Any]) -> str:
+    import urllib.error  # late: with http and email they take 10 ms of every start
+    import urllib.request
+
     request = urllib.request.Request(address, headers={"User-Agent": given["http_agent"], **(given["headers"] or {})})
     if given["username"] is not None:
         pair = f"{given['username']}:{given['password'] or ''}".encode()
