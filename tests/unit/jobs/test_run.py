@@ -11,6 +11,7 @@ from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.run import JobRun
 
 if TYPE_CHECKING:
+    from hotdesk.jobs import Machine
     from tests.unit.machines import MakeMachine
 
 PLAN = Plan(changes=(Change(verb="create", subject="x"),))
@@ -182,3 +183,18 @@ async def test_the_loser_of_a_lock_learns_who_holds_it(make_machine: MakeMachine
                     await other.perform(job, check=False)
             assert "sync" not in job.story
         await other.perform(make(Story, other, make_machine), check=False)
+
+
+async def test_locks_are_taken_in_one_order(make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever is the source: of two runs in opposite directions exactly one loses."""
+    order: list[str] = []
+
+    async def take(machine: Machine) -> None:
+        order.append(machine.host)
+
+    async with JobRun("run-a") as jobs:
+        monkeypatch.setattr(jobs.locks, "take", take)
+        for source, target in (("atlas", "vega"), ("vega", "atlas")):
+            job = jobs.job(Story, {}, make_machine(source), make_machine(target))
+            await jobs.perform(job, check=False)
+    assert order == ["atlas", "vega"] * 2
