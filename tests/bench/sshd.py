@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -77,6 +79,7 @@ def server() -> Iterator[Server]:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin") or "sshd"
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # through the finally
     process = subprocess.Popen([sshd, "-D", "-e", "-f", str(directory / "sshd_config")], stderr=subprocess.DEVNULL)
     try:
         _wait(port)
@@ -87,6 +90,7 @@ def server() -> Iterator[Server]:
         shutil.rmtree(directory)
         if user == USER:
             subprocess.run(["userdel", "-r", USER], check=False, stderr=subprocess.DEVNULL)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _user() -> tuple[str, Path]:
