@@ -237,15 +237,33 @@ class RunFinished(Event):
 def record(event: Event) -> dict[str, Any]:
     """The event as plain values for JSON: its class name under ``event``, results as Ansible shows them."""
     out: dict[str, Any] = {"event": type(event).__name__}
-    for item in fields(event):
-        value = getattr(event, item.name)
+    for name in _names(type(event)):
+        value = getattr(event, name)
         if value is not None and value != "":
-            out[item.name] = plain(value)
+            out[name] = plain(value)
     return out
+
+
+def _names(kind: type[Event]) -> tuple[str, ...]:
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = tuple(item.name for item in fields(kind))
+    return found
+
+
+_NAMES: dict[type[Event], tuple[str, ...]] = {}
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def plain(value: Any) -> Any:
     """``value`` as something ``json.dumps`` takes."""
+    kind = type(value)
+    if kind in _PLAIN:  # nearly all there is
+        return value
+    if kind is dict:
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Result):
         return plain(value.registered())
     if isinstance(value, Place):

@@ -374,6 +374,8 @@ def command(argv: list[bytes], env: dict[bytes, bytes], cwd: bytes | None, umask
     places = [argv[0]]
     if b"/" not in argv[0]:  # as execvp(3) looks, but prepared here: each page that the fork touches is copied
         places = [os.path.join(at, argv[0]) for at in env.get(b"PATH", os.fsencode(os.defpath)).split(b":")]
+        if all(place[:1] == b"/" for place in places):  # each attempt that fails after the fork is dear
+            places.sort(key=lambda place: not os.access(place, os.X_OK))
 
     def become(_report: int) -> None:
         if umask is not None:

@@ -84,7 +84,8 @@ def build(
     mark = f"env HOTDESK_RUN={config['run']}"
     prompt = b""
     if escalation is None:
-        launch, check = f"exec {mark} $q {agent}", ""
+        # Not with env: that is one more program to start.
+        launch, check = f"exec $q {agent}", f"HOTDESK_RUN={config['run']}; export HOTDESK_RUN; "
     else:
         launch, check, prompt = _escalated(endpoint, escalation, mark, agent, token)
     choice = " ".join(found) if len(found) > 1 or " " not in found[0] else f'"{found[0]}"'

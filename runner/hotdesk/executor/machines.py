@@ -50,6 +50,7 @@ class PoolMachines:
         self._templates = templates
         self._password = password
         self._become_password = become_password
+        self._points: dict[tuple[Any, ...], Endpoint] = {}
 
     async def machine(self, host: str, scope: Scope, task: Task, setting: Working) -> Machine:
         """See run.Machines."""
@@ -109,8 +110,8 @@ class PoolMachines:
             known[endpoint.PASSWORD[0]] = self._password
         templates, keyword = self._templates, task.become
         port = await values.number(templates, task.port, scope, "port")
-        point = endpoint.endpoint_for(
-            host, known, self._settings,
+        point = self._point(
+            host, known,
             connection=await values.text(templates, task.connection, scope) or None,
             remote_user=await values.text(templates, task.remote_user, scope) or None,
             port=int(port) if port is not None else None,
@@ -125,6 +126,17 @@ class PoolMachines:
             password=self._become_password,
         )  # fmt: skip
         return point, escalation, _lease(host, known.get(LEASE))
+
+    def _point(self, host: str, known: dict[str, Any], **keywords: Any) -> Endpoint:
+        """The endpoint; one that was asked for before is not worked out again (each task asks, on each host)."""
+        key = (host, *known.items(), *keywords.items())
+        try:
+            found = self._points.get(key)
+        except TypeError:  # a list among the values
+            return endpoint.endpoint_for(host, known, self._settings, **keywords)
+        if found is None:
+            found = self._points[key] = endpoint.endpoint_for(host, known, self._settings, **keywords)
+        return found
 
     async def _variables(self, scope: Scope) -> dict[str, Any]:
         return {name: await self._templates.value(scope, name) for name in CONNECTION_VARIABLES if name in scope}

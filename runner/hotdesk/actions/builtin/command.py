@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.answers import ask, text
@@ -135,10 +136,15 @@ options:
         return result
 
 
+@lru_cache(maxsize=256)
+def _split(command: str) -> tuple[str, ...]:  # every host of a task has the same
+    return tuple(shlex.split(command))
+
+
 def split(command: str, call: Call) -> list[str]:
     """The words of a command text. Raises ArgumentError for an open quote or no words."""
     try:
-        words = shlex.split(command)
+        words = list(_split(command))
     except ValueError as exc:
         raise ArgumentError(f"cannot split the command {command!r}: {exc}", place=call.task.place) from exc
     if not words:
