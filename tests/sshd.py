@@ -44,6 +44,14 @@ class Sshd:
         """The sshd processes that serve connections."""
         return _children(self.process.pid)
 
+    def logins(self) -> list[int]:
+        """One process for each connection."""
+        return [pid for pid in self.children() if _parent(pid) == self.process.pid]
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
 
 def _children(pid: int) -> list[int]:
     """Everything below ``pid``: for an ordinary user sshd has a monitor and, below it, the process that holds the connection."""

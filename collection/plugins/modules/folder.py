@@ -189,7 +189,9 @@ def main():
         },
         supports_check_mode=True,
     )
-    module.fail_json(msg="hotdesk.sync.folder works on the control node, through its action plugin, which was not found")
+    module.fail_json(
+        msg="hotdesk.sync.folder works on the control node, through its action plugin, which was not found"
+    )
 
 
 if __name__ == "__main__":

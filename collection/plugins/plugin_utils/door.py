@@ -15,7 +15,9 @@ def action_for(name: str) -> type[ActionBase]:
     try:
         from hotdesk.ansible.door import action_module
     except ImportError:
-        return type("ActionModule", (ActionBase,), {"run": _missing, "__doc__": f"hotdesk.sync.{name} without hotdesk."})
+        return type(
+            "ActionModule", (ActionBase,), {"run": _missing, "__doc__": f"hotdesk.sync.{name} without hotdesk."}
+        )
     return action_module(PLUGINS / "jobs" / f"{name}.py", PLUGINS / "modules" / f"{name}.py")
 
 

@@ -35,6 +35,7 @@ PLAY = """
         source: "{{ from | default(omit) }}"
 """
 
+
 @pytest.fixture
 def playbook(pcs: EmbeddedPCs, tmp_path: Path) -> Callable[..., Awaitable[tuple[int, str]]]:
     """``code, text = await playbook("--check", src=..., dst=...)``: ansible-playbook itself on the embedded PCs."""

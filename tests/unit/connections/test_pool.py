@@ -95,7 +95,7 @@ async def test_a_jump_host_is_logged_into_once(server: Sshd, tmp_path: Path) -> 
         async with asyncio.TaskGroup() as group:
             links = [group.create_task(pool.link(each)) for each in behind]
         assert (await links[4].result().run(["echo", "hi"], task="t")).rc == 0
-        assert len(server.children()) == 1
+        assert len(server.logins()) == 1
         stranger = replace(behind[0], known_hosts=(str(inner.known_hosts),))
         with pytest.raises(Exception, match=r"pc0: through its jump host: .* not known"):
             await pool.link(stranger)
