@@ -168,7 +168,8 @@ class Child(asyncio.SubprocessProtocol):
         self._channel.pause_reading()
 
     def resume_writing(self) -> None:
-        self._channel.resume_reading()
+        # Not from within: asyncio's pipe calls this while it empties its buffer, and a close that arrives then loses what is written now.
+        asyncio.get_running_loop().call_soon(self._channel.resume_reading)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if not self._channel.is_closing():
