@@ -52,7 +52,8 @@ async def test_no_input_is_lost_when_it_ends_while_a_pipe_is_full(pcs: EmbeddedP
 
     async def counted() -> str:
         async with await connect(pcs, "pc1") as connection:
-            return str((await connection.run("wc -c", input="x" * 500_000)).stdout).strip()
+            done = await connection.run("wc -c", input="x" * 500_000)
+        return str(done.stdout).strip()
 
     async with asyncio.TaskGroup() as group:
         counts = [group.create_task(counted()) for _ in range(15)]
