@@ -12,6 +12,7 @@ from hotdesk.errors import HotdeskError, PlaybookError, TaskError
 from hotdesk.executor import handlers, values
 from hotdesk.executor.attempt import error_result
 from hotdesk.executor.host import HostEnded, HostFailed, RoleEnded
+from hotdesk.playbook.roles import OPTIONS as ROLE_OPTIONS
 from hotdesk.results import EMPTY
 from hotdesk.source import place_of
 
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
     from hotdesk.playbook.model import Block, RoleUse, Task
 
 ROLE = "ansible.builtin.include_role"
-ROLE_OPTIONS = (
-    "tasks_from",
-    "vars_from",
-    "defaults_from",
-    "handlers_from",
-    "public",
-    "allow_duplicates",
-    "rolespec_validate",
-)
 
 
 @dataclass(slots=True, eq=False)

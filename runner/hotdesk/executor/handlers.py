@@ -16,7 +16,6 @@ from hotdesk.variables.trust import is_template
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hotdesk.executor.batch import Batch
     from hotdesk.executor.strategy import Position
     from hotdesk.executor.walk import Walk
     from hotdesk.playbook.model import Task
@@ -118,8 +117,3 @@ async def flush(walk: Walk, at: Position) -> None:
             number += 1
     finally:
         state.flushing = outer
-
-
-def check_handlers(batch: Batch) -> None:
-    """Handlers of the play, as the batch runs them."""
-    batch.handlers = flat(batch.play.handlers)

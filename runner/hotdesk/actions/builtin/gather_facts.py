@@ -31,11 +31,4 @@ options:
 """
 
     async def run(self, call: Call) -> Result:
-        args = call.args
-        return await facts_of(
-            call,
-            subset=args.get("gather_subset") or call.settings.gather_subset,
-            timeout=float(args.get("gather_timeout") or call.settings.gather_timeout),
-            filters=args.get("filter") or (),
-            fact_path=str(args.get("fact_path") or "/etc/ansible/facts.d"),
-        )
+        return await facts_of(call)

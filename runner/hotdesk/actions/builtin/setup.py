@@ -9,8 +9,6 @@ from hotdesk.actions.base import Action, Call
 from hotdesk.actions.on_target import facts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hotdesk.results import Result
 
 OPTIONS = """
@@ -25,19 +23,18 @@ OPTIONS = """
 """
 
 
-async def facts_of(
-    call: Call, *, subset: Sequence[str], timeout: float, filters: Sequence[str], fact_path: str
-) -> Result:
+async def facts_of(call: Call) -> Result:
     """The facts of the task's PC as a Result whose ``facts`` have the names Ansible gives them in a result (``ansible_kernel``)."""
+    args = call.args
     answer = await ask(
         call,
         facts,
         "gather",
         writes=False,
-        subset=list(subset),
-        filters=list(filters),
-        timeout=timeout,
-        fact_path=fact_path,
+        subset=list(args.get("gather_subset") or call.settings.gather_subset),
+        filters=list(args.get("filter") or ()),
+        timeout=float(args.get("gather_timeout") or call.settings.gather_timeout),
+        fact_path=str(args.get("fact_path") or "/etc/ansible/facts.d"),
         env=dict(call.environment),
     )
     return result_of(answer, call)
@@ -61,11 +58,4 @@ options:
     )
 
     async def run(self, call: Call) -> Result:
-        args = call.args
-        return await facts_of(
-            call,
-            subset=args.get("gather_subset") or call.settings.gather_subset,
-            timeout=float(args.get("gather_timeout") or call.settings.gather_timeout),
-            filters=args.get("filter") or (),
-            fact_path=str(args.get("fact_path") or "/etc/ansible/facts.d"),
-        )
+        return await facts_of(call)

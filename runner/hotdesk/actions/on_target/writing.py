@@ -131,11 +131,3 @@ def content_diff(path: str, before: bytes | None, after: bytes | None, source: s
     entry["before"] = "" if before is None else shown(before, limit)
     entry["after"] = "" if after is None else shown(after, limit)
     return entry
-
-
-def same_directory(path: str) -> str:
-    """The directory that ``path`` is to be in. Raises Refused when it is not there."""
-    parent = os.path.dirname(path) or "."
-    if not os.path.isdir(parent):
-        raise Refused("Destination directory %s does not exist" % parent)
-    return parent
