@@ -11,6 +11,7 @@ from _collections import deque  # type: ignore[import-not-found]  # nothing else
 from time import monotonic
 
 from hotdesk.agent import elevated, process, tree
+from hotdesk.agent.command import command
 from hotdesk.agent.frames import CHUNK, Decoder, FrameError, pack
 from hotdesk.agent.hello import hello
 from hotdesk.agent.loop import READ, WRITE, Loop
@@ -252,7 +253,7 @@ def prepare(agent: Agent, header: dict[str, Any]) -> tuple[Callable[[int], None]
     """(what the fork of a command does, the process that is not started yet)."""
     argv = [os.fsencode(word) for word in header["argv"]]
     cwd = os.fsencode(header["cwd"]) if header.get("cwd") is not None else None
-    child = process.command(argv, environment(agent, header), cwd, header.get("umask"))
+    child = command(argv, environment(agent, header), cwd, header.get("umask"))
     return child, process.Process(agent, header["id"], header["task"], agent.mark(header["id"]))
 
 

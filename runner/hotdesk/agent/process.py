@@ -26,6 +26,8 @@ SILENCE = 0.15
 """Seconds without a byte after the exit that end a stream that somebody else still holds open."""
 DRAIN = 1.0
 """Seconds after the exit when the streams are ended in any case."""
+SMALL, CHATTY, REST = 4096, 8, 0.002
+"""A stream that gives fewer than SMALL bytes CHATTY times running is read every REST seconds: a line at a time would cost a frame a line."""
 SIZE = Struct("=i")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _OURS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT, _signal.SIGCHLD)
@@ -50,6 +52,8 @@ class Process:
         self.on_end: Callable[[], None] | None = None
         self._streams: dict[int, str] = {}
         self._paused: set[int] = set()
+        self._resting: set[int] = set()
+        self._small: dict[int, int] = {}
         self._unread: dict[str, int] = {}
         self._owed: dict[int, int] = {}
         self._report = b""
@@ -128,6 +132,20 @@ class Process:
                 self._pause(fd)
             elif self.status is not None:
                 self._wait_for_silence()
+            else:
+                self._rest(fd, len(data))
+
+    def _rest(self, fd: int, count: int) -> None:
+        self._small[fd] = self._small.get(fd, 0) + 1 if count < SMALL else 0
+        if self._small[fd] > CHATTY:
+            self.agent.loop.forget(fd)
+            self._resting.add(fd)
+            self.agent.loop.later(REST, lambda: self._wake(fd))
+
+    def _wake(self, fd: int) -> None:
+        if fd in self._resting:
+            self._resting.discard(fd)
+            self._watch(fd)
 
     def _pause(self, fd: int) -> None:
         self.agent.loop.forget(fd)
@@ -165,6 +183,7 @@ class Process:
     def _drop(self, fd: int) -> None:
         self.agent.loop.forget(fd)
         self._paused.discard(fd)
+        self._resting.discard(fd)
         del self._streams[fd]
         os.close(fd)
 
@@ -217,6 +236,8 @@ class Process:
         """The kernel says it has ended; ``status`` as from waitpid."""
         self.status, self.ended = status, monotonic()
         self.close_input()
+        for fd in list(self._resting):
+            self._wake(fd)
         for fd in self._streams:  # what is in the pipe now may be its own and is never cut off
             self._owed[fd] = _readable(fd)
         self._wait_for_silence()
@@ -367,28 +388,3 @@ def close_all_but(*keep: int) -> None:
                 os.close(fd)
             except OSError:
                 pass
-
-
-def command(argv: list[bytes], env: dict[bytes, bytes], cwd: bytes | None, umask: int | None) -> Callable[[int], None]:
-    """What a fork does to become a command. Its errors name the directory or the program."""
-    places = [argv[0]]
-    if b"/" not in argv[0]:  # as execvp(3) looks, but prepared here: each page that the fork touches is copied
-        places = [os.path.join(at, argv[0]) for at in env.get(b"PATH", os.fsencode(os.defpath)).split(b":")]
-        if all(place[:1] == b"/" for place in places):  # each attempt that fails after the fork is dear
-            places.sort(key=lambda place: not os.access(place, os.X_OK))
-
-    def become(_report: int) -> None:
-        if umask is not None:
-            os.umask(umask)
-        if cwd is not None:
-            os.chdir(cwd)
-        refused = errno.ENOENT
-        for place in places:
-            try:
-                os.execve(place, argv, env)
-            except OSError as exc:
-                if exc.errno not in (errno.ENOENT, errno.ENOTDIR) and refused == errno.ENOENT:
-                    refused = exc.errno or errno.EIO
-        raise OSError(refused, os.strerror(refused), argv[0])
-
-    return become

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hotdesk.results import Progress
 
@@ -47,8 +47,7 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One change. ``flags`` is rsync's %i (``>f.st......``, ``*deleting``); ``name`` is relative to the mirrored directory."""
 
     flags: str
@@ -88,11 +87,11 @@ def parse_item(line: bytes) -> Item | None:
     found = _ITEM.fullmatch(line) if line.startswith(MARK) else None
     if found is None:
         return None
-    flags, size, rest = found[1].decode("ascii", "replace"), int(found[2]), found[3]
+    flags, size, rest = found.groups()
     name, _, link = rest.partition(b"//")
     if link.startswith(b"/"):  # "dir/" + "//": the first pair took the directory's own slash
         name, link = name + b"/", link[1:]
-    return Item(flags, unescape(name), size, unescape(link))
+    return Item(flags.decode("ascii", "replace"), unescape(name), int(size), unescape(link))
 
 
 @dataclass(slots=True)
@@ -126,16 +125,14 @@ class Output:
     def feed(self, chunk: bytes) -> None:
         lines = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop()
-        progress = None
+        newest = b""
         for line in lines:
-            if (item := parse_item(line)) is not None:
-                self.items.append(item)
-            elif (found := _PROGRESS.fullmatch(line)) is not None:
-                progress = found  # only the newest matters: there is one for each file
+            if line[:1] == b" " and b"%" in line:
+                newest = line  # only the newest progress matters: there is one for each file
             elif line:
                 self._line(line)
-        if progress is not None:
-            self._progressed(progress)
+        if newest:
+            self._line(newest)
 
     def close(self) -> None:
         """Take the last line, and say that all is done when something was under way."""

@@ -59,7 +59,7 @@ class Mirror:
         )
         out += [f"--bwlimit={self.bwlimit}"] if self.bwlimit else []
         out += ["--dry-run"] * dry_run
-        out += ["--info=progress2", f"--out-format={OUT_FORMAT}", "--stats", "--no-human-readable", "--outbuf=Line"]
+        out += ["--info=progress2", f"--out-format={OUT_FORMAT}", "--stats", "--no-human-readable", "--outbuf=Block"]
         out += [b"--filter=" + rule for rule in self.rules]
         return [*out, "--", slashed(self.path), f"{PEER}:{slashed(self.dest)}"]
 
