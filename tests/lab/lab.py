@@ -2,7 +2,8 @@
 
 Needs root, and iproute2, util-linux, openssh-server, sudo and rsync on this machine. No container engine, no VM. Users on each PC:
 ``ada`` (sudo without password), ``bob`` (sudo with the password ``bob-pw``), root by key; all with the lab's key.
-Everything lives below STATE and carries the prefix ``hdt``; ``down`` finds and removes it, also after a crash.
+Everything lives below STATE and carries MARK; ``down`` finds and removes it, also after a crash.
+Several labs can stand side by side, each with its own number in ``HOTDESK_LAB`` (0 to 99; 0 unless told), which gives it its own network.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-STATE = Path("/run/hotdesk-lab")
-SWITCH = "hdt-sw"
-GATEWAY = "10.78.0.1"
+NUMBER = int(os.environ.get("HOTDESK_LAB", "0"))
+STATE = Path(f"/run/hotdesk-lab/{NUMBER}")
+MARK = f"hdt{NUMBER}"
+"""What the names of its network namespaces, links and mounts begin with."""
+SWITCH = f"{MARK}-sw"
+NETWORK = f"10.{100 + NUMBER}"
+GATEWAY = f"{NETWORK}.0.1"
 BOOT_LIMIT = 20.0
 """Seconds until a PC must answer on port 22."""
 TOOLS = {
@@ -70,7 +75,7 @@ class PC:
 
     @property
     def address(self) -> str:
-        return f"10.78.{self.number // 200}.{10 + self.number % 200}"
+        return f"{NETWORK}.{self.number // 200}.{10 + self.number % 200}"
 
     @property
     def init(self) -> int | None:
@@ -163,7 +168,7 @@ class PC:
         # Started by setsid --fork, so that it is nobody's child here: a PC lives longer than the command that started it.
         keep = ["setsid", "--fork", "sh", "-c", 'echo $$ >"$0"; exec "$@"', str(outside)]
         with (self.directory / "boot.log").open("wb") as log:
-            command = [*keep, "nsenter", f"--net=/run/netns/hdt-{self.name}", *unshare, *init]
+            command = [*keep, "nsenter", f"--net=/run/netns/{MARK}-{self.name}", *unshare, *init]
             subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
         _until(
             lambda: _first_child(outside) is not None,
@@ -237,9 +242,9 @@ class Lab:
             for pc in lab:
                 pc.off()
                 _run("umount", "-l", str(pc.directory / "disk"), check=False)
-            for space in [f"hdt-{name}" for name in lab.pcs] + [SWITCH]:
+            for space in [f"{MARK}-{name}" for name in lab.pcs] + [SWITCH]:
                 _run("ip", "netns", "del", space, check=False)
-            _run("ip", "link", "del", "hdt0", check=False)
+            _run("ip", "link", "del", f"{MARK}-host", check=False)
             if STATE.is_mount():
                 _run("umount", "-l", str(STATE))
             if left := leftovers():
@@ -261,15 +266,19 @@ class Lab:
 
 def leftovers() -> list[str]:
     """What a lab left behind: mounts, network namespaces, links."""
-    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(STATE) in line]
-    spaces = [line for line in _run("ip", "netns", "list").splitlines() if line.startswith("hdt-")]
-    links = [line for line in _run("ip", "-br", "link").splitlines() if line.startswith("hdt0")]
+    mounts = [
+        line.split()[1]
+        for line in Path("/proc/mounts").read_text().splitlines()
+        if f"{STATE}/" in f"{line.split()[1]}/"
+    ]
+    spaces = [line for line in _run("ip", "netns", "list").splitlines() if line.startswith(f"{MARK}-")]
+    links = [line for line in _run("ip", "-br", "link").splitlines() if line.startswith(f"{MARK}-")]
     return mounts + spaces + links
 
 
 def _prepare() -> None:
     """Once: the state's own file system, the layer with the users, the switch."""
-    STATE.mkdir(exist_ok=True)
+    STATE.mkdir(parents=True, exist_ok=True)
     if not STATE.is_mount():
         _run("mount", "-t", "tmpfs", "-o", "mode=755,size=90%", "hotdesk-lab", str(STATE))
     if not (STATE / "layer.ok").exists():
@@ -277,11 +286,11 @@ def _prepare() -> None:
         (STATE / "layer.ok").touch()
     if not Path(f"/run/netns/{SWITCH}").exists():
         _run("ip", "netns", "add", SWITCH)
-        _run("ip", "link", "add", "hdt0", "type", "veth", "peer", "name", "up0", "netns", SWITCH)
+        _run("ip", "link", "add", f"{MARK}-host", "type", "veth", "peer", "name", "up0", "netns", SWITCH)
         setup = "link add br0 type bridge stp_state 0 forward_delay 0\nlink set up0 master br0\nlink set up0 up\nlink set br0 up\n"
         _run("ip", "-n", SWITCH, "-batch", "-", stdin=setup)
-        _run("ip", "addr", "add", f"{GATEWAY}/16", "dev", "hdt0")
-        _run("ip", "link", "set", "hdt0", "up")
+        _run("ip", "addr", "add", f"{GATEWAY}/16", "dev", f"{MARK}-host")
+        _run("ip", "link", "set", f"{MARK}-host", "up")
 
 
 def _users() -> None:
@@ -331,24 +340,25 @@ def _disk(pc: PC, size: str) -> None:
     disk = pc.directory / "disk"
     disk.mkdir(parents=True, exist_ok=True)
     if not disk.is_mount():
-        _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", f"hdt-{pc.name}", str(disk))
+        _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", f"{MARK}-{pc.name}", str(disk))
 
 
 def _wire(pc: PC) -> None:
-    space, port = f"hdt-{pc.name}", f"p{pc.number}"
+    space, port = f"{MARK}-{pc.name}", f"p{pc.number}"
     _run("ip", "netns", "del", space, check=False)
     _run("ip", "-n", SWITCH, "link", "del", port, check=False)
     _run("ip", "netns", "add", space)
     _run("ip", "-n", SWITCH, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space)
     _run("ip", "-n", SWITCH, "-batch", "-", stdin=f"link set {port} master br0\nlink set {port} up\n")
-    mac = f"02:00:0a:4e:{pc.number // 200:02x}:{10 + pc.number % 200:02x}"  # the same after each boot, or neighbours' ARP caches are wrong
+    # The same after each boot, or neighbours' ARP caches are wrong.
+    mac = f"02:00:0a:{100 + NUMBER:02x}:{pc.number // 200:02x}:{10 + pc.number % 200:02x}"
     setup = f"link set lo up\nlink set eth0 address {mac}\naddr add {pc.address}/16 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n"
     _run("ip", "-n", space, "-batch", "-", stdin=setup)
 
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
-    with Path("/run/hotdesk-lab.lock").open("w") as file:
+    with Path(f"/run/hotdesk-lab.{NUMBER}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.lab.lab import leftovers
+from tests.lab.lab import MARK, SWITCH, leftovers
 
 if TYPE_CHECKING:
     from tests.lab.lab import Lab
@@ -48,4 +48,4 @@ def test_power_off_ends_every_process_and_the_disk_stays(lab: Lab) -> None:
 
 def test_what_belongs_to_the_lab_is_found_by_its_own_marks(lab: Lab) -> None:
     """Mounts, namespaces and links are all named: this is what down() checks."""
-    assert {"hdt-sw", "hdt-pc1"} <= {line.split()[0] for line in leftovers()}
+    assert {SWITCH, f"{MARK}-pc1"} <= {line.split()[0] for line in leftovers()}
