@@ -27,6 +27,8 @@ NO_PYTHON, TOO_OLD, NO_ESCALATION = 127, 96, 97
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
 # No quote, backslash, dollar, exclamation mark or newline: it stands in double quotes within single quotes, in any shell.
 _FIRST = "import sys,zlib;sys.stdout.write(sys.argv[1]);sys.stdout.flush();exec(zlib.decompress(sys.stdin.buffer.read(int(sys.argv[2]))))"
+_LOCKS = '${HOTDESK_LOCKS:+HOTDESK_LOCKS="$HOTDESK_LOCKS"}'
+"""sudo clears the environment; root's agent must meet the user's at one lock file (``agent.lock``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _escalated(endpoint: Endpoint, escalation: Escalation, mark: str, agent: str
         prompt = f"hotdesk-{token}:"
         ask = "-n" if escalation.password is None else f"-S -k -p {prompt}"
         return (
-            f"exec {exe} {ask} {flags} -u {escalation.user} {mark} $q {agent}",
+            f"exec {exe} {ask} {flags} -u {escalation.user} {mark} {_LOCKS} $q {agent}",
             check,
             prompt.encode() if escalation.password else b"",
         )
