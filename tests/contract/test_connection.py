@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.agent.lock import path_of
 from hotdesk.connections.link import Link
 from hotdesk.errors import LinkLost, LockHeld, TaskError
 
@@ -15,7 +17,6 @@ from .connections import CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from hotdesk.connections.base import Connection
 
@@ -134,6 +135,7 @@ async def test_a_lock_is_exclusive(link: Link) -> None:
     with pytest.raises(LockHeld, match=r"this-run \(ann\) since noon"):
         await link.lock(name, {"run": "that-run"})
     await link.unlock(name)
+    Path(path_of(name)).unlink(missing_ok=True)
     await link.lock(name, {"run": "that-run"})
     await link.unlock(name)
 
