@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,9 +30,11 @@ from hotdesk.playbook.load import Loader
 from hotdesk.source import place_of
 from hotdesk.supervise.passwords import passwords
 from hotdesk.supervise.terminal import asker
+from hotdesk.variables.blocking import Blocking
 from hotdesk.variables.lookups import LookupServices
 from hotdesk.variables.templates import Templates
-from hotdesk.variables.vault import load_secrets
+from hotdesk.variables.vault_passwords import Asking, load_secrets
+from hotdesk.variables.vaulted_files import decrypter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -85,12 +88,12 @@ async def prepared(
         ssh_password, become_password = await passwords(settings, prompt, redaction)
         pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
         command = _control_command(pool)
+        mask = redaction.add if redaction is not None else None
         vault = await load_secrets(
-            settings.vault_password_files, run=command, prompt=_secret(prompt), ask=settings.ask_vault_pass
-        )
-
-        def decrypt(data: bytes, place: Place) -> bytes:
-            return vault.decrypt(data.decode())
+            settings.vault_password_files, Asking(run=command, prompt=_secret(prompt), warn=warn, default=settings.vault_identity),
+            ask=settings.ask_vault_pass, match=settings.vault_id_match, on_secret=mask,
+        )  # fmt: skip
+        decrypt = decrypter(vault, mask)
 
         async def script(argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
             done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
@@ -103,12 +106,16 @@ async def prepared(
 
         loaded_inventory = await inventory()
         services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
-        mask = redaction.add if redaction is not None else None
         templates = Templates(settings, vault=vault, services=services, warn=warn, on_secret=mask)
         extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]
         names = ActionNames(Collections(settings, directories))
-        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=templates.render_now)
+        beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
+
+        def static(text: Any, variables: Mapping[str, Any]) -> Any:
+            return beside.run(lambda: templates.render_now(text, variables))
+
+        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static)
         run = Run(
             id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
             machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),

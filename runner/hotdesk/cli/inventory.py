@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,15 @@ import click
 
 from hotdesk.aio import use_pidfd_watcher
 from hotdesk.cli.options import INVENTORY, options, settings_from
-from hotdesk.errors import UsageError, VaultError, nearest
+from hotdesk.errors import UsageError, nearest
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import find_host, select
 from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.text import safe
 from hotdesk.variables.precedence import inventory_sources, layered
-from hotdesk.variables.vault import Vault, load_secrets
+from hotdesk.variables.vault_passwords import Asking, load_secrets
+from hotdesk.variables.vaulted_files import decrypter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,9 +58,12 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
     async with AsyncExitStack() as stack:
         control = _Control(stack, settings)
         vault = await load_secrets(
-            settings.vault_password_files, run=control.run_text, prompt=_prompt, ask=settings.ask_vault_pass
+            settings.vault_password_files,
+            Asking(run=control.run_text, prompt=_prompt, warn=_warn, default=settings.vault_identity),
+            ask=settings.ask_vault_pass,
+            match=settings.vault_id_match,
         )
-        decrypt = partial(_decrypt, vault)
+        decrypt = decrypter(vault)
         inventory = await load_inventory((), settings=settings, run_command=control.run, decrypt=decrypt, warn=_warn)
     beside: tuple[VarsFiles, ...] = ()
     if given["playbook_dir"] or not given["export"]:  # ansible-inventory takes the current directory for a playbook's
@@ -91,20 +94,13 @@ async def _prompt(text: str) -> str:
     return str(click.prompt(text.rstrip(": "), hide_input=True, err=True))
 
 
-def _decrypt(vault: Vault, data: bytes, place: Place) -> bytes:
-    try:
-        return vault.decrypt(data.decode("utf-8", "replace"))
-    except VaultError as problem:
-        raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
-
-
 def _one_host(inventory: Inventory, name: str) -> str:
     if find_host(inventory, name) is None:
         raise UsageError(f"there is no host {name!r}", remedy=nearest(name, inventory.hosts))
     return name
 
 
-def _warn(text: str, place: Place | None) -> None:
+def _warn(text: str, place: Place | None = None) -> None:
     click.echo(safe(f"[WARNING]: {f'{place}: ' if place else ''}{text}"), err=True)
 
 

@@ -154,7 +154,7 @@ def settings_from(given: dict[str, Any], *, warn: Callable[[str], None] | None =
     args = " ".join(given[name] for name in ("ssh_common_args", "ssh_extra_args") if given.get(name))
     if args:
         line["ssh_args"] = args
-    sources = (*given.get("vault_ids", ()), *given.get("vault_files", ()))
+    sources = (*given.get("vault_ids", ()), *(f"@{file}" for file in given.get("vault_files", ())))
     if sources:
         line["vault_password_files"] = sources
     return load_settings(line, warn=warn)

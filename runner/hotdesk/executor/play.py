@@ -124,6 +124,7 @@ class PlayRun:
                 groups=inventory.groups,
                 hosts=inventory.hosts,
                 merge=self.run.settings.hash_behaviour == "merge",
+                decrypt=self.run.decrypt,
             ),
         )
 
