@@ -6,6 +6,7 @@ import json
 import marshal
 import re
 import sys
+import threading
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
 _FIRST = "import sys,zlib;sys.stdout.write(sys.argv[1]);sys.stdout.flush();exec(zlib.decompress(sys.stdin.buffer.read(int(sys.argv[2]))))"
 _LOCKS = '${HOTDESK_LOCKS:+HOTDESK_LOCKS="$HOTDESK_LOCKS"}'
 """sudo clears the environment; root's agent must meet the user's at one lock file (``agent.lock``)."""
+_packing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,17 @@ def _pack() -> bytes:
     # Version 2 of marshal is what every Python 3 reads.
     packed = zlib.compress(marshal.dumps([MAGIC_NUMBER, codes, sources], 2), 6)
     return b"%010d" % len(packed) + packed
+
+
+def is_packed() -> bool:
+    """Nothing of the agent has to be compiled for the next ``build``."""
+    return _pack.cache_info().currsize > 0
+
+
+def pack() -> None:
+    """Compile and compress the agent, once in this process: 30 ms of CPU that do not belong on the event loop."""
+    with _packing:
+        _pack()
 
 
 def build(
