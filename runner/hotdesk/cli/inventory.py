@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotdesk.aio import use_pidfd_watcher
+from hotdesk.cli.control import Control
 from hotdesk.cli.options import INVENTORY, options, settings_from
 from hotdesk.errors import UsageError, nearest
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import find_host, select
 from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
 from hotdesk.inventory.vars_files import load_vars_files
+from hotdesk.supervise.terminal import ask
 from hotdesk.text import safe
 from hotdesk.variables.precedence import inventory_sources, layered
 from hotdesk.variables.vault_passwords import Asking, load_secrets
@@ -25,7 +27,6 @@ from hotdesk.variables.vaulted_files import decrypter
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hotdesk.connections.link import Link
     from hotdesk.inventory.model import Group, Inventory, VarsFiles
     from hotdesk.place import Place
     from hotdesk.settings import Settings
@@ -56,7 +57,7 @@ def command(**given: Any) -> None:
 
 async def _show(given: dict[str, Any], settings: Settings) -> str:
     async with AsyncExitStack() as stack:
-        control = _Control(stack, settings)
+        control = Control(stack, settings, "inventory")
         vault = await load_secrets(
             settings.vault_password_files,
             Asking(run=control.run_text, prompt=_prompt, warn=_warn, default=settings.vault_identity),
@@ -90,8 +91,7 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
 
 
 async def _prompt(text: str) -> str:
-    """Nothing else is under way, so the question may be asked here and now."""
-    return str(click.prompt(text.rstrip(": "), hide_input=True, err=True))
+    return await ask(text, echo=False)
 
 
 def _one_host(inventory: Inventory, name: str) -> str:
@@ -137,27 +137,3 @@ class _Variables:
         if group.priority != 1:
             found["ansible_group_priority"] = group.priority
         return found
-
-
-class _Control:
-    """The agent of this machine, started when the first inventory script is met."""
-
-    def __init__(self, stack: AsyncExitStack, settings: Settings) -> None:
-        self._stack = stack
-        self._settings = settings
-        self._link: Link | None = None
-
-    async def run(self, argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
-        if self._link is None:
-            from hotdesk.connections.link import Link
-            from hotdesk.connections.local import LocalConnection
-
-            connection = await self._stack.enter_async_context(LocalConnection())
-            self._link = await Link.start(connection, run="inventory", lease=self._settings.lease)
-            self._stack.push_async_callback(self._link.aclose)
-        ended = await self._link.run(argv, task="inventory", cwd=cwd)
-        return ended.rc, ended.stdout, ended.stderr
-
-    async def run_text(self, argv: list[str]) -> tuple[int, str, str]:
-        rc, out, err = await self.run(argv, str(Path.cwd()))
-        return rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

@@ -75,7 +75,7 @@ class Vault:
         if found is not None:
             return found
         try:
-            plain = self._opened(parsed(ciphertext))
+            _, plain = self._opened(parsed(ciphertext))
         except VaultError as problem:
             raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
         if len(self._remembered) >= MOST_REMEMBERED:
@@ -86,6 +86,19 @@ class Vault:
     def decrypt_file(self, data: bytes, place: Place) -> bytes:
         """A file that is wholly vaulted. Raises VaultError with its place."""
         return self.decrypt(data.decode("utf-8", "replace"), place)
+
+    def fitting(self, ciphertext: str, place: Place | None = None) -> tuple[str, bytes]:
+        """(vault id of the text, the password that opens it). Blocking (CPU). Raises VaultError as ``decrypt`` does."""
+        try:
+            envelope = parsed(ciphertext)
+            return envelope.vault_id, self._opened(envelope)[0]
+        except VaultError as problem:
+            raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
+
+    @property
+    def newest(self) -> tuple[str, bytes]:
+        """The (vault id, password) given last. There must be one."""
+        return self._secrets[-1]
 
     def password(self, vault_id: str = "") -> tuple[str, bytes]:
         """(vault id, password) to encrypt with: that of ``vault_id``, else the first. Raises VaultError."""
@@ -99,7 +112,8 @@ class Vault:
             )
         raise VaultError("there is no vault password", remedy=NO_PASSWORD)
 
-    def _opened(self, envelope: Envelope) -> bytes:
+    def _opened(self, envelope: Envelope) -> tuple[bytes, bytes]:
+        """(the password that fits, the plain bytes)."""
         if not self._secrets:
             raise VaultError("this is vault-encrypted and there is no vault password", remedy=NO_PASSWORD)
         wanted = envelope.vault_id or DEFAULT_ID
@@ -109,7 +123,7 @@ class Vault:
         for _, password in tried:
             cipher_key, hmac_key, nonce = _keys(password, envelope.salt)
             if hmac.compare_digest(hmac.digest(hmac_key, envelope.data, "sha256"), envelope.digest):
-                return _unpadded(_aes(cipher_key, nonce, envelope.data, encrypt=False))
+                return password, _unpadded(_aes(cipher_key, nonce, envelope.data, encrypt=False))
         raise self._misfit(envelope.vault_id, len(tried))
 
     def _misfit(self, vault_id: str, tried: int) -> VaultError:
