@@ -94,6 +94,8 @@ class Lab:
         """Remove the PCs named, or everything of the lab. Raises LabError naming what is left."""
         with _locked():
             lab = cls.found()
+            if not names:
+                _end_all()
             for name in names or lab.pcs:
                 if name not in lab.pcs:
                     raise LabError(f"there is no {name}")
@@ -101,7 +103,6 @@ class Lab:
             if names:
                 cls.found().write_ssh_files()
                 return
-            _end_all()
             network.remove_switch()
             cgroups.remove()
             if STATE.is_mount():
@@ -143,7 +144,7 @@ def leftovers() -> list[str]:
 
 
 def _end_all() -> None:
-    """End what a killed ``up`` had started and not yet written down. A PC whose first process is killed is gone as a whole."""
+    """End all the lab has started, whatever is written about it. A PC whose first process is killed is gone as a whole."""
     for pid in started():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -86,7 +86,7 @@ def environ(pid: int) -> bytes:
         return b""
 
 
-def started() -> list[int]:
-    """Pids of what a lab of this number started and still runs: first processes of PCs, boots under way, relays."""
-    mark = f"\0{MARK_VARIABLE}={MARK}-".encode()
+def started(name: str = "") -> list[int]:
+    """Pids of what a lab of this number started and still runs (or of one PC): first processes of PCs, boots under way, relays."""
+    mark = f"\0{MARK_VARIABLE}={MARK}-{name}".encode() + b"\0" * bool(name)
     return [pid for pid in (int(entry.name) for entry in processes()) if mark in b"\0" + environ(pid)]

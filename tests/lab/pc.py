@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.lab import cgroups, disks, network
 from tests.lab.layers import base, layer
-from tests.lab.machine import MARK, MARK_VARIABLE, STATE, LabError, environ, processes, run, until
+from tests.lab.machine import MARK, MARK_VARIABLE, STATE, LabError, environ, processes, run, started, until
 from tests.lab.options import Options
 
 BOOT_LIMIT = 20.0
@@ -147,16 +147,18 @@ class PC:
 
     def off(self) -> None:
         """A power cut: every process gone at once; the disk stays."""
-        if self.init is not None:
-            self.unhang()
-            os.kill(self.init, signal.SIGKILL)
-        until(lambda: not self.processes(), 10, lambda: f"{self.name} did not die")
+        self.unhang()
+        for pid in started(self.name):  # its first process; more when an up was killed while it booted
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not started(self.name) and not self.processes(), 10, lambda: f"{self.name} did not die")
         (self.directory / "pid").unlink(missing_ok=True)
 
     def on(self) -> None:
         """Boot from the disk it has."""
         if self.init is not None:
             return
+        self.off()
         network.wire(self.number)
         options = self.options
         groups = cgroups.make(self.name)

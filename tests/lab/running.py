@@ -183,6 +183,7 @@ def at_rest(lab: Lab) -> None:
             pc.wait_for_ssh()
         pc.unhang()
         pc.heal()
+        pc.delay(0)
         until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")
 
 
