@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -X dev -m pytest
 
-.PHONY: help demo test check lint types format bench lab-test conformance molecule build clean
+.PHONY: help demo test check lint types format bench lab-test matrix conformance molecule build clean
 
 help:
 	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make bench     time hotdesk beside ansible-playbook, pyinfra and a bare loop'
 	@echo 'make conformance  the same playbooks under ansible-playbook and hotdesk'
 	@echo 'make lab-test  the tests on whole PCs alone (root)'
+	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
 	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
@@ -52,6 +53,9 @@ format: $(VENV)/.ready
 
 lab-test: $(VENV)/.ready
 	@$(PYTEST) -m lab $(ARGS)
+
+matrix: $(VENV)/.ready
+	@$(BIN)/python -m tests.matrix $(ARGS)
 
 conformance: $(VENV)/.ready
 	@$(PYTEST) tests/conformance $(ARGS)

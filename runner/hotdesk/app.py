@@ -1,83 +1,50 @@
-"""The one file that knows all parts. ``play`` reads from top to bottom as the story of a run.
+"""The story of a run, from settings to the exit code; ``prepare.py`` is what it is made of.
 
-``await play(settings, ["site.yml"], options=PlayOptions(), bus=Bus(...))`` works inside any running loop and gives the exit code.
+``await play(settings, ["site.yml"], PlayOptions(), Around(bus=Bus(...)))`` works inside any running loop and gives the exit code.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.actions.arguments import check
-from hotdesk.actions.collections import Collections
-from hotdesk.actions.registry import ActionNames
-from hotdesk.aio import TaskGroup, in_thread, use_pidfd_watcher
-from hotdesk.connections.pool import Pool
-from hotdesk.errors import InputError, InventoryError, PlaybookError, UndefinedError, nearest
+from hotdesk.aio import TaskGroup, use_pidfd_watcher
+from hotdesk.errors import PlaybookError
 from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
-from hotdesk.executor.extra_vars import extra_variables
-from hotdesk.executor.handlers import flat
-from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.play import PlayRun
-from hotdesk.executor.run import PlayOptions, Run, with_settings
-from hotdesk.executor.scopes import Scopes
-from hotdesk.inventory.load import load_inventory
+from hotdesk.executor.run import PlayOptions
 from hotdesk.inventory.patterns import select
-from hotdesk.jobs.run import JobRun
-from hotdesk.playbook.check_templates import check_templates
-from hotdesk.playbook.load import Loader
+from hotdesk.prepare import Around, prepared
 from hotdesk.report.recap import Recap
-from hotdesk.source import place_of
 from hotdesk.supervise.of_play import Supervision
-from hotdesk.supervise.passwords import passwords
 from hotdesk.supervise.signals import stop_signals
 from hotdesk.supervise.stopping import Stopping
-from hotdesk.supervise.terminal import asker
-from hotdesk.variables.lookups import LookupServices
-from hotdesk.variables.templates import Templates
-from hotdesk.variables.vault import load_secrets
 from hotdesk.verify.of_play import verify_play
 from hotdesk.verify.session import find_tests
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from hotdesk.actions.base import Action
-    from hotdesk.bus import Bus
-    from hotdesk.inventory.model import Inventory
-    from hotdesk.place import Place
+    from hotdesk.executor.run import Run
     from hotdesk.playbook.model import Playbook
-    from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
 
-__all__ = ["PlayOptions", "new_run_id", "play", "prepared", "run_module", "verify_hosts"]
-
-
-def new_run_id() -> str:
-    """Short, unique, sorts by time: ``20261121-105712-3f9c``."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+__all__ = ["Around", "PlayOptions", "play", "prepared", "run_module", "verify_hosts"]
 
 
 async def play(
     settings: Settings,
     playbooks: Sequence[str | Path],
-    *,
     options: PlayOptions,
-    bus: Bus,
-    run_id: str = "",
-    prompt: Callable[..., Awaitable[str]] | None = None,
-    redaction: Redaction | None = None,
+    around: Around,
 ) -> int:
     """Run playbooks. Returns the exit code: a signal's, else 4 unreachable, 2 failed, 3 verification, 0.
 
-    Raises InputError or UsageError for what is wrong before any host is touched. ``prompt`` asks the person (default: on the
-    terminal, if there is one); ``redaction`` is told every secret.
+    Raises InputError or UsageError for what is wrong before any host is touched.
     """
     paths = [Path(path) for path in playbooks]
 
@@ -96,20 +63,16 @@ async def play(
         if not run.started:
             raise PlaybookError(f"no task matched --start-at-task {options.start_at_task!r}")
 
-    return await _whole(settings, paths, options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
+    return await _whole(settings, paths, options, around, story)
 
 
 async def run_module(
     settings: Settings,
     pattern: str,
     module: str,
-    arguments: str = "",
-    *,
+    arguments: str,
     options: PlayOptions,
-    bus: Bus,
-    run_id: str = "",
-    prompt: Callable[..., Awaitable[str]] | None = None,
-    redaction: Redaction | None = None,
+    around: Around,
 ) -> int:
     """Run one module on the hosts of ``pattern`` (``hotdesk run PATTERN -m MODULE -a ARGS``). Returns and raises as ``play`` does."""
 
@@ -119,19 +82,15 @@ async def run_module(
         watch = Supervision()
         await PlayRun(run, one, before_batch=watch.before, watching=watch.watching).go()
 
-    return await _whole(settings, [], options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
+    return await _whole(settings, [], options, around, story)
 
 
 async def verify_hosts(
     settings: Settings,
     pattern: str,
     tests: Sequence[str],
-    *,
     options: PlayOptions,
-    bus: Bus,
-    run_id: str = "",
-    prompt: Callable[..., Awaitable[str]] | None = None,
-    redaction: Redaction | None = None,
+    around: Around,
 ) -> int:
     """Run testinfra tests on the hosts of ``pattern`` (``hotdesk verify TESTS``). Returns and raises as ``play`` does."""
     find_tests(tests, [Path.cwd()])
@@ -141,21 +100,18 @@ async def verify_hosts(
         one = verification_play(pattern, tests)
         await PlayRun(run, one, after_play=verify_play).go()
 
-    return await _whole(settings, [], options, bus, run_id or new_run_id(), prompt or asker(), redaction, story)
+    return await _whole(settings, [], options, around, story)
 
 
 async def _whole(
     settings: Settings,
     paths: Sequence[Path],
     options: PlayOptions,
-    bus: Bus,
-    run_id: str,
-    prompt: Callable[..., Awaitable[str]] | None,
-    redaction: Redaction | None,
+    around: Around,
     story: Callable[[Run, Sequence[Playbook]], Awaitable[None]],
 ) -> int:
     """From settings to the exit code, around what the run is about."""
-    began, recap, stopped = time.monotonic(), Recap(), False
+    began, recap, stopped, bus = time.monotonic(), Recap(), False, around.bus
     bus.subscribe(recap)
     use_pidfd_watcher()
     run: Run | None = None
@@ -164,12 +120,10 @@ async def _whole(
     stop = Stopping(task, settings, bus)
     with stop_signals(stop.begin, stop.force):
         try:
-            async with prepared(
-                settings, paths, options=options, bus=bus, run_id=run_id, prompt=prompt, redaction=redaction
-            ) as ready:
+            async with prepared(settings, paths, options, around) as ready:
                 run = stop.run = ready.run
                 stop.pool = ready.pool
-                bus.emit(ev.RunStarted(run=run_id, command=options.command, check=settings.check, forks=settings.forks))
+                bus.emit(ev.RunStarted(run=run.id, command=options.command, check=settings.check, forks=settings.forks))
                 async with _beside(run):
                     await story(run, ready.playbooks)
         except asyncio.CancelledError:
@@ -219,164 +173,3 @@ async def _beside(run: Run) -> AsyncIterator[None]:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-# What a run is made of
-
-
-@dataclass(slots=True)
-class Prepared:
-    """Everything loaded and checked; no host has been touched."""
-
-    run: Run
-    pool: Pool
-    playbooks: list[Playbook]
-
-
-@asynccontextmanager
-async def prepared(
-    settings: Settings,
-    paths: Sequence[Path],
-    *,
-    options: PlayOptions,
-    bus: Bus,
-    run_id: str = "",
-    prompt: Callable[..., Awaitable[str]] | None = None,
-    redaction: Redaction | None = None,
-) -> AsyncIterator[Prepared]:
-    """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this."""
-    run_id = run_id or new_run_id()
-    options = with_settings(options, settings)
-
-    def warn(text: str, place: Place | None = None) -> None:
-        bus.emit(ev.Warned(text=text, place=place))
-
-    async with AsyncExitStack() as stack:
-        ssh_password, become_password = await passwords(settings, prompt, redaction)
-        pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
-        command = _control_command(pool)
-        vault = await load_secrets(
-            settings.vault_password_files, run=command, prompt=_secret(prompt), ask=settings.ask_vault_pass
-        )
-
-        def decrypt(data: bytes, place: Place) -> bytes:
-            return vault.decrypt(data.decode())
-
-        async def script(argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
-            done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
-            return done.rc, done.stdout, done.stderr
-
-        async def inventory() -> Inventory:
-            return await load_inventory(
-                settings.inventory, settings=settings, run_command=script, decrypt=decrypt, warn=warn
-            )
-
-        loaded_inventory = await inventory()
-        services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
-        mask = redaction.add if redaction is not None else None
-        templates = Templates(settings, vault=vault, services=services, warn=warn, on_secret=mask)
-        extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
-        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
-        names = ActionNames(Collections(settings, directories))
-        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=templates.render_now)
-        run = Run(
-            id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
-            machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),
-            load_action=names.load, check_arguments=_checker(names), playbook_dir=directories[0], reload_inventory=inventory,
-            extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
-        )  # fmt: skip
-        holder = [run]
-        run.jobs = await stack.enter_async_context(
-            JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
-        )
-        yield Prepared(run, pool, await _playbooks(run, paths))
-
-
-async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
-    """Loaded and checked, with what there is to warn about. Raises InputError."""
-    loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
-    for playbook in loaded:
-        await in_thread(check_templates, playbook, run.templates)
-    for text, place in run.loader.warnings:
-        run.warn(text, place=place)
-    if run.options.limit:
-        _check_limit(run)
-    await _check_patterns(run, loaded)
-    return loaded
-
-
-def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOptions) -> Playbook:
-    if not path.exists():
-        near = nearest(path.name, [p.name for p in path.absolute().parent.glob("*.y*ml")])
-        raise PlaybookError(f"the playbook {path} could not be found", remedy=near)
-    return loader.load_playbook(path, extra_vars=extra, tags=options.tags)
-
-
-def _check_limit(run: Run) -> None:
-    """--limit must leave somebody. Raises InputError."""
-    if not select(run.inventory, "all,localhost", limit=run.options.limit, mismatch="ignore"):
-        near = nearest(run.options.limit, [*run.inventory.hosts, *run.inventory.groups])
-        raise InputError(
-            f"--limit {run.options.limit!r} leaves no host",
-            remedy=near or "hotdesk inventory --graph shows what there is.",
-        )
-
-
-GROWING = frozenset({"add_host", "group_by", "include_tasks", "include_role", "meta"})
-
-
-async def _check_patterns(run: Run, playbooks: Sequence[Playbook]) -> None:
-    """Hosts of every play, before the first one begins. Raises InventoryError for a name that nothing has.
-
-    A playbook that may add hosts is trusted about names which are not there yet; then a play that finds nobody warns.
-    """
-    plays = [one for playbook in playbooks for one in playbook.plays]
-    tasks = (task for one in plays for _, items in one.sections for task in flat(items))
-    if run.settings.host_pattern_mismatch != "error" or any(
-        t.action.removeprefix("ansible.builtin.") in GROWING for t in tasks
-    ):
-        return
-    for one in plays:
-        scope = Scopes(run, one).for_play()
-        try:
-            pattern = await run.templates.render(one.hosts, scope, place=one.place)
-        except UndefinedError:
-            continue  # it may come from vars_prompt; the play itself says so
-        try:
-            select(run.inventory, pattern, mismatch="error")
-        except InventoryError as problem:
-            problem.place = problem.place or place_of(one.hosts) or one.place
-            raise
-
-
-def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], frozenset[str]]]:
-    def checked(
-        action: Action, given: Mapping[str, Any], *, place: Place | None = None
-    ) -> tuple[Mapping[str, Any], frozenset[str]]:
-        if action.raw_args:
-            return given, frozenset(map(str, given))
-        spec = names.spec(action.name)
-        return check(
-            action.name,
-            spec if spec is not None else action.DOCUMENTATION,
-            given,
-            place=place,
-            free_form=action.free_form,
-        )
-
-    return checked
-
-
-def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:
-    """Commands of lookups and password programs: like all others, started by the control node's agent (R3)."""
-
-    async def run(argv: list[str] | str) -> tuple[int, str, str]:
-        words = ["/bin/sh", "-c", argv] if isinstance(argv, str) else argv
-        done = await (await pool.control()).run(words, task="lookup")
-        return done.rc, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
-
-    return run
-
-
-def _secret(prompt: Callable[..., Awaitable[str]] | None) -> Callable[[str], Awaitable[str]] | None:
-    return None if prompt is None else lambda text: prompt(text, echo=False)

@@ -112,6 +112,9 @@ OPTIONS: dict[str, Option] = {
         ("ANSIBLE_VAULT_IDENTITY_LIST", "ANSIBLE_VAULT_PASSWORD_FILE"),
     ),
     "ask_vault_pass": _defaults("ask_vault_pass", "bool"),
+    "vault_identity": _defaults("vault_identity", "text"),
+    "vault_id_match": _defaults("vault_id_match", "bool"),
+    "vault_encrypt_identity": _defaults("vault_encrypt_identity", "text"),
     "python_interpreter": _defaults("interpreter_python", "text", env="ANSIBLE_PYTHON_INTERPRETER"),
     "remote_tmp": _defaults("remote_tmp", "text"),
     "ansible_managed": Option("text", ("defaults.ansible_managed",)),
@@ -187,7 +190,8 @@ def load_settings(
     for name, option in OPTIONS.items():
         given = [one for one in _given(name, option, parsed, file, environ, cwd) if one.value]
         if command_line.get(name) not in (None, (), []):
-            given = [Given(command_line[name], "command line", cwd, spelled=name)]
+            said = Given(command_line[name], "command line", cwd, spelled=name)
+            given = [*given, said] if option.kind == "vault" else [said]  # vault passwords add up, as in Ansible
         if given and (found := convert(option.kind, given, option.choices)) is not None:
             values[name] = found
             origin[name] = given[-1].origin

@@ -135,6 +135,10 @@ def _joined(given: list[Given]) -> str:
     return " ".join(one.text() for one in given)
 
 
+PROMPTS = ("prompt", "prompt_ask_vault_pass")
+"""Sources of a vault password that are no files."""
+
+
 def _vault(given: list[Given]) -> tuple[str, ...]:
     """``ID@path`` or path, every path made absolute; ``ID@prompt`` stays."""
     found = []
@@ -142,10 +146,9 @@ def _vault(given: list[Given]) -> tuple[str, ...]:
         for entry in _list(one):
             name, at, where = entry.partition("@")
             if not at or one.spelled.lower().endswith("vault_password_file"):  # a path alone, which may hold an '@'
-                path = str(resolve(entry, one.base))
-                found.append(f"default@{path}" if "@" in path else path)
-            else:
-                found.append(entry if where.startswith("prompt") else f"{name}@{resolve(where, one.base)}")
+                name, where = "", entry
+            source = where if where in PROMPTS else str(resolve(where, one.base))
+            found.append(f"{name}@{source}" if name or "@" in source else source)
     return tuple(found)
 
 

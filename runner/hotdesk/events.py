@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.place import Place
@@ -235,8 +235,13 @@ class RunFinished(Event):
 
 
 def record(event: Event) -> dict[str, Any]:
-    """The event as plain values for JSON: its class name under ``event``, results as Ansible shows them."""
+    """The event as plain values for JSON: its class name under ``event``, results as Ansible shows them.
+
+    The end of a loop is told without the results of its items: each of them has been told by an event of its own.
+    """
     out: dict[str, Any] = {"event": type(event).__name__}
+    if isinstance(event, TaskFinished) and event.result.items:
+        event = replace(event, result=event.result.but(items=None))
     for name in _names(type(event)):
         value = getattr(event, name)
         if value is not None and value != "":

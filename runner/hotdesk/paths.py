@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,24 +23,6 @@ def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return _base("XDG_STATE_HOME", ".local/state", environ) / NAME
 
 
-def config_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """``$XDG_CONFIG_HOME/hotdesk``."""
-    return _base("XDG_CONFIG_HOME", ".config", environ) / NAME
-
-
-def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """``$XDG_CACHE_HOME/hotdesk``: what may be deleted at any time."""
-    return _base("XDG_CACHE_HOME", ".cache", environ) / NAME
-
-
-def runtime_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """``$XDG_RUNTIME_DIR/hotdesk``: sockets. Without it a short path in the temporary directory (a socket's path has 107 bytes)."""
-    given = environ.get("XDG_RUNTIME_DIR", "")
-    if given.startswith("/"):
-        return Path(given) / NAME
-    return Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
-
-
 def run_log_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder that holds one folder per run."""
     return state_dir(environ) / "runs"
@@ -56,7 +37,7 @@ def make_private(path: Path) -> Path:
         raise UsageError(f"cannot create the directory {path}: {problem.strerror}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise UsageError(
-            f"{path} is not a directory of yours", remedy="Remove it, or set XDG_STATE_HOME and XDG_RUNTIME_DIR."
+            f"{path} is not a directory of yours", remedy="Remove it, or set XDG_STATE_HOME to a directory of yours."
         )
     if found.st_mode & 0o077:
         path.chmod(0o700)

@@ -68,6 +68,12 @@ class Settings:
     vault_password_files: tuple[str, ...] = ()
     """As given: a path, or ID@path; an executable file is run."""
     ask_vault_pass: bool = False
+    vault_identity: str = "default"
+    """The vault id of a password that names none."""
+    vault_id_match: bool = False
+    """Only the password of a value's own vault id is tried."""
+    vault_encrypt_identity: str = ""
+    """The vault id ``hotdesk vault`` encrypts with when there are several."""
     python_interpreter: str = "auto"
     remote_tmp: str = "~/.ansible/tmp"
     ansible_managed: str = "Ansible managed"

@@ -32,9 +32,8 @@ def main() -> int:
     )
     with renderer(settings, redaction) as screen:
         try:
-            return asyncio.run(
-                app.play(settings, given.playbooks, options=options, bus=Bus(screen), redaction=redaction)
-            )
+            around = app.Around(bus=Bus(screen), redaction=redaction)
+            return asyncio.run(app.play(settings, given.playbooks, options, around))
         except HotdeskError as problem:
             print(problem.explain(), file=sys.stderr)
             return problem.exit_code

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.agent.lock import path_of
 from hotdesk.connections.link import Link
 from hotdesk.errors import LinkLost, LockHeld, TaskError
 
 from .connections import CONNECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
     from hotdesk.connections.base import Connection
 
@@ -127,15 +128,22 @@ async def test_disks(link: Link) -> None:
     assert watching.cancelled()
 
 
-async def test_a_lock_is_exclusive(link: Link) -> None:
-    """Held once, free after unlock."""
+@pytest.fixture
+def lock_name() -> Iterator[str]:
+    """The name of a lock nobody has; its file is removed."""
     name = f"contract-{secrets.token_hex(4)}"
-    await link.lock(name, {"run": "this-run", "holder": "ann", "since": "noon"})
+    yield name
+    Path(path_of(name)).unlink(missing_ok=True)
+
+
+async def test_a_lock_is_exclusive(link: Link, lock_name: str) -> None:
+    """Held once, free after unlock."""
+    await link.lock(lock_name, {"run": "this-run", "holder": "ann", "since": "noon"})
     with pytest.raises(LockHeld, match=r"this-run \(ann\) since noon"):
-        await link.lock(name, {"run": "that-run"})
-    await link.unlock(name)
-    await link.lock(name, {"run": "that-run"})
-    await link.unlock(name)
+        await link.lock(lock_name, {"run": "that-run"})
+    await link.unlock(lock_name)
+    await link.lock(lock_name, {"run": "that-run"})
+    await link.unlock(lock_name)
 
 
 async def test_a_closed_connection_loses_its_links(connection: Connection) -> None:

@@ -1,13 +1,25 @@
 #!/bin/bash
-# boot.sh NAME DIRECTORY ADDRESS GATEWAY [LAYER]: the first process of a PC, already in its own mount, pid, uts, ipc and network namespaces.
-# Its root is an overlay: the PC's own disk over the users' layer over this machine's root file system (read only).
+# boot.sh NAME DIRECTORY ADDRESS GATEWAY: the first process of a PC, already in its own mount, pid, uts, ipc, cgroup and network namespaces.
+# From the environment: LOWER (what its root lies over), DISK (tmpfs, ext4, btrfs), DEVICE (of a btrfs disk), INIT (tiny, systemd),
+# MOUNTS (the places of mount0, mount1 ..., one per line) and HOTDESK_LAB_PC (by which the lab finds its processes).
 set -eu
-name=$1 dir=$2 address=$3 gateway=$4 layer=$5
+name=$1 dir=$2 address=$3 gateway=$4
 mount --make-rprivate /
 root=$dir/root
-mkdir -p "$root" "$dir/disk/upper" "$dir/disk/work"
-options="lowerdir=$layer:/,upperdir=$dir/disk/upper,workdir=$dir/disk/work"
-mount -t overlay overlay -o "redirect_dir=on,index=on,xino=on,$options" "$root" 2>/dev/null || mount -t overlay overlay -o "$options" "$root"
+mkdir -p "$root"
+if [ "$DISK" = btrfs ]; then
+  mount -t btrfs -o subvol=@,noatime "$DEVICE" "$root"; mount -t btrfs -o subvol=@home,noatime "$DEVICE" "$root/home"
+else                # the PC's own disk over the users' layer over the base (read only)
+  mkdir -p "$dir/disk/upper" "$dir/disk/work"
+  options="lowerdir=$LOWER,upperdir=$dir/disk/upper,workdir=$dir/disk/work"
+  # Without redirect_dir renaming a directory of the base is EXDEV, as it never is on a real PC.
+  mount -t overlay overlay -o "redirect_dir=on,index=on,xino=on,$options" "$root" 2>/dev/null || mount -t overlay overlay -o "$options" "$root"
+fi
+number=0
+while read -r place; do
+  [ -n "$place" ] || continue
+  mkdir -p "$root$place"; mount --bind "$dir/mount$number" "$root$place"; number=$((number + 1))
+done <<<"$MOUNTS"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys" && mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
@@ -18,6 +30,7 @@ mount -t tmpfs -o mode=1777,nosuid,nodev,size=64m tmpfs "$root/dev/shm"
 (umask 0
  for node in null:3 zero:5 full:7 random:8 urandom:9; do mknod "$root/dev/${node%:*}" c 1 "${node#*:}"; done
  mknod "$root/dev/tty" c 5 0)
+if [ "$DISK" = btrfs ]; then mknod -m 660 "$root$DEVICE" b $(stat -c '%Hr %Lr' "$DEVICE"); fi
 ln -s pts/ptmx "$root/dev/ptmx"; ln -s /proc/self/fd "$root/dev/fd"
 ln -s fd/0 "$root/dev/stdin"; ln -s fd/1 "$root/dev/stdout"; ln -s fd/2 "$root/dev/stderr"
 mount -t tmpfs -o mode=755,nosuid,nodev,size=64m tmpfs "$root/run"
@@ -32,11 +45,18 @@ if [ ! -e "$dir/disk/configured" ]; then          # the first boot of this disk
   touch "$dir/disk/configured"
 fi
 cp "$root/etc/ssh/ssh_host_ed25519_key.pub" "$dir/hostkey.pub"
+# systemd needs a cgroup v2 tree of its own; the memory limit is the lab's and lies above it.
+if [ "$INIT" = systemd ]; then mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"; fi
 cd "$root"; mkdir -p .old; pivot_root . .old; cd /
 umount -l /.old; rmdir /.old 2>/dev/null || true
 # A PC may not set the clock, load modules or use raw I/O of the machine it lives on.
 caps=-sys_time,-sys_module,-sys_rawio,-syslog,-mac_admin,-mac_override
-exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-  setpriv --bounding-set $caps --inh-caps $caps /bin/bash -c '
+clean=(env -i HOTDESK_LAB_PC="$HOTDESK_LAB_PC" HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
+       setpriv --bounding-set $caps --inh-caps $caps)
+if [ "$INIT" = systemd ]; then
+  mount --make-rshared /
+  exec "${clean[@]}" env container=hotdesk-lab /lib/systemd/systemd --log-target=console --show-status=0
+fi
+exec "${clean[@]}" /bin/bash -c '
     /usr/sbin/sshd -f /etc/ssh/sshd_lab_config -D &
     while :; do sleep 1000000 & wait $!; done' init   # "wait" reaps every orphan; a blocking read would not

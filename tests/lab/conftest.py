@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.lab import Lab, missing
-from tests.lab.running import until
+from tests.lab.running import at_rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +29,5 @@ def whole_lab() -> Iterator[Lab]:
 @pytest.fixture
 def lab(whole_lab: Lab) -> Lab:
     """Three PCs, all on and connected, with nothing of hotdesk running on them."""
-    for pc in whole_lab:
-        if pc.init is None:
-            pc.on()
-            pc.wait_for_ssh()
-        pc.unhang()
-        pc.heal()
-        until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")
+    at_rest(whole_lab)
     return whole_lab

@@ -175,6 +175,18 @@ def until(true: Any, limit: float, what: str) -> float:
     return time.monotonic() - begin
 
 
+def at_rest(lab: Lab) -> None:
+    """Every PC on and connected, with nothing of hotdesk running on it, whatever an earlier test did."""
+    for pc in lab:
+        if pc.init is None:
+            pc.on()
+            pc.wait_for_ssh()
+        pc.unhang()
+        pc.heal()
+        pc.delay(0)
+        until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")
+
+
 def marked(lab: Lab, text: str) -> dict[str, dict[int, str]]:
     """Processes on each PC whose command line or environment holds ``text``, PCs without any left out."""
     found = {pc.name: pc.marked(text) for pc in lab}

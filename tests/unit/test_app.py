@@ -45,7 +45,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
 async def run(path: Path, **options: Any) -> tuple[int, list[ev.Event]]:
     events: list[ev.Event] = []
     settings = load_settings({"inventory": (str(path.parent / "inventory"),)})
-    code = await app.play(settings, [path], options=app.PlayOptions(**options), bus=Bus(events.append))
+    code = await app.play(settings, [path], app.PlayOptions(**options), app.Around(bus=Bus(events.append)))
     return code, events
 
 
@@ -98,7 +98,7 @@ async def test_one_module_can_be_run_on_hosts(book: Callable[..., Path]) -> None
     settings = load_settings({"inventory": (str(book().parent / "inventory"),)})
     events: list[ev.Event] = []
     bus = Bus(events.append)
-    code = await app.run_module(settings, "here", "command", "echo hello", options=app.PlayOptions(), bus=bus)
+    code = await app.run_module(settings, "here", "command", "echo hello", app.PlayOptions(), app.Around(bus=bus))
     (finished,) = [e for e in events if isinstance(e, ev.TaskFinished)]
     assert (code, finished.result.data["stdout"]) == (0, "hello")
 

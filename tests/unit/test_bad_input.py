@@ -115,7 +115,7 @@ async def refused(playbook: str = "playbook.yml", inventory: str = "inventory", 
     named = {name: given.pop(name) for name in ("vault_password_files",) if name in given}
     settings = load_settings({"inventory": (inventory,), **named})
     with pytest.raises(HotdeskError) as caught:
-        await app.play(settings, [playbook], options=app.PlayOptions(**given), bus=Bus(events.append))
+        await app.play(settings, [playbook], app.PlayOptions(**given), app.Around(bus=Bus(events.append)))
     assert all(isinstance(event, ev.Warned) for event in events), events
     return caught.value
 

@@ -68,7 +68,7 @@ def test_a_host_list_stays_a_host_list(tmp_path: Path, home: dict[str, str], val
 def test_a_vault_password_file_may_have_an_at_sign(tmp_path: Path, home: dict[str, str]) -> None:
     """It is no vault id then."""
     environ = {**home, "ANSIBLE_VAULT_PASSWORD_FILE": "/a@b/pw"}
-    assert load_settings({}, environ=environ, cwd=tmp_path).vault_password_files == ("default@/a@b/pw",)
+    assert load_settings({}, environ=environ, cwd=tmp_path).vault_password_files == ("@/a@b/pw",)
 
 
 def test_the_search_goes_from_here_to_home(tmp_path: Path, home: dict[str, str]) -> None:

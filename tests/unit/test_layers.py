@@ -42,6 +42,7 @@ LAYERS = (
     "report",
     "ansible",
     "demo",
+    "prepare",
     "app",
     "cli",
     "__main__",

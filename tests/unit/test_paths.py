@@ -13,12 +13,9 @@ from hotdesk.errors import UsageError
 
 def test_xdg_variables_are_honoured() -> None:
     """Absolute ones count, relative ones are ignored."""
-    environ = {"HOME": "/h", "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "relative", "XDG_RUNTIME_DIR": "/r"}
-    assert paths.state_dir(environ) == Path("/s/hotdesk")
-    assert paths.run_log_dir(environ) == Path("/s/hotdesk/runs")
-    assert paths.cache_dir(environ) == Path("/h/.cache/hotdesk")
-    assert paths.config_dir(environ) == Path("/h/.config/hotdesk")
-    assert paths.runtime_dir(environ) == Path("/r/hotdesk")
+    assert paths.state_dir({"HOME": "/h", "XDG_STATE_HOME": "/s"}) == Path("/s/hotdesk")
+    assert paths.run_log_dir({"HOME": "/h", "XDG_STATE_HOME": "/s"}) == Path("/s/hotdesk/runs")
+    assert paths.state_dir({"HOME": "/h", "XDG_STATE_HOME": "relative"}) == Path("/h/.local/state/hotdesk")
 
 
 def test_asking_creates_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ One formula everywhere: free = ``f_bavail * f_frsize`` (statvfs(3)), what an unp
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 """Seconds after which a mount counts as not answering."""
+DEAD = (errno.EIO, errno.ENODEV, errno.ENOTCONN, errno.ESHUTDOWN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN)
+"""What a mount says whose disk, server or daemon is gone."""
 
 
 def mounts() -> list[tuple[str, str, str]]:
@@ -47,9 +50,15 @@ def mount_of(path: str, table: list[tuple[str, str, str]]) -> tuple[str, str]:
 
 
 def nearest(path: str) -> str:
-    """The real path of ``path`` or of its nearest existing parent."""
+    """The real path of ``path`` or of its nearest existing parent. OSError for what is there but dead: its parent says nothing about it."""
     path = os.path.abspath(os.path.expanduser(path))
-    while not os.path.exists(path) and path != "/":
+    while path != "/":
+        try:
+            os.stat(path)
+            break
+        except OSError as exc:
+            if exc.errno in DEAD:
+                raise
         path = os.path.dirname(path)
     return os.path.realpath(path)
 

@@ -30,6 +30,8 @@ def hello(agent: Agent) -> dict[str, Any]:
         # It becomes the parent of what its descendants orphan.
         "subreaper": process.control_process(process.PR_SET_CHILD_SUBREAPER, 1),
         "proc": agent.proc,
+        # hidepid (proc(5)) hides what other users run, the first process among it.
+        "sees_others": agent.proc and os.path.exists("/proc/1/stat"),
     }
 
 

@@ -166,18 +166,18 @@ class Agent:
         roots: list[process.Process],
         marks: list[frozenset[bytes]],
         grace: float,
-        done: Callable[[list[tuple[int, int]]], None],
+        done: Callable[[list[tuple[int, int]], list[str]], None],
         known: dict[int, int] | None = None,
     ) -> None:
-        """End processes; ``done(left)`` afterwards with (pid, start time) of each that is left."""
+        """End processes; ``done(left, interrupted)`` afterwards (``tree.Stop``)."""
 
         if not roots and not marks and not known:
-            done([])
+            done([], [])
             return
 
-        def finished(left: list[tuple[int, int]]) -> None:
+        def finished(left: list[tuple[int, int]], interrupted: list[str]) -> None:
             self._stops.discard(stop)
-            done(left)
+            done(left, interrupted)
 
         stop = tree.Stop(self, roots, marks, grace, finished, known or {})
         self._stops.add(stop)
@@ -208,7 +208,7 @@ class Agent:
         marks = [request_mark(self.mark(root.id)) for root in roots]
         self.stop(roots, marks, self.grace, self._leave)
 
-    def _leave(self, _left: list[tuple[int, int]]) -> None:
+    def _leave(self, _left: list[tuple[int, int]], _interrupted: list[str]) -> None:
         if self.locks:
             from hotdesk.agent import lock
 
@@ -284,7 +284,7 @@ def _cancel(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     if root is None:
         if agent.bulk is not None:
             agent.bulk.cancel(header["to"])
-        agent.send({"id": header["id"], "ev": "stopped", "left": []})
+        agent.send({"id": header["id"], "ev": "stopped", "left": [], "interrupted": []})
         return
     root.discard()
     _stop_and_tell(agent, header, roots, [request_mark(root.mark)])
@@ -309,8 +309,8 @@ def _stop_and_tell(
     marks: list[frozenset[bytes]],
     known: dict[int, int] | None = None,
 ) -> None:
-    def tell(left: list[tuple[int, int]]) -> None:
-        agent.send({"id": header["id"], "ev": "stopped", "left": left})
+    def tell(left: list[tuple[int, int]], interrupted: list[str]) -> None:
+        agent.send({"id": header["id"], "ev": "stopped", "left": left, "interrupted": interrupted})
 
     agent.stop(roots, marks, header["grace"], tell, known)
 

@@ -24,17 +24,23 @@ PERSISTENCE = 1.5
 """Seconds after KILL when what still lives (another user's, or stuck in the kernel) is reported instead of waited for."""
 RELUCTANCE = 0.3
 """Seconds that another user's processes have to end by themselves, once the rest is gone, before they are reported."""
+ORDERLY = (b"dpkg",)
+"""Programs that end by themselves once what they have started is gone, and put their records in order before; ended by a signal, they
+leave records that stop every later call ("dpkg was interrupted, you must manually run 'dpkg --configure -a'")."""
+ORDERLY_PATIENCE = 0.5
+"""Seconds that these have after everything else was killed."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Stat:
     """One line of /proc/PID/stat."""
 
-    __slots__ = ("born", "pid", "ppid", "session", "zombie")
+    __slots__ = ("born", "name", "pid", "ppid", "session", "zombie")
 
     def __init__(self, pid: int, line: bytes) -> None:
         fields = line[line.rindex(b")") + 2 :].split(None, 20)
         self.pid = pid
+        self.name = line[line.index(b"(") + 1 : line.rindex(b")")]
         self.zombie = fields[0] in (b"Z", b"X")
         self.ppid, self.session, self.born = int(fields[1]), int(fields[3]), int(fields[19])
 
@@ -87,7 +93,8 @@ def now() -> int:
 
 
 class Stop:
-    """Ending some requests' processes. ``done(left)`` is called once, with (pid, start time) of what could not be ended."""
+    """Ending some requests' processes. ``done(left, interrupted)`` is called once: (pid, start time) of what could not be ended, and the
+    names of the ``ORDERLY`` programs that were among them."""
 
     def __init__(
         self,
@@ -95,13 +102,14 @@ class Stop:
         roots: list[Process],
         marks: list[frozenset[bytes]],
         grace: float,
-        done: Callable[[list[tuple[int, int]]], None],
+        done: Callable[[list[tuple[int, int]], list[str]], None],
         known: dict[int, int],
     ) -> None:
         """``known``: pid -> start time of processes that belong whatever else they are."""
         self.agent, self.roots, self.marks, self.done = agent, roots, marks, done
         self.began = monotonic()
         self.deadline = self.began + grace
+        self._interrupted: set[bytes] = set()
         self._asked: set[tuple[int, int]] = set()
         self._known = known
         self._denied: set[tuple[int, int]] = set()
@@ -124,10 +132,14 @@ class Stop:
         over = monotonic() - self.deadline
         # Twice empty: one look may miss a child forked behind it by a process that died meanwhile.
         if self._empty >= 2 or (found and (over > PERSISTENCE or self._hopeless(found))):
-            self.done([(stat.pid, stat.born) for stat in found])
+            interrupted = sorted(name.decode() for name in self._interrupted)
+            self.done([(stat.pid, stat.born) for stat in found], interrupted)
             return
         number = _signal.SIGKILL if over >= 0 else _signal.SIGTERM
-        self._elevate([stat for stat in found if not self._signal(stat, number)], number)
+        orderly = [stat for stat in found if stat.name in ORDERLY]
+        self._interrupted.update(stat.name for stat in orderly)
+        spared = orderly if over < ORDERLY_PATIENCE else []
+        self._elevate([stat for stat in found if stat not in spared and not self._signal(stat, number)], number)
         self._pause = min(self._pause * 1.6, 0.1)
         soon = 0.0 if not found else self._pause
         self._timer = self.agent.loop.later(min(soon, max(0.0, -over)) if over < 0 else soon, self.step)
@@ -215,7 +227,7 @@ class Stop:
             except OSError:
                 continue
             stat = Stat.__new__(Stat)
-            stat.pid, stat.born, stat.ppid, stat.session = -root.pid, 0, 0, root.pid
+            stat.pid, stat.born, stat.ppid, stat.session, stat.name = -root.pid, 0, 0, root.pid, b""
             found.append(stat)
         return found
 

@@ -24,7 +24,7 @@ from hotdesk.errors import HotdeskError, Interrupted, UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hotdesk.cli.running import Around
+    from hotdesk.prepare import Around
     from hotdesk.settings import Settings
 
 NAMES = ("atlas", "vega", "lyra")
@@ -88,7 +88,7 @@ async def _play(settings: Settings, playbook: Path, logs: Path) -> int:
     options = app.PlayOptions(extra_vars=(ROOM,), command=("hotdesk", "demo"))
 
     async def story(around: Around) -> int:
-        return await app.play(settings, [playbook], options=options, **around)
+        return await app.play(settings, [playbook], options, around)
 
     code = await shown(settings, story, logs=logs)
     if code > 128:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hotdesk.aio import use_pidfd_watcher
+from hotdesk.cli.control import Control
 from hotdesk.cli.options import INVENTORY, options, settings_from
-from hotdesk.errors import UsageError, VaultError, nearest
+from hotdesk.errors import UsageError, nearest
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import find_host, select
 from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
 from hotdesk.inventory.vars_files import load_vars_files
+from hotdesk.supervise.terminal import ask
 from hotdesk.text import safe
 from hotdesk.variables.precedence import inventory_sources, layered
-from hotdesk.variables.vault import Vault, load_secrets
+from hotdesk.variables.vault_passwords import Asking, load_secrets
+from hotdesk.variables.vaulted_files import decrypter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hotdesk.connections.link import Link
     from hotdesk.inventory.model import Group, Inventory, VarsFiles
     from hotdesk.place import Place
     from hotdesk.settings import Settings
@@ -56,11 +57,14 @@ def command(**given: Any) -> None:
 
 async def _show(given: dict[str, Any], settings: Settings) -> str:
     async with AsyncExitStack() as stack:
-        control = _Control(stack, settings)
+        control = Control(stack, settings, "inventory")
         vault = await load_secrets(
-            settings.vault_password_files, run=control.run_text, prompt=_prompt, ask=settings.ask_vault_pass
+            settings.vault_password_files,
+            Asking(run=control.run_text, prompt=_prompt, warn=_warn, default=settings.vault_identity),
+            ask=settings.ask_vault_pass,
+            match=settings.vault_id_match,
         )
-        decrypt = partial(_decrypt, vault)
+        decrypt = decrypter(vault)
         inventory = await load_inventory((), settings=settings, run_command=control.run, decrypt=decrypt, warn=_warn)
     beside: tuple[VarsFiles, ...] = ()
     if given["playbook_dir"] or not given["export"]:  # ansible-inventory takes the current directory for a playbook's
@@ -87,15 +91,7 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
 
 
 async def _prompt(text: str) -> str:
-    """Nothing else is under way, so the question may be asked here and now."""
-    return str(click.prompt(text.rstrip(": "), hide_input=True, err=True))
-
-
-def _decrypt(vault: Vault, data: bytes, place: Place) -> bytes:
-    try:
-        return vault.decrypt(data.decode("utf-8", "replace"))
-    except VaultError as problem:
-        raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
+    return await ask(text, echo=False)
 
 
 def _one_host(inventory: Inventory, name: str) -> str:
@@ -104,7 +100,7 @@ def _one_host(inventory: Inventory, name: str) -> str:
     return name
 
 
-def _warn(text: str, place: Place | None) -> None:
+def _warn(text: str, place: Place | None = None) -> None:
     click.echo(safe(f"[WARNING]: {f'{place}: ' if place else ''}{text}"), err=True)
 
 
@@ -141,27 +137,3 @@ class _Variables:
         if group.priority != 1:
             found["ansible_group_priority"] = group.priority
         return found
-
-
-class _Control:
-    """The agent of this machine, started when the first inventory script is met."""
-
-    def __init__(self, stack: AsyncExitStack, settings: Settings) -> None:
-        self._stack = stack
-        self._settings = settings
-        self._link: Link | None = None
-
-    async def run(self, argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
-        if self._link is None:
-            from hotdesk.connections.link import Link
-            from hotdesk.connections.local import LocalConnection
-
-            connection = await self._stack.enter_async_context(LocalConnection())
-            self._link = await Link.start(connection, run="inventory", lease=self._settings.lease)
-            self._stack.push_async_callback(self._link.aclose)
-        ended = await self._link.run(argv, task="inventory", cwd=cwd)
-        return ended.rc, ended.stdout, ended.stderr
-
-    async def run_text(self, argv: list[str]) -> tuple[int, str, str]:
-        rc, out, err = await self.run(argv, str(Path.cwd()))
-        return rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

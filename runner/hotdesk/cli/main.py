@@ -22,6 +22,7 @@ COMMANDS = {
     "play": "Run playbooks over an inventory.",
     "run": "Run one module on hosts.",
     "verify": "Run testinfra tests against hosts.",
+    "vault": "Make, read and change vaulted files and values.",
     "inventory": "Show the inventory as hotdesk sees it.",
     "doc": "Show the documentation of a module or sync job.",
     "config": "Show every setting, its value and where it comes from.",

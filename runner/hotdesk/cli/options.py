@@ -15,16 +15,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-INVENTORY = (
-    click.option(
-        "-i",
-        "--inventory",
-        "inventory",
-        multiple=True,
-        metavar="SOURCE",
-        help="Inventory file, directory or host list; may be repeated.",
-    ),
-    click.option("-l", "--limit", "limit", metavar="PATTERN", help="Only these of the hosts."),
+VAULT = (
     click.option(
         "--vault-id",
         "vault_ids",
@@ -48,7 +39,20 @@ INVENTORY = (
         is_flag=True,
         help="Ask for the vault password.",
     ),
-    click.option("-v", "--verbose", "verbosity", count=True, help="Show more; may be repeated (-vvv)."),
+)
+VERBOSE = (click.option("-v", "--verbose", "verbosity", count=True, help="Show more; may be repeated (-vvv)."),)
+INVENTORY = (
+    click.option(
+        "-i",
+        "--inventory",
+        "inventory",
+        multiple=True,
+        metavar="SOURCE",
+        help="Inventory file, directory or host list; may be repeated.",
+    ),
+    click.option("-l", "--limit", "limit", metavar="PATTERN", help="Only these of the hosts."),
+    *VAULT,
+    *VERBOSE,
 )
 CONNECTION = (
     click.option("-u", "--user", "remote_user", metavar="NAME", help="Log in as this user."),
@@ -154,7 +158,7 @@ def settings_from(given: dict[str, Any], *, warn: Callable[[str], None] | None =
     args = " ".join(given[name] for name in ("ssh_common_args", "ssh_extra_args") if given.get(name))
     if args:
         line["ssh_args"] = args
-    sources = (*given.get("vault_ids", ()), *given.get("vault_files", ()))
+    sources = (*given.get("vault_ids", ()), *(f"@{file}" for file in given.get("vault_files", ())))
     if sources:
         line["vault_password_files"] = sources
     return load_settings(line, warn=warn)

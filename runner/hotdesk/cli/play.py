@@ -13,8 +13,8 @@ from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_fr
 from hotdesk.cli.running import play_options, run
 
 if TYPE_CHECKING:
-    from hotdesk.cli.running import Around
     from hotdesk.playbook.model import Play
+    from hotdesk.prepare import Around
     from hotdesk.settings import Settings
 
 SELECTION = (
@@ -50,7 +50,7 @@ def command(context: click.Context, /, playbooks: tuple[str, ...], **given: Any)
         return
 
     async def story(around: Around) -> int:
-        return await app.play(settings, playbooks, options=chosen, **around)
+        return await app.play(settings, playbooks, chosen, around)
 
     context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))
 
@@ -61,7 +61,8 @@ async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str,
     from hotdesk.playbook.outline import outline
 
     chosen = play_options(given)
-    async with app.prepared(settings, [*map(_path, playbooks)], options=chosen, bus=Bus()) as ready:
+    quiet = app.Around(bus=Bus(), prompt=None)
+    async with app.prepared(settings, [*map(_path, playbooks)], chosen, quiet) as ready:
         extra = ready.run.extra_vars
         patterns: dict[int, str] = {}
         for book in ready.playbooks:

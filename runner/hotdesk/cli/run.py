@@ -11,7 +11,7 @@ from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_fr
 from hotdesk.cli.running import play_options, run
 
 if TYPE_CHECKING:
-    from hotdesk.cli.running import Around
+    from hotdesk.prepare import Around
 
 
 @click.command("run")
@@ -30,6 +30,6 @@ def command(context: click.Context, /, pattern: str, module: str, arguments: str
     chosen = play_options(given)
 
     async def story(around: Around) -> int:
-        return await app.run_module(settings, pattern, module, arguments, options=chosen, **around)
+        return await app.run_module(settings, pattern, module, arguments, chosen, around)
 
     context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))

@@ -6,13 +6,14 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from hotdesk import app, events
 from hotdesk.aio import in_thread
 from hotdesk.bus import Bus
 from hotdesk.paths import run_log_dir
 from hotdesk.playbook.model import TagSelection
+from hotdesk.prepare import Around, new_run_id
 from hotdesk.redaction import Redaction
 from hotdesk.report.run_log import RunLog, run_log
 from hotdesk.supervise.terminal import asker
@@ -78,15 +79,6 @@ def _tags(words: tuple[str, ...] | None) -> frozenset[str]:
     return frozenset(tag.strip() for word in words or () for tag in word.split(",") if tag.strip())
 
 
-class Around(TypedDict):
-    """What a run is given by the command line: where to tell what happens, whom to tell secrets, its id, how to ask the person."""
-
-    bus: Bus
-    redaction: Redaction
-    run_id: str
-    prompt: Callable[..., Awaitable[str]] | None
-
-
 async def shown(
     settings: Settings,
     story: Callable[[Around], Awaitable[int]],
@@ -96,7 +88,7 @@ async def shown(
     logs: Path | None = None,
 ) -> int:
     """Run ``story`` with everything that observes it. In check mode no log of any kind is written (R8)."""
-    redaction, run_id = Redaction(), app.new_run_id()
+    redaction, run_id = Redaction(), new_run_id()
     report = _junit(redaction) if junit else None
     bus = Bus()
     log: RunLog | None = None

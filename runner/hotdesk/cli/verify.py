@@ -11,7 +11,7 @@ from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_fr
 from hotdesk.cli.running import play_options, run
 
 if TYPE_CHECKING:
-    from hotdesk.cli.running import Around
+    from hotdesk.prepare import Around
 
 
 @click.command("verify")
@@ -29,6 +29,6 @@ def command(context: click.Context, /, tests: tuple[str, ...], pattern: str, **g
     chosen = play_options(given)
 
     async def story(around: Around) -> int:
-        return await app.verify_hosts(settings, pattern, tests, options=chosen, **around)
+        return await app.verify_hosts(settings, pattern, tests, chosen, around)
 
     context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))

@@ -19,6 +19,9 @@ class Completed:
     """The output was longer than the cap (64 MiB a stream) and its middle was dropped."""
 
 
+STAYS = "is not found and stays when the task is stopped"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentInfo:
     """What an agent says of itself when it starts."""
@@ -34,7 +37,20 @@ class AgentInfo:
     subreaper: bool
     """False: double-forked children of an unfinished task are found by their mark alone."""
     proc: bool
-    """False: no readable /proc; the limits of that are said in a warning."""
+    """False: no readable /proc. What is started is found by its process group alone."""
+    sees_others: bool
+    """False: /proc shows this user nothing but its own processes."""
+
+    @property
+    def limits(self) -> list[str]:
+        """What cannot be promised on this PC and why, each the text of a warning; empty on an ordinary Linux."""
+        if not self.proc:
+            return [
+                f"{self.user} cannot read /proc here: what leaves a task's process group (setsid, a double fork) {STAYS}"
+            ]
+        hidden = f"/proc hides others' processes from {self.user} (hidepid): what a task starts by sudo {STAYS}; use become instead"
+        orphaned = f"no child subreaper here: what leaves its session and clears its environment {STAYS}"
+        return [*([hidden] if not self.sees_others else []), *([orphaned] if not self.subreaper else [])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,7 @@ class _FakeChannel(Channel):
             "machine_id": config["token"],
             "subreaper": True,
             "proc": True,
+            "sees_others": True,
         }
         self._send({**hello, **self._script.info})
         return self._head[at:]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from hotdesk import aio
 from hotdesk.connections.base import Connection, Endpoint, Escalation
+from hotdesk.connections.gate import Gate
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.connections.ssh import SSHConnection
@@ -66,7 +67,7 @@ class Pool:
         self._files = SSHFiles()
         self._hosts: dict[Endpoint, _Host] = {}
         self._handshakes = asyncio.Semaphore(settings.handshakes)
-        self._addresses: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
+        self._gates: dict[tuple[str, int, Endpoint | None], Gate] = {}
         self._group = aio.TaskGroup()
         self._grace = settings.stop_grace
         self._closing = False
@@ -167,6 +168,8 @@ class Pool:
         if self._lease(endpoint) != lease:
             link.lease = self._lease(endpoint)
         link.on_warning = lambda text: self._emit(Warned(text=text, host=endpoint.host))
+        for text in link.info.limits:
+            link.on_warning(text)
         link.superior = lambda: self._root(endpoint, link)
         return link
 
@@ -212,19 +215,21 @@ class Pool:
         prepared = await aio.in_thread(prepare, endpoint, self._files)
         via = await self._jump(endpoint, prepared, host)
         key = (prepared.host, prepared.port, None) if prepared.jump is None else ("", 0, prepared.jump)
-        places = self._addresses.setdefault(key, asyncio.Semaphore(self._settings.handshakes_per_address))
-        deadline, delay = None, 0.1
+        gate = self._gates.setdefault(key, Gate(self._settings.handshakes_per_address))
+        paused, delay = 0.0, 0.1
         while True:
             try:
-                async with places, self._handshakes:
-                    deadline = deadline or loop.time() + endpoint.connect_timeout
+                async with gate, self._handshakes:
                     connection = await SSHConnection.connect(endpoint, prepared=prepared, via=via)
             except Refused:
-                if deadline is None or loop.time() + delay >= deadline:
+                gate.refused()
+                # Only the pauses count: how long the others in front of us take says nothing about this host.
+                if paused + delay > endpoint.connect_timeout:
                     raise
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))
-                delay = min(delay * 2, 2.0)
+                paused, delay = paused + delay, min(delay * 2, 2.0)
                 continue
+            gate.admitted()
             self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
             return connection
 

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.agent.frames import Decoder, FrameError
-from hotdesk.aio import TaskGroup
+from hotdesk.aio import TaskGroup, in_thread
 from hotdesk.connections import shipping
 from hotdesk.errors import BecomeError, ConnectError, HostError, LinkLost
 
@@ -53,6 +53,8 @@ async def _attempt(
     limit: float,
     interpreters: Sequence[str] | None,
 ) -> tuple[Channel, Decoder, dict[str, Any], bytearray]:
+    if not shipping.is_packed():
+        await in_thread(shipping.pack)
     start = shipping.build(
         connection.endpoint, escalation, config=config, token=secrets.token_hex(16), interpreters=interpreters
     )

@@ -1,20 +1,20 @@
-"""One play: its hosts and batches, prompts and vars files, facts, sections and flushes, and what ends it."""
+"""One play: its hosts and batches, facts, sections and flushes, and what ends it."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.aio import TaskGroup, in_thread
-from hotdesk.errors import InventoryError, PlaybookError, UndefinedError, VariableError, nearest
+from hotdesk.aio import TaskGroup
+from hotdesk.errors import InventoryError, PlaybookError
 from hotdesk.executor import handlers, values
 from hotdesk.executor.attempt import error_result
 from hotdesk.executor.batch import Batch
 from hotdesk.executor.host import HostEnded, HostFailed, HostState, HostUnreachable, RoleEnded
 from hotdesk.executor.item import INCLUDES
+from hotdesk.executor.play_variables import PlayVarsFiles, prompted
 from hotdesk.executor.scopes import Scopes
 from hotdesk.executor.serial import batches_of
 from hotdesk.executor.strategy import strategy_for
@@ -24,8 +24,7 @@ from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.playbook.keywords import is_template
 from hotdesk.playbook.model import Block, Play, Task
 from hotdesk.playbook.tags import selected
-from hotdesk.source import load_yaml_file, place_of
-from hotdesk.variables.trust import OMIT
+from hotdesk.source import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -61,7 +60,7 @@ class PlayRun:
     async def go(self) -> bool:
         play, run, scopes = self.play, self.run, self.scopes
         scopes.play_vars = play.vars
-        scopes.prompts = await self._prompts()
+        scopes.prompts = await prompted(run, play)
         scope = scopes.for_play()
         scopes.playbook_files = await self._files()
         hosts = await self._hosts(scope)
@@ -115,32 +114,6 @@ class PlayRun:
             serial += value if isinstance(value, list) else [value]
         return batches_of(hosts, serial, place=self.play.place)
 
-    async def _prompts(self) -> dict[str, Any]:
-        """vars_prompt: asked unless given with -e; without anybody to ask, the default."""
-        answers: dict[str, Any] = {}
-        for prompt in self.play.vars_prompt:
-            name = str(prompt.get("name"))
-            if name in self.run.extra_vars:
-                continue
-            default = prompt.get("default")
-            answer = await self._ask(name, prompt, default) if self.run.prompt is not None else None
-            answers[name] = answer if answer not in (None, "") else default
-        return answers
-
-    async def _ask(self, name: str, prompt: Any, default: Any) -> str:
-        text = str(prompt.get("prompt") or name)
-        shown = f"{text} [{default}]: " if default is not None else f"{text}: "
-        echo = not _truth(prompt.get("private", True))
-        ask = self.run.prompt
-        assert ask is not None
-        while True:
-            answer = await ask(shown, echo=echo)
-            if not _truth(prompt.get("confirm", False)):
-                return str(answer)
-            if await ask(f"confirm {shown}", echo=echo) == answer:
-                return str(answer)
-            self.run.emit(ev.Noted(text="***** VALUES ENTERED DO NOT MATCH ****"))
-
     async def _files(self) -> Sequence[VarsFiles]:
         """group_vars and host_vars beside the playbook."""
         basedir = self.play.basedir or self.run.playbook_dir
@@ -151,6 +124,7 @@ class PlayRun:
                 groups=inventory.groups,
                 hosts=inventory.hosts,
                 merge=self.run.settings.hash_behaviour == "merge",
+                decrypt=self.run.decrypt,
             ),
         )
 
@@ -177,8 +151,9 @@ class PlayRun:
 
     async def _run_batch(self, batch: Batch) -> None:
         ready = [batch.state(name) for name in batch.hosts if name not in batch.failed]
+        vars_files = PlayVarsFiles(self.run, self.play, self.scopes)
         for state in ready:
-            await self._vars_files(state)
+            await vars_files.load(state)
         force = await self._force_handlers()
         sections = await self._sections(force)
         gather = await self._gather_task()
@@ -307,57 +282,6 @@ class PlayRun:
             return not state.gathered
         return True
 
-    # Variables
-
-    async def _vars_files(self, state: HostState) -> None:
-        """vars_files of one host: each entry is a path or a list of alternatives, rendered for the host."""
-        layers: list[Any] = []
-        for entry in self.play.vars_files:
-            state.vars_files = tuple(layers)
-            found = await self._first_file(state, entry)
-            if found:
-                layers.append(found)
-        state.vars_files = tuple(layers)
-
-    async def _first_file(self, state: HostState, entry: Any) -> Any:
-        scope, tried, undefined = self.scopes.for_task(state, self.play.keywords), [], None
-        for raw in entry if isinstance(entry, list) else [entry]:
-            try:
-                name = await self.run.templates.render(raw, scope, place=place_of(raw))
-            except UndefinedError as exc:
-                undefined = exc
-                continue
-            if name is None or name is OMIT:
-                continue
-            path = self._path(str(name))
-            if await in_thread(path.is_file):
-                return await self._load_vars(path)
-            tried.append(str(path))
-        if undefined is not None and not tried:
-            raise undefined
-        raise PlaybookError(
-            f"vars file {tried[0] if len(tried) == 1 else tried} was not found", place=place_of(entry) or self.play.place,
-            remedy=_beside(tried[0]) if tried else "",
-        )  # fmt: skip
-
-    def _path(self, name: str) -> Path:
-        basedir = self.play.basedir or self.run.playbook_dir
-        path = Path(name).expanduser()
-        if path.is_absolute():
-            return path
-        return next((p for p in (basedir / path, basedir / "vars" / path) if p.is_file()), basedir / path)
-
-    async def _load_vars(self, path: Path) -> Any:
-        cache = self.run.vars_cache
-        if path not in cache:
-            loaded = await in_thread(load_yaml_file, path, error=VariableError, decrypt=self.run.decrypt)
-            if loaded is not None and not isinstance(loaded, dict):
-                raise PlaybookError(
-                    f"{path} must contain a mapping of variables", place=place_of(loaded) or self.play.place
-                )
-            cache[path] = loaded or {}
-        return cache[path]
-
     # Connections
 
     async def _connect(self, batch: Batch, ready: Sequence[HostState], *, gathers: bool) -> None:
@@ -383,15 +307,6 @@ class PlayRun:
         if is_template(task.action):
             return True
         return bool(self.run.load_action(task.action).needs_machine)
-
-
-def _truth(value: Any) -> bool:
-    return str(value).lower() in values.TRUE
-
-
-def _beside(path: str) -> str:
-    folder = Path(path).parent
-    return nearest(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

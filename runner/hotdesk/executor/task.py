@@ -38,6 +38,14 @@ class Finished:
     items: list[Item] = field(default_factory=list)
     looped: bool = False
     duration: float = 0.0
+    registered_items: list[dict[str, Any]] | None = None
+    """What ``register:`` keeps of a loop's items, made as they finished: all of many at the end would hold the event loop."""
+
+    def registered(self) -> dict[str, Any]:
+        """The dict that ``register:`` stores."""
+        if self.registered_items is None:
+            return self.result.registered()
+        return {**self.result.but(items=None).registered(), "results": self.registered_items}
 
     @property
     def includes(self) -> list[Include]:
@@ -152,6 +160,7 @@ class _Looping:
                 host=self.state.name, place=loop.place,
             )  # fmt: skip
         items: list[Item] = []
+        registered: list[dict[str, Any]] = []
         carried: dict[str, Any] = {}
         for index, term in enumerate(terms):
             if index and pause:
@@ -170,6 +179,8 @@ class _Looping:
             after = self.scope.with_({**extra, **carried})
             label = await self._label(loop, loop_var, item, after)
             self._tell(item, label)
+            if self.task.register:
+                registered.append(item.result.registered())
             if item.include is not None:
                 item.include = Include(item.include.args, own, "" if item.no_log else label)
             if (
@@ -177,7 +188,8 @@ class _Looping:
                 and await values.holds(templates, loop.break_when, after, loop.place, "break_when") is None
             ):
                 break
-        return Finished(merged([item.result for item in items]), items, looped=True)
+        result = merged([item.result for item in items])
+        return Finished(result, items, looped=True, registered_items=registered if self.task.register else None)
 
     async def _item(self, extra: Mapping[str, Any]) -> Item:
         scope = self.scope.with_(extra) if extra else self.scope

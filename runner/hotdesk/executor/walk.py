@@ -162,7 +162,7 @@ class Walk:
         finally:
             run.under_way.pop(self.state.name, None)
         if task.register:
-            registered = finished.result.registered()
+            registered = finished.registered()
             if finished.result.failed:
                 registered.setdefault("exception", NO_TRACEBACK)
             for state in others:

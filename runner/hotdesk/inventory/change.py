@@ -47,7 +47,7 @@ def with_group(inventory: Inventory, name: str, *, hosts: Iterable[str] = (), pa
     Raises InventoryError when a parent already stands below the group.
     """
     name = str(name)
-    hosts, parents = list(hosts), [str(parent) for parent in parents if parent != "all"]
+    hosts, parents = list(hosts), [str(parent) for parent in parents]
     table = dict(inventory.groups)
     changed = False
     linked = [parent for parent in parents if parent not in table or name not in table[parent].children]

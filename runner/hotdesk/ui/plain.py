@@ -25,6 +25,10 @@ ALWAYS_SHOWN = frozenset({DEBUG, "ansible.builtin.assert"})
 NEVER_SHOWN = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
 """Facts are too many for a line, at any -v."""
 TRUE = frozenset({"true", "yes", "on", "1"})
+SHORT = 1.0
+"""Seconds from its first line on in which what a command prints is kept back: the result of one that ends by then repeats it all."""
+MOST_KEPT = 500
+"""Lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class Plain:
         self._warnings: dict[str, None] = {}
         self._explained: set[str] = set()
         self._verified: dict[str, int] = {}
+        self._printing: dict[str, tuple[float, list[str]]] = {}
+        """Host -> when its command printed first, and the lines that are kept back."""
 
     def __call__(self, event: ev.Event) -> None:
         match event:
@@ -86,8 +92,8 @@ class Plain:
             case ev.Noted(text=text, verbosity=verbosity):
                 if verbosity <= self._style.verbosity:
                     self.line(text, "verbose" if verbosity else None)
-            case ev.Output(host=host, line=text) if self._style.verbosity:
-                self.line(f"[{host}] {text}", "verbose")
+            case ev.Output() if self._style.verbosity:
+                self._printed(event)
             case ev.Problems(host=host, job=job, problems=problems):
                 for message, remedy in problems:
                     self.line(f"[PROBLEM]: [{host}] {job}: {message}" + (f"\n    {remedy}" if remedy else ""), "error")
@@ -127,9 +133,18 @@ class Plain:
         if self._style.verbosity >= 2 and started.place:
             self.line(f"task path: {started.place.file}:{started.place.line}", "verbose")
 
+    def _printed(self, event: ev.Output) -> None:
+        began, kept = self._printing.setdefault(event.host, (event.at, []))
+        kept.append(event.line)
+        if event.at - began >= SHORT or len(kept) > MOST_KEPT:
+            for text in kept:
+                self.line(f"[{event.host}] {text}", "verbose")
+            kept.clear()
+
     # Results
 
     def _finished(self, event: ev.TaskFinished) -> None:
+        self._printing.pop(event.host, None)
         result, host = event.result, _label(event.host, event.delegate)
         failed = result.status in (Status.FAILED, Status.UNREACHABLE)
         if result.items is None:
@@ -143,6 +158,7 @@ class Plain:
             self.line("...ignoring", "skipped")
 
     def _item(self, event: ev.ItemFinished) -> None:
+        self._printing.pop(event.host, None)
         label = f"(item={event.label})"
         host = _label(event.host, event.delegate)
         self._outcome(event.task, host, event.result, label=label, diff=True, said=not event.ignored)

@@ -75,6 +75,12 @@ def leave_loop() -> None:
         raise NeedsThread
 
 
+def prefer_thread() -> None:
+    """Called before milliseconds of CPU work: as ``leave_loop``, but a rendering that cannot move does it where it is."""
+    if _here.blocking is False:
+        raise NeedsThread
+
+
 def wait_for(coroutine: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """From the rendering thread: run ``coroutine()`` on the loop and give its result."""
     leave_loop()

@@ -7,8 +7,6 @@ from typing import Any
 from hotdesk.errors import TemplateError
 from hotdesk.place import Place
 
-VAULT_REMEDY = "Give the password with --ask-vault-pass, --vault-password-file or --vault-id."
-
 
 def wrapped(text: str) -> bool:
     text = text.strip()

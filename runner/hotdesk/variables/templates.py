@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from hotdesk.errors import HotdeskError, TemplateError, UndefinedError, VaultError, nearest
+from hotdesk.errors import HotdeskError, TemplateError, UndefinedError, nearest
 from hotdesk.place import Place
 from hotdesk.source import Trusted, Vaulted, place_of
 from hotdesk.variables import blocking
 from hotdesk.variables.compiling import Compiler, known_name
-from hotdesk.variables.complaints import VAULT_REMEDY, described, line_of, not_an_expression, wrapped
+from hotdesk.variables.complaints import described, line_of, not_an_expression, wrapped
 from hotdesk.variables.environment import Environment, ScopeContext, with_newlines
 from hotdesk.variables.filters import FILTERS
 from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, call_lookup, lookup_functions
@@ -28,12 +28,12 @@ from hotdesk.variables.template_files import TextEnvironments
 from hotdesk.variables.tests import TESTS
 from hotdesk.variables.trust import OMIT, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
+from hotdesk.variables.vault import Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hotdesk.settings import Settings
-    from hotdesk.variables.vault import Vault
 
 LARGE_TEXT = 64 * 1024
 """Characters: a longer template is rendered in a thread."""
@@ -67,10 +67,10 @@ class Templates:
     ) -> None:
         """``on_secret`` hears of every vaulted value that is decrypted, so that it can be masked."""
         self.settings = settings
-        self.vault = vault
+        self.vault = vault or Vault(())
         self.services = services or LookupServices()
         self._warn = warn or (lambda _text, _place: None)
-        self._on_secret = on_secret or (lambda _text: None)
+        self.on_secret = on_secret or (lambda _text: None)
         self._stack = _Stack()
         self._compiler = Compiler(LOOKUPS)
         self._env = self._prepared(Environment())
@@ -259,15 +259,10 @@ class Templates:
 
     def decrypted(self, value: Vaulted) -> str:
         """A ``!vault`` value's text. Raises VaultError."""
-        if self.vault is None:
-            raise VaultError(
-                "this value is encrypted and there is no vault password", place=value.place, remedy=VAULT_REMEDY
-            )
-        try:
-            text = self.vault.decrypt(value.ciphertext).decode("utf-8")
-        except VaultError as exc:
-            raise VaultError(exc.message, place=exc.place or value.place, remedy=exc.remedy) from None
-        self._on_secret(text)
+        if self.vault.known(value.ciphertext) is None:
+            blocking.prefer_thread()  # ten thousand rounds of hashing
+        text = self.vault.decrypt(value.ciphertext, value.place).decode("utf-8", "surrogateescape")
+        self.on_secret(text)
         return text
 
     def leave_loop(self) -> None:

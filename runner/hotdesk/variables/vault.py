@@ -10,65 +10,131 @@ import hmac
 import os
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from hotdesk.aio import in_thread
-from hotdesk.errors import VaultError
+from hotdesk.errors import VaultError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hotdesk.place import Place
 
 HEADER: Final = "$ANSIBLE_VAULT"
 CIPHER: Final = "AES256"
 ROUNDS: Final = 10_000
 DEFAULT_ID: Final = "default"
 MOST_REMEMBERED: Final = 1000
-REMEDY: Final = "Give the right password with --ask-vault-pass, --vault-password-file or --vault-id."
+_OPTIONS: Final = "--ask-vault-pass, --vault-password-file or --vault-id"
+NO_PASSWORD: Final = f"Give the password with {_OPTIONS}."
+WRONG_PASSWORD: Final = f"Give the right password with {_OPTIONS}."
 
-Runner = Callable[[list[str]], Awaitable[tuple[int, str, str]]]
-"""``await run(argv) -> (rc, stdout, stderr)``, started by the control node's agent."""
-Prompter = Callable[[str], Awaitable[str]]
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a vaulted text is made of. ``vault_id`` is empty in format 1.1, which has none."""
+
+    vault_id: str
+    salt: bytes
+    digest: bytes
+    data: bytes
 
 
 class Vault:
-    """The vault passwords of a run. ``secrets``: (vault id, password), in the order they were given."""
+    """The vault passwords of a run. ``secrets``: (vault id, password), in the order they were given.
 
-    def __init__(self, secrets: Sequence[tuple[str, bytes]]) -> None:
+    ``match``: only a secret of the same vault id is tried (``vault_id_match``).
+    """
+
+    def __init__(self, secrets: Sequence[tuple[str, bytes]], *, match: bool = False) -> None:
         self._secrets = tuple(secrets)
+        self._match = match
         self._remembered: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
-        return f"Vault({', '.join(name for name, _ in self._secrets)})"
+        return f"Vault({', '.join(self.ids)})"
 
-    def decrypt(self, ciphertext: str) -> bytes:
-        """The plain bytes. The secrets of the same vault id are tried first, then all. Raises VaultError when none fits."""
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The vault ids there are passwords for, in order."""
+        return tuple(name for name, _ in self._secrets)
+
+    def known(self, ciphertext: str) -> bytes | None:
+        """The plain bytes when they have been worked out before: deriving a key takes milliseconds."""
+        return self._remembered.get(ciphertext)
+
+    def decrypt(self, ciphertext: str, place: Place | None = None) -> bytes:
+        """The plain bytes. The secrets of the same vault id are tried first, then all. Blocking (CPU).
+
+        Raises VaultError, with ``place``, when none fits or the text is damaged.
+        """
         found = self._remembered.get(ciphertext)
         if found is not None:
             return found
-        vault_id, salt, digest, data = _parsed(ciphertext)
-        if not self._secrets:
-            raise VaultError("this value is encrypted and there is no vault password", remedy=REMEDY)
-        for _, password in sorted(self._secrets, key=lambda secret: secret[0] != vault_id):
-            cipher_key, hmac_key, nonce = _keys(password, salt)
-            if hmac.compare_digest(hmac.digest(hmac_key, data, "sha256"), digest):
-                break
-        else:
-            wanted = f" (its vault id is {vault_id!r})" if vault_id else ""
-            raise VaultError(f"none of the {len(self._secrets)} vault passwords fits this value{wanted}", remedy=REMEDY)
-        plain = _unpadded(_aes(cipher_key, nonce, data, encrypt=False))
+        try:
+            _, plain = self._opened(parsed(ciphertext))
+        except VaultError as problem:
+            raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
         self._remembered[ciphertext] = plain
         return plain
 
-    def encrypt(self, plaintext: bytes, *, vault_id: str = "") -> str:
-        """``plaintext`` in vault format with the secret of ``vault_id`` (else the first). Raises VaultError without secrets."""
-        matching = [password for name, password in self._secrets if not vault_id or name == vault_id]
-        if not matching:
-            raise VaultError(f"there is no vault password for the id {vault_id!r}", remedy=REMEDY)
-        return encrypt(plaintext, matching[0], vault_id=vault_id)
+    def decrypt_file(self, data: bytes, place: Place) -> bytes:
+        """A file that is wholly vaulted. Raises VaultError with its place."""
+        return self.decrypt(data.decode("utf-8", "replace"), place)
+
+    def fitting(self, ciphertext: str, place: Place | None = None) -> tuple[str, bytes]:
+        """(vault id of the text, the password that opens it). Blocking (CPU). Raises VaultError as ``decrypt`` does."""
+        try:
+            envelope = parsed(ciphertext)
+            return envelope.vault_id, self._opened(envelope)[0]
+        except VaultError as problem:
+            raise VaultError(problem.message, place=place, remedy=problem.remedy) from None
+
+    @property
+    def newest(self) -> tuple[str, bytes]:
+        """The (vault id, password) given last. There must be one."""
+        return self._secrets[-1]
+
+    def password(self, vault_id: str = "") -> tuple[str, bytes]:
+        """(vault id, password) to encrypt with: that of ``vault_id``, else the first. Raises VaultError."""
+        for name, password in self._secrets:
+            if not vault_id or name == vault_id:
+                return name, password
+        if vault_id:
+            raise VaultError(
+                f"there is no password for the vault id {vault_id!r}",
+                remedy=nearest(vault_id, self.ids) or f"There are {', '.join(self.ids) or 'none'}.",
+            )
+        raise VaultError("there is no vault password", remedy=NO_PASSWORD)
+
+    def _opened(self, envelope: Envelope) -> tuple[bytes, bytes]:
+        """(the password that fits, the plain bytes)."""
+        if not self._secrets:
+            raise VaultError("this is vault-encrypted and there is no vault password", remedy=NO_PASSWORD)
+        wanted = envelope.vault_id or DEFAULT_ID
+        tried = sorted(self._secrets, key=lambda secret: secret[0] != wanted)
+        if self._match:
+            tried = [secret for secret in tried if secret[0] == wanted]
+        for _, password in tried:
+            cipher_key, hmac_key, nonce = _keys(password, envelope.salt)
+            if hmac.compare_digest(hmac.digest(hmac_key, envelope.data, "sha256"), envelope.digest):
+                return password, _unpadded(_aes(cipher_key, nonce, envelope.data, encrypt=False))
+        raise self._misfit(envelope.vault_id, len(tried))
+
+    def _misfit(self, vault_id: str, tried: int) -> VaultError:
+        label = f" (its vault id is {vault_id!r})" if vault_id else ""
+        if not tried:
+            return VaultError(
+                f"there is no password for the vault id of this{label}, and vault_id_match allows no other",
+                remedy=f"Give it: --vault-id {vault_id or DEFAULT_ID}@FILE.",
+            )
+        which = "the vault password does not fit" if tried == 1 else f"none of the {tried} vault passwords fits"
+        return VaultError(f"{which}{label}", remedy=WRONG_PASSWORD)
 
 
 def encrypt(plaintext: bytes, password: bytes, *, vault_id: str = "", salt: bytes | None = None) -> str:
@@ -89,8 +155,8 @@ def is_encrypted(text: object) -> bool:
     return isinstance(text, str) and text.lstrip().startswith(f"{HEADER};")
 
 
-def _parsed(ciphertext: str) -> tuple[str, bytes, bytes, bytes]:
-    """(vault id, salt, digest, encrypted data)."""
+def parsed(ciphertext: str) -> Envelope:
+    """The parts of a vaulted text. Raises VaultError when it is none, of another format, or damaged."""
     first, *rest = ciphertext.split() or [""]
     fields = first.split(";")
     if fields[0] != HEADER or len(fields) < 3:
@@ -101,7 +167,7 @@ def _parsed(ciphertext: str) -> tuple[str, bytes, bytes, bytes]:
         salt, digest, data = (unhexlify(part) for part in unhexlify("".join(rest)).split(b"\n", 2))
     except (HexError, ValueError):
         raise VaultError("the vaulted value is damaged: it is not complete or not hexadecimal") from None
-    return (fields[3] if len(fields) > 3 else ""), salt, digest, data
+    return Envelope(fields[3] if len(fields) > 3 else "", salt, digest, data)
 
 
 def _keys(password: bytes, salt: bytes) -> tuple[bytes, bytes, bytes]:
@@ -119,59 +185,3 @@ def _aes(key: bytes, nonce: bytes, data: bytes, *, encrypt: bool) -> bytes:
 def _unpadded(data: bytes) -> bytes:
     unpadder = PKCS7(128).unpadder()
     return unpadder.update(data) + unpadder.finalize()
-
-
-async def load_secrets(
-    sources: Sequence[str], *, run: Runner | None = None, prompt: Prompter | None = None, ask: bool = False
-) -> Vault:
-    """The vault of ``--vault-password-file``/``--vault-id`` values (PATH, ID@PATH, ID@prompt) and, with ``ask``, one more prompt.
-
-    An executable file is run and its output is the password; a name ending in ``-client`` is given ``--vault-id ID``.
-    Raises VaultError when a source cannot be read, gives nothing, or nobody can be asked.
-    """
-    secrets = [await _secret(source, run, prompt) for source in sources]
-    if ask:
-        secrets.append(await _prompted(DEFAULT_ID, prompt, "Vault password: "))
-    return Vault(secrets)
-
-
-async def _secret(source: str, run: Runner | None, prompt: Prompter | None) -> tuple[str, bytes]:
-    name, at, origin = source.partition("@")
-    if not at:
-        name, origin = DEFAULT_ID, source
-    name = name or DEFAULT_ID
-    if origin in ("prompt", "prompt_ask_vault_pass"):
-        return await _prompted(name, prompt, f"Vault password ({name}): ")
-    path, content = await in_thread(_password_file, origin)
-    if content is None:
-        content = (await _from_script(path, name, run)).strip("\r\n").encode()
-    if not content:
-        raise VaultError(f"the vault password file {str(path)!r} gives no password")
-    return name, content
-
-
-def _password_file(origin: str) -> tuple[Path, bytes | None]:
-    """(absolute path, its content, None when it is a program)."""
-    path = Path(origin).expanduser().absolute()
-    if not path.is_file():
-        raise VaultError(f"there is no vault password file {str(path)!r}", remedy="Give a path, ID@path or ID@prompt.")
-    return path, None if os.access(path, os.X_OK) else path.read_bytes().strip()
-
-
-async def _from_script(path: Path, name: str, run: Runner | None) -> str:
-    if run is None:
-        raise VaultError(f"the vault password file {str(path)!r} is a program, and none can be run here")
-    argv = [str(path), *(["--vault-id", name] if path.stem.endswith("-client") else [])]
-    rc, out, err = await run(argv)
-    if rc != 0:
-        raise VaultError(f"the vault password program {str(path)!r} ended with {rc}: {err.strip()}")
-    return out
-
-
-async def _prompted(name: str, prompt: Prompter | None, text: str) -> tuple[str, bytes]:
-    if prompt is None:
-        raise VaultError("a vault password is to be asked for, but there is nobody to ask", remedy=REMEDY)
-    password = (await prompt(text)).strip()
-    if not password:
-        raise VaultError("the vault password that was typed is empty")
-    return name, password.encode()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotdesk import events as ev
-from hotdesk.cli.running import Around, command_line, play_options, shown
+from hotdesk.cli.running import command_line, play_options, shown
 from hotdesk.configuration import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hotdesk.prepare import Around
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_tags_are_split_at_commas() -> None:
 
 async def story(around: Around) -> int:
     """A run that says one thing."""
-    around["bus"].emit(ev.Noted(text="hello"))
+    around.bus.emit(ev.Noted(text="hello"))
     return 7
 
 

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,18 @@ async def test_a_refused_handshake_is_tried_again(tmp_path: Path) -> None:
     ):
         tasks = [group.create_task(pool.connection(endpoint(server, f"pc{number}"))) for number in range(12)]
     assert all(task.result() for task in tasks)
+
+
+async def test_hosts_get_in_past_a_crowd_that_takes_nearly_all_places(tmp_path: Path) -> None:
+    """Strangers who do not log in leave one place at the address: thirty names take turns, however short their own limit."""
+    async with sshd(tmp_path / "narrow", "MaxStartups 4") as server, AsyncExitStack() as crowd:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            crowd.callback(writer.close)
+        async with Pool(Settings(), run="r") as pool, asyncio.TaskGroup() as group:
+            points = [replace(endpoint(server, f"pc{number}"), connect_timeout=2.0) for number in range(30)]
+            tasks = [group.create_task(pool.connection(point)) for point in points]
+        assert len({id(task.result()) for task in tasks}) == 30
 
 
 async def test_a_cancelled_caller_does_not_take_the_attempt_along(server: Sshd) -> None:

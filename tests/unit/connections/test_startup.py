@@ -162,6 +162,23 @@ async def test_become_by_su_as_root(run_id: str) -> None:
             await Link.start(connection, run=run_id, escalation=Escalation(method="su", password=Secret("x")))
 
 
+@root
+@pytest.mark.parametrize("method", ["sudo", "su"])
+async def test_root_locks_where_the_user_does(
+    run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """An embedded PC's folder of locks counts for its root too, though sudo clears the environment."""
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    monkeypatch.setenv("HOTDESK_LOCKS", str(folder))
+    endpoint = Endpoint(host="here", kind="local", python="/usr/bin/python3")
+    async with LocalConnection(endpoint) as connection:
+        link = await Link.start(connection, run=run_id, escalation=Escalation(method=method, flags=()))
+        await link.lock(run_id, {})
+        await link.aclose()
+    assert [path.name for path in folder.iterdir()] == [f"hotdesk-{run_id}.lock"]
+
+
 async def test_unknown_ways_of_becoming_are_refused_by_name(run_id: str) -> None:
     """doas is not sudo; a user name is no shell text."""
     async with LocalConnection() as connection:

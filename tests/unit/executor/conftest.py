@@ -62,7 +62,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Await
         ran = Ran()
         base = load_settings({"inventory": (str(tmp_path / "inventory"),)})
         bus = Bus(ran.events.append)
-        ran.code = await app.play(replace(base, **settings), [book], options=options or app.PlayOptions(), bus=bus)
+        ran.code = await app.play(replace(base, **settings), [book], options or app.PlayOptions(), app.Around(bus=bus))
         return ran
 
     return run

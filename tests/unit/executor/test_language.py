@@ -76,6 +76,19 @@ async def test_a_group_made_on_the_way_brings_its_variables(play: Play) -> None:
     assert [result.data["msg"] for result in ran.results("use").values()] == [5, 5, 5]
 
 
+async def test_a_group_made_again_with_another_parent_is_a_change(play: Play) -> None:
+    """For the first host that brings it; the others' groups have it too by then (as under ansible-playbook)."""
+    ran = await play("""
+        - ansible.builtin.group_by: {key: made, parents: [one]}
+        - {name: same, ansible.builtin.group_by: {key: made, parents: [one]}}
+        - {name: other, ansible.builtin.group_by: {key: made, parents: ["{{ 'two' if inventory_hostname == 'h3' else 'one' }}"]}}
+        - {name: show, ansible.builtin.debug: {msg: "{{ group_names }}"}}
+    """)
+    assert [result.changed for result in ran.results("same").values()] == [False, False, False]
+    assert sorted(name for name, result in ran.results("other").items() if result.changed) == ["h3"]
+    assert all({"one", "two"} <= set(result.data["msg"]) for result in ran.results("show").values())
+
+
 async def test_a_missing_include_is_everybodys_failure_when_errors_are_fatal(play: Play) -> None:
     """any_errors_fatal counts for what an include cannot load, too."""
     ran = await play("""

@@ -55,6 +55,18 @@ def test_a_group_gets_hosts_and_parents(site: Inventory) -> None:
     assert members(deeper, "q") == ["loose", "d1"]
 
 
+def test_a_group_that_is_there_gets_further_parents(site: Inventory) -> None:
+    """Its hosts come along, and each parent it had stays; ``all`` counts as one, as it does for Ansible."""
+    once = with_group(site, "g", hosts=["d1", "d2"], parents=["p"])
+    again = with_group(once, "g", hosts=["d1"], parents=["q"])
+    assert members(again, "p") == members(again, "q") == ["d1", "d2"]
+    assert {"p", "q"} <= set(again.hosts["d2"].groups)
+    assert with_group(again, "g", hosts=["d2"], parents=["q"]) is again
+    top = with_group(again, "g", parents=["all"])
+    assert top is not again
+    assert top.hosts["d1"].groups == again.hosts["d1"].groups
+
+
 def test_groups_make_no_circle(site: Inventory) -> None:
     """A parent below its child is refused."""
     with pytest.raises(InventoryError, match="cannot be a child"):

@@ -29,6 +29,18 @@ async def test_every_line_is_json_with_utc_time_run_host_and_task(tmp_path: Path
     )
 
 
+async def test_the_end_of_a_loop_does_not_repeat_its_items(tmp_path: Path) -> None:
+    """Each item has had a line of its own; all of many in one line again would hold the event loop and double the log."""
+    items = tuple(Result(data={"item": number}) for number in range(3))
+    async with run_log(tmp_path, "r1", Redaction()) as log:
+        for item in items:
+            log(ev.ItemFinished(task="t", host="vega", label="", result=item))
+        log(ev.TaskFinished(task="t", host="vega", result=Result(data={"msg": "All items completed"}, items=items)))
+    *told, end = entries(tmp_path / "r1.jsonl")
+    assert [entry["result"]["item"] for entry in told] == [0, 1, 2]
+    assert (end["result"]["msg"], "results" in end["result"]) == ("All items completed", False)
+
+
 async def test_only_the_owner_can_read_it_and_no_secret_is_in_it(tmp_path: Path) -> None:
     """Mode 0600, secrets masked, also those that JSON escapes."""
     redaction = Redaction()

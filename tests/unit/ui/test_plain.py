@@ -81,6 +81,21 @@ def test_the_recap_has_ansibles_columns() -> None:
     )
 
 
+def test_a_short_commands_output_is_in_its_result_alone() -> None:
+    """As under Ansible; one that takes its time is shown as it goes on, from its first line."""
+
+    def says(line: str, at: float) -> ev.Event:
+        return ev.Output(task="t1", host="a", stream="stdout", line=line, at=at)
+
+    done = ev.TaskFinished(task="t1", host="a", result=Result(data={"stdout": "one"}))
+    verbose = Style(verbosity=1)
+    assert lines_of(TASK, says("one", 5.0), done, style=verbose).count("one") == 1
+    shown = lines_of(
+        TASK, says("old", 1.0), done, says("one", 5.0), says("two", 6.5), says("three", 6.6), style=verbose
+    )
+    assert shown.splitlines()[3:] == ["[a] one", "[a] two", "[a] three"]
+
+
 def test_control_characters_from_a_host_are_shown_not_sent() -> None:
     """An escape sequence in a result cannot draw on the terminal."""
     shown = lines_of(TASK, ev.TaskFinished(task="t1", host="a\x1b[2J", result=Result()), style=Style(verbosity=1))

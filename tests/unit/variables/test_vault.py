@@ -13,7 +13,8 @@ from hotdesk.place import Place
 from hotdesk.settings import Settings
 from hotdesk.source import Map, Trusted, Vaulted
 from hotdesk.variables.templates import Templates
-from hotdesk.variables.vault import Vault, encrypt, is_encrypted, load_secrets
+from hotdesk.variables.vault import Vault, encrypt, is_encrypted
+from hotdesk.variables.vault_passwords import Asking, load_secrets
 
 from .conftest import run_command
 
@@ -58,7 +59,7 @@ def test_all_secrets_are_tried() -> None:
 @pytest.mark.parametrize(
     ("secrets", "text", "message"),
     [
-        ([("default", b"wrong")], encrypt(b"x", b"pw"), "none of the 1 vault passwords fits"),
+        ([("default", b"wrong")], encrypt(b"x", b"pw"), "the vault password does not fit"),
         ([], encrypt(b"x", b"pw"), "no vault password"),
         ([("default", b"pw")], "hello", "not a vaulted value"),
         ([("default", b"pw")], "", "not a vaulted value"),
@@ -107,7 +108,7 @@ async def test_passwords_come_from_files_programs_and_people(tmp_path: Path) -> 
     async def prompt(_text: str) -> str:
         return "four"
 
-    vault = await load_secrets(sources, run=run_command, prompt=prompt)
+    vault = await load_secrets(sources, Asking(run=run_command, prompt=prompt))
     for password, name in ((b"one", ""), (b"two", "dev"), (b"three --vault-id ops", "ops"), (b"four", "me")):
         assert vault.decrypt(encrypt(b"x", password, vault_id=name)) == b"x"
 
@@ -119,4 +120,4 @@ async def test_a_missing_password_is_an_error(tmp_path: Path, source: str) -> No
     (tmp_path / "FAILS").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "FAILS").chmod(0o755)
     with pytest.raises(VaultError):
-        await load_secrets([str(tmp_path / source) if source.isupper() else source], run=run_command)
+        await load_secrets([str(tmp_path / source) if source.isupper() else source], Asking(run=run_command))

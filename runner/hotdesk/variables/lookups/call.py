@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TemplateError, nearest
+from hotdesk.place import Place
 from hotdesk.variables.blocking import leave_loop, wait_for
 
 if TYPE_CHECKING:
@@ -85,9 +86,8 @@ class LookupCall:
         leave_loop()
         data = path.read_bytes()
         if data.startswith(b"$ANSIBLE_VAULT;"):
-            if self.templates.vault is None:
-                raise self.fail(f"{path} is encrypted and there is no vault password")
-            return self.templates.vault.decrypt(data.decode())
+            data = self.templates.vault.decrypt_file(data, Place(str(path)))
+            self.templates.on_secret(data.decode(errors="replace"))
         return data
 
     def run(self, command: list[str] | str) -> tuple[int, str, str]:

@@ -1,0 +1,219 @@
+"""What a run is made of: inventory, playbooks and connections, loaded and checked before any host is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk import events as ev
+from hotdesk.actions.arguments import check
+from hotdesk.actions.collections import Collections
+from hotdesk.actions.registry import ActionNames
+from hotdesk.aio import in_thread
+from hotdesk.connections.pool import Pool
+from hotdesk.errors import InputError, InventoryError, PlaybookError, UndefinedError, nearest
+from hotdesk.executor.extra_vars import extra_variables
+from hotdesk.executor.handlers import flat
+from hotdesk.executor.machines import PoolMachines
+from hotdesk.executor.run import PlayOptions, Run, with_settings
+from hotdesk.executor.scopes import Scopes
+from hotdesk.inventory.load import load_inventory
+from hotdesk.inventory.patterns import select
+from hotdesk.jobs.run import JobRun
+from hotdesk.playbook.check_templates import check_templates
+from hotdesk.playbook.load import Loader
+from hotdesk.source import place_of
+from hotdesk.supervise.passwords import passwords
+from hotdesk.supervise.terminal import asker
+from hotdesk.variables.blocking import Blocking
+from hotdesk.variables.lookups import LookupServices
+from hotdesk.variables.templates import Templates
+from hotdesk.variables.vault_passwords import Asking, load_secrets
+from hotdesk.variables.vaulted_files import decrypter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from hotdesk.actions.base import Action
+    from hotdesk.bus import Bus
+    from hotdesk.inventory.model import Inventory
+    from hotdesk.place import Place
+    from hotdesk.playbook.model import Playbook
+    from hotdesk.redaction import Redaction
+    from hotdesk.settings import Settings
+
+
+def new_run_id() -> str:
+    """Short, unique, sorts by time: ``20261121-105712-3f9c``."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What stands around a run: where it tells what happens, whom it tells secrets, its id, how it asks the person."""
+
+    bus: Bus
+    redaction: Redaction | None = None
+    run_id: str = field(default_factory=new_run_id)
+    prompt: Callable[..., Awaitable[str]] | None = field(default_factory=asker)
+    """None: there is nobody to ask. On the terminal, if there is one, unless told."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Everything loaded and checked; no host has been touched."""
+
+    run: Run
+    pool: Pool
+    playbooks: list[Playbook]
+
+
+@asynccontextmanager
+async def prepared(
+    settings: Settings, paths: Sequence[Path], options: PlayOptions, around: Around
+) -> AsyncIterator[Prepared]:
+    """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this."""
+    bus, run_id, prompt, redaction = around.bus, around.run_id, around.prompt, around.redaction
+    options = with_settings(options, settings)
+
+    def warn(text: str, place: Place | None = None) -> None:
+        bus.emit(ev.Warned(text=text, place=place))
+
+    async with AsyncExitStack() as stack:
+        ssh_password, become_password = await passwords(settings, prompt, redaction)
+        pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
+        command = _control_command(pool)
+        mask = redaction.add if redaction is not None else None
+        vault = await load_secrets(
+            settings.vault_password_files, Asking(run=command, prompt=_secret(prompt), warn=warn, default=settings.vault_identity),
+            ask=settings.ask_vault_pass, match=settings.vault_id_match, on_secret=mask,
+        )  # fmt: skip
+        decrypt = decrypter(vault, mask)
+
+        async def script(argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
+            done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
+            return done.rc, done.stdout, done.stderr
+
+        async def inventory() -> Inventory:
+            return await load_inventory(
+                settings.inventory, settings=settings, run_command=script, decrypt=decrypt, warn=warn
+            )
+
+        loaded_inventory = await inventory()
+        services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
+        templates = Templates(settings, vault=vault, services=services, warn=warn, on_secret=mask)
+        extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
+        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
+        names = ActionNames(Collections(settings, directories))
+        beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
+
+        def static(text: Any, variables: Mapping[str, Any]) -> Any:
+            return beside.run(lambda: templates.render_now(text, variables))
+
+        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static)
+        run = Run(
+            id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
+            machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),
+            load_action=names.load, check_arguments=_checker(names), playbook_dir=directories[0], reload_inventory=inventory,
+            extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
+        )  # fmt: skip
+        holder = [run]
+        run.jobs = await stack.enter_async_context(
+            JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
+        )
+        yield Prepared(run, pool, await _playbooks(run, paths))
+
+
+async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
+    """Loaded and checked, with what there is to warn about. Raises InputError."""
+    loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
+    for playbook in loaded:
+        await in_thread(check_templates, playbook, run.templates)
+    for text, place in run.loader.warnings:
+        run.warn(text, place=place)
+    if run.options.limit:
+        _check_limit(run)
+    await _check_patterns(run, loaded)
+    return loaded
+
+
+def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOptions) -> Playbook:
+    if not path.exists():
+        near = nearest(path.name, [p.name for p in path.absolute().parent.glob("*.y*ml")])
+        raise PlaybookError(f"the playbook {path} could not be found", remedy=near)
+    return loader.load_playbook(path, extra_vars=extra, tags=options.tags)
+
+
+def _check_limit(run: Run) -> None:
+    """--limit must leave somebody. Raises InputError."""
+    if not select(run.inventory, "all,localhost", limit=run.options.limit, mismatch="ignore"):
+        near = nearest(run.options.limit, [*run.inventory.hosts, *run.inventory.groups])
+        raise InputError(
+            f"--limit {run.options.limit!r} leaves no host",
+            remedy=near or "hotdesk inventory --graph shows what there is.",
+        )
+
+
+GROWING = frozenset({"add_host", "group_by", "include_tasks", "include_role", "meta"})
+
+
+async def _check_patterns(run: Run, playbooks: Sequence[Playbook]) -> None:
+    """Hosts of every play, before the first one begins. Raises InventoryError for a name that nothing has.
+
+    A playbook that may add hosts is trusted about names which are not there yet; then a play that finds nobody warns.
+    """
+    plays = [one for playbook in playbooks for one in playbook.plays]
+    tasks = (task for one in plays for _, items in one.sections for task in flat(items))
+    if run.settings.host_pattern_mismatch != "error" or any(
+        t.action.removeprefix("ansible.builtin.") in GROWING for t in tasks
+    ):
+        return
+    for one in plays:
+        scope = Scopes(run, one).for_play()
+        try:
+            pattern = await run.templates.render(one.hosts, scope, place=one.place)
+        except UndefinedError:
+            continue  # it may come from vars_prompt; the play itself says so
+        try:
+            select(run.inventory, pattern, mismatch="error")
+        except InventoryError as problem:
+            problem.place = problem.place or place_of(one.hosts) or one.place
+            raise
+
+
+def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], frozenset[str]]]:
+    def checked(
+        action: Action, given: Mapping[str, Any], *, place: Place | None = None
+    ) -> tuple[Mapping[str, Any], frozenset[str]]:
+        if action.raw_args:
+            return given, frozenset(map(str, given))
+        spec = names.spec(action.name)
+        return check(
+            action.name,
+            spec if spec is not None else action.DOCUMENTATION,
+            given,
+            place=place,
+            free_form=action.free_form,
+        )
+
+    return checked
+
+
+def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:
+    """Commands of lookups and password programs: like all others, started by the control node's agent (R3)."""
+
+    async def run(argv: list[str] | str) -> tuple[int, str, str]:
+        words = ["/bin/sh", "-c", argv] if isinstance(argv, str) else argv
+        done = await (await pool.control()).run(words, task="lookup")
+        return done.rc, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
+
+    return run
+
+
+def _secret(prompt: Callable[..., Awaitable[str]] | None) -> Callable[[str], Awaitable[str]] | None:
+    return None if prompt is None else lambda text: prompt(text, echo=False)

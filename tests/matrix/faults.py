@@ -1,0 +1,319 @@
+"""The faults. Each is data: what is done and when, how long until nothing of the work may be left, what must then be reported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hotdesk.settings import Settings
+from tests.lab.network import SWITCH
+from tests.matrix.scene import LEASE, living
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.matrix.scene import Scene
+
+Status = Literal["ok", "failed", "unreachable", "stopped"]
+"""Of the task named Work on a host. "stopped": the run was ended before the task had a result."""
+Kind = Literal["signal", "timeout", "runner", "network", "power", "process", "memory", "disk", "environment"]
+STOP = 5.0
+"""Seconds a stop may take, by signal or timeout, with the default grace."""
+FORCED = 1.0
+"""Seconds after the second signal."""
+LEASE_OVER = LEASE + 5.0
+"""Seconds after which nothing is left where nobody can tell a PC to stop."""
+
+
+def nothing(scene: Scene) -> None:
+    """Nothing is done at that point."""
+
+
+def under_way(scene: Scene) -> bool:
+    """The work runs on all its PCs."""
+    return scene.under_way()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault. ``strike`` is done when ``ready``; the clock of ``bound`` begins when it returns, or at the moment it returns."""
+
+    name: str
+    kind: Kind
+    strike: Callable[[Scene], float | None]
+    bound: float
+    """Seconds until no marked process may be left: on all PCs and here, or for a fault of one host on that one."""
+    code: int
+    """Exit code of the run."""
+    faulted: Status
+    others: Status
+    one_host: bool = False
+    """The fault is of the scene's ``faulted`` PC alone: the others' gates are opened and they must finish."""
+    ready: Callable[[Scene], bool] = under_way
+    before: Callable[[Scene], None] = nothing
+    """Done before the run starts."""
+    then: Callable[[Scene], None] = nothing
+    """Done when nothing is left or the bound is over, and before the end of the run is waited for."""
+    mend: Callable[[Scene], None] = nothing
+    """Undone after everything is judged, before the next run. Must be harmless twice."""
+    head: str = ""
+    """Further keywords of the play."""
+    keywords: str = ""
+    """Further keywords of the task."""
+    first: str = ""
+    """Tasks before the work."""
+    last: str = ""
+    """Tasks after it."""
+    always: str = ""
+    """Tasks of an ``always:`` around it."""
+    released: bool = False
+    """The gates are open from the start: the work is finished when the fault comes."""
+    terminal: bool = False
+    """The run has a terminal."""
+    reboots: bool = False
+    """Services do not survive it."""
+    lease: float = 0.0
+    """Seconds of hotdesk_lease; 0: the matrix's."""
+    sampled: bool = True
+    """Part of the sample that every test run takes."""
+
+
+# --- signals
+
+
+def send(*numbers: int, apart: float = 0.0) -> Callable[[Scene], float | None]:
+    """Signals to the runner's process alone, one after the other; ``apart`` in seconds."""
+
+    def strike(scene: Scene) -> None:
+        for index, number in enumerate(numbers):
+            time.sleep(apart if index else 0.0)
+            scene.signal(number)
+
+    return strike
+
+
+def stop(name: str, number: signal.Signals = signal.SIGINT, **others: Any) -> Fault:
+    """An orderly stop of the whole run by one signal, at whatever moment ``others`` make of it."""
+    fault = Fault(
+        name=name, kind="signal", strike=send(number), bound=STOP, code=128 + number, faulted="stopped", others="stopped"
+    )  # fmt: skip
+    return replace(fault, **others)
+
+
+def close_terminal(scene: Scene) -> None:
+    """The window is closed: the kernel hangs up."""
+    assert scene.run.terminal is not None
+    scene.run.terminal.close()
+
+
+# --- moments: the faulted PC is somewhere else than in the work, which the others do meanwhile (strategy: free)
+
+FREE = "strategy: free\n"
+SLOW_RATE = "16mbit"
+SCRIPT_SIZE = 16 << 20
+"""Bytes: eight seconds at that rate."""
+
+
+def first_on_faulted(task: str) -> str:
+    """A task that the faulted PC alone has before the work."""
+    return f"- name: Moment\n{task}  when: inventory_hostname == 'FAULTED'\n"
+
+
+def others_under_way(scene: Scene) -> bool:
+    return scene.under_way(scene.others)
+
+
+def hang_faulted(scene: Scene) -> None:
+    """TCP connects there, and no banner ever comes."""
+    scene.faulted.hang()
+
+
+def wake_faulted(scene: Scene) -> None:
+    scene.faulted.unhang()
+
+
+def connecting(scene: Scene) -> bool:
+    """To the PC that hangs; all others are connected."""
+    return {event["host"] for event in scene.events("Connected")} >= {pc.name for pc in scene.others} and any(
+        event["host"] == scene.faulted.name for event in scene.events("Connecting")
+    )
+
+
+def slow_link(scene: Scene) -> None:
+    """A script of many megabytes, and a link that takes seconds for it."""
+    line = b"# " + b"x" * 125 + b"\n"
+    (scene.directory / "big.sh").write_bytes(b"#!/bin/sh\n" + line * (SCRIPT_SIZE // len(line)))
+    _shape(scene, "replace", "tbf", "rate", SLOW_RATE, "burst", "64kb", "latency", "200ms")
+
+
+def fast_link(scene: Scene) -> None:
+    _shape(scene, "del", check=False)
+
+
+def _shape(scene: Scene, verb: str, *words: str, check: bool = True) -> None:
+    argv = ["tc", "-n", SWITCH, "qdisc", verb, "dev", f"p{scene.faulted.number}", "root", *words]
+    subprocess.run(argv, check=check, capture_output=True)
+
+
+def being_sent(scene: Scene) -> bool:
+    """A good part of the script has come in."""
+    device = Path(f"/proc/{scene.faulted.init}/net/dev").read_text()
+    received = int(next(line for line in device.splitlines() if "eth0:" in line).split(":")[1].split()[0])
+    return received > SCRIPT_SIZE // 4 and others_under_way(scene)
+
+
+def waits_for_retry(scene: Scene) -> bool:
+    return bool(scene.events("Retrying")) and others_under_way(scene)
+
+
+def asks(scene: Scene) -> bool:
+    return f"{scene.mark}: go on?" in scene.output()
+
+
+def tests_to_run(scene: Scene) -> None:
+    """A test that sleeps on the PC."""
+    sleep = scene.written("test -e FOLDER/again || bash -c 'exec -a MARK-verify sleep 600'")
+    (scene.directory / "test_slow.py").write_text(f'def test_slow(host):\n    host.run("{sleep}")\n')
+
+
+def verifies(scene: Scene) -> bool:
+    """The test's command runs on a PC."""
+    return any("-verify" in line for lines in scene.marked().values() for line in lines.values())
+
+
+def stop_twice(scene: Scene) -> None:
+    """The second signal when the clean-up of the first is under way on every PC."""
+    scene.signal(signal.SIGINT)
+    scene.until(lambda: scene.everywhere(f"{scene.mark}-always"), STOP, "the clean-up on every PC")
+    scene.signal(signal.SIGINT)
+
+
+# --- limits of a task
+
+TIMEOUT = 4
+STALL = 4
+
+
+def time_is_up(scene: Scene) -> float:
+    """The moment when the faulted PC's task has had its time."""
+    scene.until(lambda: scene.started_at(scene.faulted), 5, "the task's start is in the run log")
+    return scene.started_at(scene.faulted) + TIMEOUT
+
+
+def silence(scene: Scene) -> float:
+    """The receiver stands still; the moment when that has been for too long."""
+    for lines in living([scene.faulted], [b"rsync --server", b"rsync\0--server"]).values():
+        for pid in lines:
+            os.kill(pid, signal.SIGSTOP)
+    return time.monotonic() + STALL
+
+
+# --- the runner
+
+
+def go_on(scene: Scene) -> None:
+    scene.signal(signal.SIGCONT)
+
+
+FAULTS = (
+    stop("SIGINT"),
+    stop("SIGTERM", signal.SIGTERM),
+    stop("SIGHUP", signal.SIGHUP),
+    stop("terminal-closed", signal.SIGHUP, strike=close_terminal, terminal=True),
+    stop("SIGINT-twice", strike=send(signal.SIGINT, signal.SIGINT, apart=0.2), bound=FORCED),
+    stop("SIGINT-connecting", before=hang_faulted, mend=wake_faulted, ready=connecting, head=FREE),
+    stop(
+        "SIGINT-sending",
+        before=slow_link,
+        mend=fast_link,
+        ready=being_sent,
+        head=FREE,
+        first=first_on_faulted("  ansible.builtin.script: DIRECTORY/big.sh\n"),
+    ),
+    stop(
+        "SIGINT-retry",
+        ready=waits_for_retry,
+        head=FREE,
+        first=first_on_faulted(
+            "  ansible.builtin.command: test -e FOLDER/again\n  register: found\n  until: found.rc == 0\n  retries: 3\n  delay: 600\n"
+        ),
+    ),
+    stop(
+        "SIGINT-prompt",
+        ready=asks,
+        released=True,
+        terminal=True,
+        faulted="ok",
+        others="ok",
+        last='- ansible.builtin.pause:\n    prompt: "MARK: go on?"\n',
+    ),
+    stop(
+        "SIGINT-verification",
+        before=tests_to_run,
+        ready=verifies,
+        released=True,
+        faulted="ok",
+        others="ok",
+        head="vars: {hotdesk_verify: test_slow.py}\n",
+    ),
+    stop(
+        "SIGINT-clean-up",
+        strike=stop_twice,
+        bound=FORCED,
+        always="- ansible.builtin.shell: exec -a MARK-always cat GATE\n  args: {executable: /bin/bash}\n",
+    ),
+    Fault(
+        name="timeout",
+        kind="timeout",
+        strike=time_is_up,
+        bound=STOP,
+        code=2,
+        faulted="failed",
+        others="ok",
+        one_host=True,
+        keywords=f"timeout: \"{{{{ {TIMEOUT} if inventory_hostname == 'FAULTED' else 600 }}}}\"\n",
+    ),
+    Fault(
+        name="stall",
+        kind="timeout",
+        strike=silence,
+        bound=STOP,
+        code=2,
+        faulted="failed",
+        others="ok",
+        one_host=True,
+        head=f"vars: {{hotdesk_stall_timeout: {STALL}}}\n",
+    ),
+    Fault(
+        name="kill-9",
+        kind="runner",
+        strike=send(signal.SIGKILL),
+        bound=LEASE_OVER,
+        code=-signal.SIGKILL,
+        faulted="stopped",
+        others="stopped",
+    ),
+    Fault(
+        name="runner-frozen",
+        kind="runner",
+        strike=send(signal.SIGSTOP),
+        then=go_on,
+        bound=LEASE_OVER,
+        code=4,
+        faulted="unreachable",
+        others="unreachable",
+    ),
+)
+"""The table."""
+DEFAULT = Settings().lease
+DEFAULT_LEASE = tuple(
+    replace(fault, name=f"{fault.name}-{DEFAULT:g}s", lease=DEFAULT, bound=DEFAULT + 5.0, sampled=False)
+    for fault in FAULTS
+    if fault.name in ("kill-9", "runner-frozen", "cut", "hung")
+)
+"""The same with the lease that a run has when nobody sets it."""
