@@ -110,6 +110,12 @@ class TaskGroup(asyncio.TaskGroup):
             raise
 
 
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first cause in a group of errors: what is raised in its place when one is enough to be told."""
+    cause = group.exceptions[0]
+    return first(cause) if isinstance(cause, BaseExceptionGroup) else cause
+
+
 class Threads:
     """A bounded pool of daemon threads: a call that never returns keeps neither the loop nor the process from ending.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.aio import TaskGroup, use_pidfd_watcher
+from hotdesk.aio import TaskGroup, first, use_pidfd_watcher
 from hotdesk.errors import PlaybookError
 from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
 from hotdesk.executor.play import PlayRun
@@ -167,9 +167,4 @@ async def _beside(run: Run) -> AsyncIterator[None]:
                 for one in tuple(beside):
                     one.cancel()
     except BaseExceptionGroup as problems:
-        raise _first(problems) from None
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+        raise first(problems) from None

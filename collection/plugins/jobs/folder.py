@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.aio import TaskGroup, in_thread
+from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.results import Diff
@@ -67,11 +67,15 @@ class Job(SyncJob):
         try:
             async with TaskGroup() as group:
                 looks = [
-                    group.create_task(_end(*end)) for end in ((self.source, self._path), (self.target, self._dest))
+                    (
+                        group.create_task(machine.call(ends, "describe", path, change=False)),
+                        group.create_task(_rsync(machine)),
+                    )
+                    for machine, path in ((self.source, self._path), (self.target, self._dest))
                 ]
         except BaseExceptionGroup as found:
-            raise found.exceptions[0] from None
-        source, target = (look.result() for look in looks)
+            raise first(found) from None
+        source, target = ({**end.result(), "rsync": version.result()} for end, version in looks)
         self._login, self._missing = target["login"], target["kind"] == "missing"
         problems += self._places(source["kind"], target["kind"])
         problems += self._machines(source["machine"], target["machine"])
@@ -330,14 +334,13 @@ class Job(SyncJob):
         return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
 
 
-async def _end(machine: Machine, path: str) -> dict[str, Any]:
-    """What one of the two PCs is like (transfer.ends.describe), with the text of its ``rsync --version``."""
-    found: dict[str, Any] = await machine.call(ends, "describe", path, change=False)
+async def _rsync(machine: Machine) -> str | None:
+    """The text of its ``rsync --version``; None: it has none."""
     try:
         done = await machine.run(["rsync", "--version"], change=False, env={"LC_ALL": "C"}, timeout=30)
     except FileNotFoundError:
-        return {**found, "rsync": None}
-    return {**found, "rsync": done.stdout.decode(errors="replace")}
+        return None
+    return done.stdout.decode(errors="replace")
 
 
 def _inside(path: str, top: str) -> bool:

@@ -3,7 +3,8 @@
 Two ends, which the transfer layer joins by copying between their channels::
 
     shell = await source.remote_shell(["rsync", "-a", "-s", "--info=progress2", "/src/", "peer:/dst/"], task=task)
-    server = await target.bulk(shell.command, task=task)      # ["rsync", "--server", ..., ".", "/dst/"], made by rsync itself
+    async with target.bridge() as bridge:                     # begun before the words are known: it takes a while
+        server = await target.bulk(shell.command, bridge, task=task)  # ["rsync", "--server", ..., ".", "/dst/"], made by rsync itself
     ... copy shell.channel.read() -> server.channel.write() and back, until server.wait() returns ...
     await shell.finish(server_rc);  done = await shell.wait()
 
@@ -21,6 +22,7 @@ import os
 import secrets
 import socket
 import struct
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.aio import owned
@@ -30,7 +32,7 @@ from hotdesk.connections.local import FdChannel, LocalConnection
 from hotdesk.errors import ConnectError, LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
     from typing import Self
 
     from hotdesk.connections.answers import Completed
@@ -140,21 +142,47 @@ class Prefixed(Channel):
         await self._channel.aclose()
 
 
-async def _bridge(link: Link, parameters: dict[str, Any]) -> tuple[Prefixed, dict[str, Any]]:
-    """A second channel with a bridge on it, and its first answer."""
-    start = shipping.bridge(link.info.executable, parameters, run=link.run_id, token=secrets.token_hex(16))
+async def _open(link: Link) -> Prefixed:
+    """A second channel with a bridge on it that waits to be told what to do."""
+    start = shipping.bridge(link.info.executable, run=link.run_id, token=secrets.token_hex(16))
     channel = Prefixed(await link.connection.open(start.command))
     try:
         await channel.write(start.payload)
         await channel.skip_to(start.token)
-        return channel, await channel.line()
+        return channel
     except BaseException:
         await channel.aclose()
         raise
 
 
+async def _tell(channel: Prefixed, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the bridge is to do, and its answer."""
+    text = json.dumps(parameters).encode()
+    await channel.write(b"%010d" % len(text) + text)
+    return await channel.line()
+
+
+@asynccontextmanager
+async def opening(link: Link) -> AsyncIterator[asyncio.Task[Prefixed]]:
+    """See ``Link.bridge``."""
+    task = owned(_open(link))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled() and task.exception() is None:
+            await task.result().aclose()
+
+
 async def start_bulk(
-    link: Link, argv: Sequence[str | bytes], *, task: str, env: Mapping[str, str] | None, cwd: str | None
+    link: Link,
+    argv: Sequence[str | bytes],
+    bridge: asyncio.Task[Prefixed],
+    *,
+    task: str,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
 ) -> Bulk:
     """See ``Link.bulk``."""
     token = secrets.token_hex(16)
@@ -168,7 +196,8 @@ async def start_bulk(
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
                 command.result()  # raises why it did not even begin
-            channel, _ = await _bridge(link, {"do": "hand", "address": listening.result(), "token": token})
+            channel = await asyncio.shield(bridge)
+            await _tell(channel, {"do": "hand", "address": listening.result(), "token": token})
             return Bulk(channel, command)
     except BaseException:
         await _give_up(command, channel)
@@ -200,8 +229,7 @@ async def start_remote_shell(
     if isinstance(link.connection, LocalConnection):
         door = _Door(token, users)
     else:
-        channel, answer = await _bridge(link, {"do": "shell", "token": token, "users": users})
-        door = _FarDoor(channel, answer["address"])
+        door = await _far_door(link, {"do": "shell", "token": token, "users": users})
     marks = {"RSYNC_RSH": shipping.remote_shell(link.info.executable)}
     marks |= {"HOTDESK_SHELL_ADDRESS": door.address, "HOTDESK_SHELL_TOKEN": token}
     run = link.run(argv, task=task, env={**(env or {}), **marks}, cwd=cwd, on_output=on_output)
@@ -218,6 +246,15 @@ async def start_remote_shell(
         await asyncio.wait({opened})
         await _give_up(command, None)
         await door.aclose()
+        raise
+
+
+async def _far_door(link: Link, parameters: dict[str, Any]) -> _FarDoor:
+    channel = await _open(link)
+    try:
+        return _FarDoor(channel, (await _tell(channel, parameters))["address"])
+    except BaseException:
+        await channel.aclose()
         raise
 
 

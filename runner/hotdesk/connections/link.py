@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.agent.frames import WINDOW
-from hotdesk.aio import TaskGroup, finish
+from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections.answers import AgentInfo, Completed, DiskState
-from hotdesk.connections.bulk import Bulk, start_bulk, start_remote_shell
+from hotdesk.connections.bulk import Bulk, Prefixed, opening, start_bulk, start_remote_shell
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import (
     Answer,
@@ -20,7 +20,6 @@ from hotdesk.connections.streams import (
     completed,
     feed_bytes,
     feed_chunks,
-    first,
     lock_held,
     read_file,
     remote_error,
@@ -30,6 +29,7 @@ from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from hotdesk.connections.base import Connection, Escalation
 
@@ -352,14 +352,24 @@ class Link:
         """Give the lock back; harmless when it is not held."""
         await self._simple({"op": "lock", "do": "release", "name": name})
 
+    def bridge(self) -> AbstractAsyncContextManager[asyncio.Task[Prefixed]]:
+        """A further channel for one ``bulk``, on its way from now on; it is given up at the end of the block."""
+        return opening(self)
+
     async def bulk(
-        self, argv: Sequence[str | bytes], *, task: str, env: Mapping[str, str] | None = None, cwd: str | None = None
+        self,
+        argv: Sequence[str | bytes],
+        bridge: asyncio.Task[Prefixed],
+        *,
+        task: str,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
     ) -> Bulk:
-        """Start ``argv`` under this agent with its stdin and stdout on a channel of its own (no frames): for ``rsync --server``.
+        """Start ``argv`` under this agent with its stdin and stdout on the channel of ``bridge`` (no frames): for ``rsync --server``.
 
         Its stderr and exit come through the agent. Raises LinkLost, ConnectError (no further channel), TimeoutError after 30 s.
         """
-        return await start_bulk(self, argv, task=task, env=env, cwd=cwd)
+        return await start_bulk(self, argv, bridge, task=task, env=env, cwd=cwd)
 
     async def remote_shell(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import marshal
 import re
 import sys
@@ -23,7 +22,21 @@ if TYPE_CHECKING:
 
     from hotdesk.connections.base import Endpoint, Escalation
 
-MODULES = ("frames", "loop", "process", "command", "tree", "elevated", "calls", "files", "disk", "lock", "bulk", "hello", "main")
+MODULES = (
+    "frames",
+    "loop",
+    "process",
+    "command",
+    "tree",
+    "elevated",
+    "calls",
+    "files",
+    "disk",
+    "lock",
+    "bulk",
+    "hello",
+    "main",
+)
 NEWEST_FIRST = tuple(f"python3.{minor}" for minor in range(15, 7, -1))
 """What is tried when plain ``python3`` turned out to be too old."""
 NO_PYTHON, TOO_OLD, NO_ESCALATION = 127, 96, 97
@@ -117,14 +130,13 @@ def build(
     return Start(f"exec sh -c '{script}'", first + b"%010d" % len(text) + text + _pack(), token.encode(), prompt)
 
 
-def bridge(python: str, parameters: dict[str, Any], *, run: str, token: str) -> Start:
+def bridge(python: str, *, run: str, token: str) -> Start:
     """The start of a bridge (``agent.bridge``) with the interpreter that an agent there runs on."""
     if not _SAFE.fullmatch(python):
         raise ConnectError(f"the interpreter's path {python!r} holds characters no interpreter path needs")
     program = program_text("bridge")
-    text = json.dumps(parameters).encode()
     command = f"exec sh -c 'exec env HOTDESK_RUN={run} {python} -I -S -c \"{_FIRST}\" {token} {len(program)}'"
-    return Start(command, program + b"%010d" % len(text) + text, token.encode())
+    return Start(command, program, token.encode())
 
 
 @lru_cache(maxsize=4)

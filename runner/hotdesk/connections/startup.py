@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.agent.frames import Decoder, FrameError
-from hotdesk.aio import TaskGroup, in_thread
+from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.connections import shipping
 from hotdesk.errors import BecomeError, ConnectError, HostError, LinkLost
 
@@ -103,7 +103,7 @@ class _Handshake:
                 hello = await self._until_hello(group)
                 ears.cancel()
         except* HostError as found:
-            raise _leaf(found) from None
+            raise first(found) from None
         if hello is None:
             raise await self._why_not()
         return hello
@@ -211,8 +211,3 @@ def _too_old(endpoint: Endpoint, what: str) -> ConnectError:
         f"{endpoint.host}: Python 3.8 or newer is needed there: {what}",
         remedy="Install a newer python3 on it, or set ansible_python_interpreter to one.",
     )
-
-
-def _leaf(group: BaseExceptionGroup[HostError]) -> HostError:
-    first = group.exceptions[0]
-    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first

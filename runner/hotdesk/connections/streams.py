@@ -171,12 +171,6 @@ async def read_file(
             raise
 
 
-def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first cause in a group of errors."""
-    cause = group.exceptions[0]
-    return first(cause) if isinstance(cause, BaseExceptionGroup) else cause
-
-
 def completed(end: dict[str, Any], captured: Mapping[str, Capture]) -> Completed:
     """An exit event with the captured streams "out" and "err"."""
     return Completed(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.aio import TaskGroup
+from hotdesk.aio import TaskGroup, first
 from hotdesk.errors import InventoryError, PlaybookError
 from hotdesk.executor import handlers, values
 from hotdesk.executor.attempt import error_result
@@ -182,7 +182,7 @@ class PlayRun:
                     # Also for a task that was cancelled before it began: it must not be waited for.
                     task.add_done_callback(lambda _, name=state.name: batch.strategy.leave(name))  # type: ignore[misc]
         except BaseExceptionGroup as problems:
-            raise _first(problems) from None
+            raise first(problems) from None
 
     async def _host(
         self, batch: Batch, state: HostState, sections: Sequence[tuple[Any, ...]], gather: Task | None, window: Any
@@ -307,9 +307,3 @@ class PlayRun:
         if is_template(task.action):
             return True
         return bool(self.run.load_action(task.action).needs_machine)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first cause: what is raised instead of a group of one reason repeated."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -36,7 +36,11 @@ def look(
         since += len(entries)
         found["entries"] += len(entries)
         for entry in entries:
-            _take(entry, directory, found, wanted, owner)
+            if entry.name == wanted and entry.is_file(follow_symlinks=False):
+                with open(entry.path, "rb") as file:
+                    found["filters"].append([directory, file.read(1 << 20)])
+            if owner is not None:
+                _owned(entry, directory, found, owner)
             if entry.is_dir(follow_symlinks=False) and not (one_file_system and _elsewhere(entry, device)):
                 waiting.append(os.path.join(directory, entry.name))
         if since >= report_every:
@@ -45,12 +49,7 @@ def look(
     return found
 
 
-def _take(entry: os.DirEntry[bytes], directory: bytes, found: dict[str, Any], wanted: bytes, owner: int | None) -> None:
-    if entry.name == wanted and entry.is_file(follow_symlinks=False):
-        with open(entry.path, "rb") as file:
-            found["filters"].append([directory, file.read(1 << 20)])
-    if owner is None:
-        return
+def _owned(entry: os.DirEntry[bytes], directory: bytes, found: dict[str, Any], owner: int) -> None:
     try:
         state = entry.stat(follow_symlinks=False)
     except OSError:

@@ -16,7 +16,7 @@ from hotdesk.transfer.rsync import Mirror, server_argv
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from hotdesk.connections.bulk import Bulk
+    from hotdesk.connections.bulk import Bulk, Prefixed
     from hotdesk.connections.link import Completed, Link
     from hotdesk.results import Progress
 
@@ -120,25 +120,30 @@ async def _session(
     mirror: Mirror, source: End, target: End, dry_run: bool, take: Callable[[str, bytes], None]
 ) -> tuple[Completed, Completed]:
     """One rsync session, from start to the end of both; how the sender and the receiver ended."""
+    async with target.link.bridge() as bridge:
+        client = await _sender(mirror, source, dry_run, take)
+        async with client:
+            server = await _receiver(client, mirror, target, bridge)
+            async with server:
+                ended = await relay(client, server, limit=mirror.timeout)
+                if ended is None:
+                    raise TransferError(f"rsync on {source.host} did not end after its receiver on {target.host} had")
+                return ended
+
+
+async def _sender(mirror: Mirror, source: End, dry_run: bool, take: Callable[[str, bytes], None]) -> Bulk:
     try:
-        client = await source.link.remote_shell(
+        return await source.link.remote_shell(
             mirror.argv(dry_run=dry_run), task=source.mark, env=ENVIRONMENT, on_output=take
         )
     except FileNotFoundError as exc:
         raise TransferError(f"{source.host} has no rsync", remedy="Install the package rsync there.") from exc
-    async with client:
-        server = await _receiver(client, mirror, target)
-        async with server:
-            ended = await relay(client, server, limit=mirror.timeout)
-            if ended is None:
-                raise TransferError(f"rsync on {source.host} did not end after its receiver on {target.host} had")
-            return ended
 
 
-async def _receiver(client: Bulk, mirror: Mirror, target: End) -> Bulk:
+async def _receiver(client: Bulk, mirror: Mirror, target: End, bridge: asyncio.Task[Prefixed]) -> Bulk:
     argv = server_argv(client.command, mirror)
     try:
-        return await target.link.bulk(argv, task=target.mark, env=ENVIRONMENT)
+        return await target.link.bulk(argv, bridge, task=target.mark, env=ENVIRONMENT)
     except FileNotFoundError as exc:
         raise TransferError(f"{target.host} has no rsync", remedy="Install the package rsync there.") from exc
 

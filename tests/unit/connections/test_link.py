@@ -390,7 +390,10 @@ async def test_a_lock_has_one_holder(link: Link, run_id: str) -> None:
 
 async def test_bulk_gives_a_command_its_own_channel(link: Link) -> None:
     """Bytes go straight through; exit and stderr come by the agent."""
-    async with await link.bulk(["sh", "-c", "echo problem >&2; cat; exit 5"], task="t") as bulk:
+    async with (
+        link.bridge() as bridge,
+        await link.bulk(["sh", "-c", "echo problem >&2; cat; exit 5"], bridge, task="t") as bulk,
+    ):
         await bulk.channel.write(b"through")
         await bulk.channel.write_eof()
         got = b""
@@ -402,14 +405,14 @@ async def test_bulk_gives_a_command_its_own_channel(link: Link) -> None:
 
 async def test_leaving_bulk_ends_its_command(link: Link, run_id: str) -> None:
     """An unfinished bulk command does not outlive its context."""
-    async with await link.bulk(["sleep", "300"], task="bulk"):
+    async with link.bridge() as bridge, await link.bulk(["sleep", "300"], bridge, task="bulk"):
         await until(lambda: marked(run_id, task="bulk"))
     assert marked(run_id, task="bulk") == []
 
 
 async def test_bulk_of_a_missing_program(link: Link) -> None:
     """Its OSError comes out of wait()."""
-    async with await link.bulk(["/no/such"], task="t") as bulk:
+    async with link.bridge() as bridge, await link.bulk(["/no/such"], bridge, task="t") as bulk:
         with pytest.raises(FileNotFoundError):
             await bulk.wait()
 

@@ -49,7 +49,11 @@ async def test_rsync_goes_over_our_channels(link: Link, tmp_path: Path) -> None:
     argv = ["rsync", "-a", "-s", f"{source}/", f"peer:{tmp_path}/the copy/"]
     async with await link.remote_shell(argv, task="t") as shell:
         assert shell.command[:2] == ["rsync", "--server"]
-        async with await link.bulk(shell.command, task="t") as server, asyncio.TaskGroup() as group:
+        async with (
+            link.bridge() as bridge,
+            await link.bulk(shell.command, bridge, task="t") as server,
+            asyncio.TaskGroup() as group,
+        ):
             up = group.create_task(copy(shell.channel, server.channel))
             down = group.create_task(copy(server.channel, shell.channel))
             done = await server.wait()
