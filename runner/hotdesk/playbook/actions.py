@@ -107,13 +107,17 @@ def _no_action(
     return unknown_action(str(others[0]), actions, place_of(others[0]) or values.place, level)
 
 
+REMOVED = {"include": "Write include_tasks, import_tasks or import_playbook."}
+"""Modules that Ansible had once, and what stands in their place."""
+
+
 def unknown_action(name: str, actions: Actions, place: Place | None, level: Level = "task") -> PlaybookError:
     """The error for a name that is no module (and no keyword)."""
     known = list(actions.known())
     short = [one.removeprefix("ansible.builtin.") for one in known if one.startswith("ansible.builtin.")]
     spellings = known if "." in name else [*LEVELS[level], *short]
     collection = ".".join(name.split(".")[:2])
-    remedy = nearest(name, spellings)
+    remedy = REMOVED.get(name.removeprefix("ansible.builtin."), "") or nearest(name, spellings)
     if not remedy and name.count(".") >= 2 and not any(one.startswith(collection + ".") for one in known):
         remedy = f"The collection {collection} is not installed where hotdesk looks (see collections_path)."
     return PlaybookError(f"there is no module {name!r}", place=place, remedy=remedy)
