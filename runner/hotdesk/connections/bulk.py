@@ -23,14 +23,17 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.agent.frames import FrameError
 from hotdesk.aio import owned
-from hotdesk.connections import shipping
+from hotdesk.connections import bounds, shipping
 from hotdesk.connections.base import Channel
 from hotdesk.connections.local import FdChannel, LocalConnection
 from hotdesk.errors import ConnectError, LinkLost, TaskError
+from hotdesk.shapes import misfit
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
     from typing import Self
 
     from hotdesk.connections.answers import Completed
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 START_LIMIT = 30.0
 """Seconds for a second channel with a bridge on it, and for rsync to start its remote shell."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a bridge's answer; the words of an rsync command line are the longest."""
 
 
 class Bulk:
@@ -92,29 +97,36 @@ class Bulk:
 class Prefixed(Channel):
     """A channel after its first lines were read: what was read too far comes first."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, channel: Channel, host: str) -> None:
+        self._channel, self._host = channel, host
         self._ahead = b""
 
-    async def line(self) -> dict[str, Any]:
-        """The next line, JSON. Raises ConnectError with the other end's words when there is none."""
+    async def line(self, shape: dict[str, Any]) -> dict[str, Any]:
+        """The next line, a JSON object of this shape. Raises ConnectError with the other end's words when there is none."""
         while b"\n" not in self._ahead:
             data = await self._channel.read()
-            if not data:
-                said = (await self._channel.read_stderr()).decode("utf-8", "replace").strip()
-                raise ConnectError(f"the bridge ended early: {said}")
+            if not data or len(self._ahead) > LONGEST_LINE:
+                raise ConnectError(f"{self._host}: the bridge ended early: {await self._last_words()}")
             self._ahead += data
         text, _, self._ahead = self._ahead.partition(b"\n")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        try:
+            bounds.modest(text)
+            found = json.loads(text)
+        except (FrameError, ValueError, RecursionError) as exc:
+            raise ConnectError(f"{self._host}: the bridge's answer is broken: {exc}") from None
+        if wrong := misfit(found, shape):
+            raise ConnectError(f"{self._host}: the bridge's answer is broken: {wrong}")
+        return dict(found)
+
+    async def _last_words(self) -> str:
+        return brief((await self._channel.read_stderr()).decode("utf-8", "replace"))
 
     async def skip_to(self, token: bytes) -> None:
         """Past what a login shell printed before the bridge's first word."""
         while (at := self._ahead.find(token)) < 0:
             data = await self._channel.read()
             if not data or len(self._ahead) > 1 << 16:
-                said = (await self._channel.read_stderr()).decode("utf-8", "replace").strip()
-                raise ConnectError(f"the bridge did not start: {said}")
+                raise ConnectError(f"{self._host}: the bridge did not start: {await self._last_words()}")
             self._ahead += data
         self._ahead = self._ahead[at + len(token) :]
 
@@ -140,14 +152,25 @@ class Prefixed(Channel):
         await self._channel.aclose()
 
 
-async def _bridge(link: Link, parameters: dict[str, Any]) -> tuple[Prefixed, dict[str, Any]]:
+@contextlib.asynccontextmanager
+async def _in_time(link: Link, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            yield
+    except TimeoutError:
+        host = link.connection.endpoint.host
+        raise ConnectError(f"{host}: {what} did not start on a channel of its own within {START_LIMIT:g} s") from None
+
+
+async def _bridge(link: Link, parameters: dict[str, Any], shape: dict[str, Any]) -> tuple[Prefixed, dict[str, Any]]:
     """A second channel with a bridge on it, and its first answer."""
     start = shipping.bridge(link.info.executable, parameters, run=link.run_id, token=secrets.token_hex(16))
-    channel = Prefixed(await link.connection.open(start.command))
+    channel = Prefixed(await link.connection.open(start.command), link.connection.endpoint.host)
     try:
-        await channel.write(start.payload)
-        await channel.skip_to(start.token)
-        return channel, await channel.line()
+        async with _in_time(link, "the bridge"):
+            await channel.write(start.payload)
+            await channel.skip_to(start.token)
+            return channel, await channel.line(shape)
     except BaseException:
         await channel.aclose()
         raise
@@ -163,12 +186,12 @@ async def start_bulk(
     command = owned(link.command(header, task=task, on_listening=listening.set_result))
     channel = None
     try:
-        async with asyncio.timeout(START_LIMIT):
+        async with _in_time(link, "the command"):
             waited: set[asyncio.Future[Any]] = {command, listening}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
                 command.result()  # raises why it did not even begin
-            channel, _ = await _bridge(link, {"do": "hand", "address": listening.result(), "token": token})
+            channel, _ = await _bridge(link, {"do": "hand", "address": listening.result(), "token": token}, {})
             return Bulk(channel, command)
     except BaseException:
         await _give_up(command, channel)
@@ -200,14 +223,14 @@ async def start_remote_shell(
     if isinstance(link.connection, LocalConnection):
         door = _Door(token, users)
     else:
-        channel, answer = await _bridge(link, {"do": "shell", "token": token, "users": users})
+        channel, answer = await _bridge(link, {"do": "shell", "token": token, "users": users}, {"address": str})
         door = _FarDoor(channel, answer["address"])
     marks = {"RSYNC_RSH": shipping.remote_shell(link.info.executable)}
     marks |= {"HOTDESK_SHELL_ADDRESS": door.address, "HOTDESK_SHELL_TOKEN": token}
     run = link.run(argv, task=task, env={**(env or {}), **marks}, cwd=cwd, on_output=on_output)
     command, opened = owned(run), owned(door.wait())
     try:
-        async with asyncio.timeout(START_LIMIT):
+        async with _in_time(link, "rsync"):
             await asyncio.wait({command, opened}, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
             raise _no_shell(link, command.result())
@@ -222,9 +245,9 @@ async def start_remote_shell(
 
 
 def _no_shell(link: Link, end: Completed) -> TaskError:
-    said = end.stderr.decode("utf-8", "replace").strip()
+    said = brief(end.stderr.decode("utf-8", "replace"))
     return TaskError(
-        f"{link.info.hostname}: rsync ended with {end.rc} before it asked for the other end: {said}",
+        f"{link.connection.endpoint.host}: rsync ended with {end.rc} before it asked for the other end: {said}",
         data={"rc": end.rc},
     )
 
@@ -241,7 +264,7 @@ class _FarDoor:
         self._channel, self.address = channel, address
 
     async def wait(self) -> tuple[list[str], Channel]:
-        return (await self._channel.line())["words"], self._channel
+        return (await self._channel.line({"words": [str]}))["words"], self._channel
 
     async def finish(self, _status: int) -> None:
         """The bridge takes the end of its stdin for a good end; a bad one rsync knows from its protocol."""

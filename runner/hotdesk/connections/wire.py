@@ -7,16 +7,23 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hotdesk.agent.frames import Decoder, FrameError, pack
+from hotdesk.agent.frames import FrameError, pack
 from hotdesk.aio import TaskGroup, owned
+from hotdesk.connections import bounds, protocol
 from hotdesk.errors import LinkLost
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
+    from hotdesk.agent.frames import Decoder
     from hotdesk.connections.base import Channel
 
 _HIGH = 1 << 20
 """Bytes waiting to be written above which senders of bulk wait."""
 _TAIL = 4096
+_HEADER = 200
+"""Bytes that an event's header counts as."""
+ANSWERED = 30.0
+"""Seconds in which an agent answers what it does by itself, without starting anything."""
 ANSWER = 0.4
 """Seconds in which an agent must be heard once there is no time left."""
 
@@ -28,6 +35,7 @@ class Exchange:
         self.id = ident
         self._wire = wire
         self._events: deque[tuple[dict[str, Any], bytes]] = deque()
+        self._unread = 0
         self._waiter: asyncio.Future[None] | None = None
 
     async def next(self) -> tuple[dict[str, Any], bytes]:
@@ -40,10 +48,27 @@ class Exchange:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._events.popleft()
+        header, body = self._events.popleft()
+        self._unread -= len(body) + _HEADER
+        return header, body
+
+    async def expect(self, event: str) -> dict[str, Any]:
+        """The next event, which has to be this one. Raises what ``failed`` says, and LinkLost for any other."""
+        header, _ = await self.next()
+        try:
+            protocol.check(header, event, "failed")
+        except FrameError as exc:
+            raise self._wire.broken(exc) from None
+        if header["ev"] == "failed":
+            raise protocol.remote_error(header, self._wire.host)
+        return header
 
     def deliver(self, header: dict[str, Any], body: bytes) -> None:
+        """Raises FrameError when far more has come than an agent sends unread."""
         self._events.append((header, body))
+        self._unread += len(body) + _HEADER
+        if self._unread > bounds.UNREAD:
+            raise FrameError("it sends faster than it was allowed to")
         self.wake()
 
     def wake(self) -> None:
@@ -99,7 +124,7 @@ class Wire:
 
     def gone(self) -> LinkLost:
         """The error for whoever asks once the link is lost."""
-        said = bytes(self._stderr[-_TAIL:]).decode("utf-8", "replace").strip()
+        said = brief(bytes(self._stderr[-_TAIL:]).decode("utf-8", "replace"))
         return LinkLost(f"{self.host}: {self.lost}" + (f"; it said: {said}" if said else ""))
 
     def post(self, header: dict[str, Any], body: bytes = b"") -> None:
@@ -116,6 +141,16 @@ class Wire:
         self.post(header, body)
         if not self._room.is_set():
             await self._room.wait()
+
+    async def ask(self, header: dict[str, Any], event: str) -> dict[str, Any]:
+        """A request that has one event as its answer, which an agent gives at once (after the grace, if it has one)."""
+        with self.exchange() as exchange:
+            self.post({**header, "id": exchange.id})
+            try:
+                async with asyncio.timeout(max(ANSWERED, 2 * self._lease) + float(header.get("grace", 0.0))):
+                    return await exchange.expect(event)
+            except TimeoutError:
+                raise self.broken(FrameError(f"no answer to {header['op']!r}")) from None
 
     async def _serve(self) -> None:
         try:
@@ -158,10 +193,15 @@ class Wire:
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
+        pieces = 0
         try:
             while data := await self._channel.read(1 << 18):
-                self._heard = loop.time()
-                for header, body in self._decoder.feed(data):
+                frames = self._decoder.feed(data)
+                pieces += len(data)
+                if frames or pieces >= bounds.SPOKEN:
+                    self._heard, pieces = loop.time(), 0
+                for header, body in frames:
+                    protocol.check(header)
                     exchange = self._exchanges.get(header.get("id", 0))
                     if exchange is not None:
                         exchange.deliver(header, body)
@@ -169,8 +209,16 @@ class Wire:
         except LinkLost as exc:
             self._end(exc.message)
         except FrameError as exc:
-            self._end(f"the agent's output is broken: {exc}")
+            self.lose(f"the agent's output is broken: {exc}")
+            await self._channel.aclose()  # nothing more of it is wanted
+            self._end(str(exc))
         self._end("the agent is gone")
+
+    def broken(self, exc: FrameError) -> LinkLost:
+        """An answer was not what was asked for: the link is given up. The error to raise."""
+        self.lose(f"the agent's output is broken: {exc}")
+        self._owner.cancel()
+        return self.gone()
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -200,6 +248,7 @@ class Wire:
         while data := await self._channel.read_stderr():
             self._stderr += data
             del self._stderr[:-_TAIL]
+            await asyncio.sleep(0)
 
     async def _heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
