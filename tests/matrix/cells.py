@@ -117,7 +117,8 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
     if fault.one_host:
         scene.release(scene.others)
     ends_with_run = fault.kind == "signal"
-    while left := scene.marked(pcs) or (not fault.one_host and scene.marked_here()):
+    connected = fault.kind == "timeout"  # the agent stays, for the next task
+    while left := scene.marked(pcs, agents=not connected) or (not fault.one_host and scene.marked_here()):
         if ends_with_run and scene.run.process.poll() is not None:
             outcome.problems.append(f"the run has ended and these have not: {left}")
             break

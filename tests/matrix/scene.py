@@ -216,9 +216,11 @@ class Scene:
                 raise NotReached(f"not within {limit:g} s: {what}")
             time.sleep(0.05)
 
-    def marked(self, pcs: Iterable[PC] = ()) -> dict[str, dict[int, str]]:
-        """PC -> processes of the work or of hotdesk there (pid -> command line), services of finished tasks left out."""
-        found = living([*pcs] or list(self.lab), (self.mark.encode(), b"HOTDESK_RUN="))
+    def marked(self, pcs: Iterable[PC] = (), *, agents: bool = True) -> dict[str, dict[int, str]]:
+        """PC -> processes of the work and of hotdesk there (pid -> command line), services of finished tasks left out."""
+        found = living(
+            [*pcs] or list(self.lab), (self.mark.encode(), b"HOTDESK_RUN=") if agents else (self.mark.encode(),)
+        )
         return without_services(found, f"{self.mark}-service")
 
     def marked_here(self) -> dict[int, str]:

@@ -57,6 +57,31 @@ async def test_cancel_ends_the_whole_tree(link: Link, run_id: str, script: str) 
     assert link.warnings == []
 
 
+DPKG = """#!/bin/sh
+trap 'echo signalled >>"$0.log"' TERM
+echo ready
+sleep 300
+echo in order >>"$0.log"
+"""
+
+
+async def test_dpkg_is_let_finish_its_records(link: Link, tmp_path: Path) -> None:
+    """It gets no signal: what it runs is ended, and so it ends; that packages may be half installed is said with the remedy."""
+    program = tmp_path / "dpkg"
+    program.write_text(DPKG)
+    program.chmod(0o755)
+    ready = asyncio.Event()
+    running = asyncio.ensure_future(link.run(["env", str(program)], task="t", on_output=lambda *_: ready.set()))
+    async with asyncio.timeout(10):
+        await ready.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (tmp_path / "dpkg.log").read_text() == "in order\n"
+    (warning,) = link.warnings
+    assert "dpkg --configure -a" in warning
+
+
 async def test_cancel_leaves_the_other_commands_of_the_task_alone(link: Link, run_id: str) -> None:
     """A cancel ends one command, not its task."""
     first, second = await started(link, "sleep 300 & wait", "t"), await started(link, "sleep 301 & wait", "t")
