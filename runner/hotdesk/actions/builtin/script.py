@@ -72,7 +72,7 @@ options:
     async def _run(self, call: Call, source: Path, rest: str, cwd: str | None) -> Result:
         body = await in_thread(source.read_bytes)
         if call.args.get("decrypt", True):
-            body = await decrypted(call, body)
+            body = await decrypted(call, body, source)
         half = bundle(commands)
         tmp = call.settings.remote_tmp
         path: str = await call.machine.call(half, "place_script", source.name, tmp, change=True, payload=body)
