@@ -214,6 +214,8 @@ class Scene:
         while not true():
             if time.monotonic() > deadline:
                 raise NotReached(f"not within {limit:g} s: {what}")
+            if self.run.process.poll() is not None and not true():
+                raise NotReached(f"the run has ended ({self.run.process.returncode}) before: {what}")
             time.sleep(0.05)
 
     def marked(self, pcs: Iterable[PC] = (), *, agents: bool = True) -> dict[str, dict[int, str]]:
