@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.settings import Settings
 from tests.lab.network import SWITCH
 from tests.matrix.fault import FORCED, LEASE_OVER, STOP, Fault
+from tests.matrix.pc_faults import PC_FAULTS
 from tests.matrix.scene import living
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ FAULTS = (
         faulted="unreachable",
         others="unreachable",
     ),
+    *PC_FAULTS,
 )
 """The table."""
 DEFAULT = Settings().lease
