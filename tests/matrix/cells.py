@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.matrix.fault import STOP
 from tests.matrix.faults import DEFAULT_LEASE, FAULTS, Fault
 from tests.matrix.scene import READY_LIMIT, RUN_LIMIT, NotReached, Scene
 from tests.matrix.works import WORKS, Work
@@ -181,7 +182,11 @@ def _next_run(scene: Scene, outcome: Outcome) -> None:
         outcome.problems.append(f"the next run ended with {code}")
         outcome.shown = scene.output()[-3000:]
     outcome.problems += scene.work.done(scene)
-    if left := scene.marked() or scene.marked_here():
+    # What its finished task left behind in the background ends by itself: its gate is open.
+    deadline = time.monotonic() + STOP
+    while (left := scene.marked() or scene.marked_here()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if left:
         outcome.problems.append(f"left after the next run: {left}")
     if held := scene.locked():
         outcome.problems.append(f"locks are held after the next run: {', '.join(held)}")

@@ -235,7 +235,8 @@ class Scene:
         pcs = pcs or self.hosts
         found = living(pcs, (self.mark.encode(),))
         seen = all(any(sign in line for line in found.get(pc.name, {}).values()) for pc in pcs for sign in signs)
-        return seen and all(self.work.begun(self, pc) for pc in pcs)
+        served = {pc.name for pc in pcs} <= set(self.services())
+        return seen and served and all(self.work.begun(self, pc) for pc in pcs)
 
     def everywhere(self, word: str) -> bool:
         """A process with ``word`` in its command line is on each of the work's PCs."""
@@ -245,7 +246,7 @@ class Scene:
     def services(self) -> list[str]:
         """The PCs on which the finished task's service lives."""
         found = living(self.hosts, (f"{self.mark}-service".encode(),))
-        return [name for name, lines in found.items() if any("-service" in line for line in lines.values())]
+        return [name for name, lines in found.items() if any(line.startswith(self.mark) for line in lines.values())]
 
     def locked(self) -> list[str]:
         """Where the lock of a sync is held: PCs that are on, and "here"."""
