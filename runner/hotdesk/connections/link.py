@@ -29,7 +29,7 @@ from hotdesk.connections.wire import Exchange, Wire
 from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 
     from hotdesk.connections.base import Connection, Escalation
 
@@ -52,6 +52,9 @@ class Link:
         """What the run should say at its end (processes that could not be ended, ...)."""
         self.on_warning: Callable[[str], None] = lambda text: None
         """Told each warning when it is found."""
+        self.on_death: Callable[[set[str]], None] = lambda tasks: None
+        """Told, when the agent was killed, the tasks it had under way: what they had started may be left there."""
+        wire.on_death = lambda tasks: self.on_death(tasks)
         self.superior: Callable[[], Link | None] = lambda: None
         """A link to the same PC as root, if there is one: it ends what this one may not."""
         self._wire, self._grace = wire, grace
@@ -156,7 +159,7 @@ class Link:
         on_listening: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """One request from start to its last event; ends what it started when we do not get there."""
-        with self._wire.exchange() as exchange:
+        with self._wire.exchange(header["task"]) as exchange:
             try:
                 await self._wire.send({**header, "id": exchange.id, "stdin": feed is not None}, body)
                 if on_listening is not None:
@@ -236,13 +239,14 @@ class Link:
         header = {"op": "kill", "who": who, "grace": min(self._grace, 0.5)}
         return list((await self._wire.ask(header, "stopped"))["left"])
 
-    async def stop(self, task: str, *, grace: float | None = None) -> None:
+    async def stop(self, task: str, *, grace: float | None = None, orphaned: bool = False) -> None:
         """End every process of ``task`` there: TERM, ``grace``, KILL; returns when none is left.
 
-        Also what finished commands of the task left running on purpose. Raises TaskError naming processes that cannot be ended
-        (another user's, or stuck in the kernel).
+        Also what finished commands of the task left running on purpose. ``orphaned``: the task's agent is dead, so that another user's
+        (a ``sudo`` in a command) are looked for with ``sudo -n``. Raises TaskError naming processes that cannot be ended.
         """
-        asked = {"op": "stop", "task": task, "grace": self._grace if grace is None else grace}
+        seconds = self._grace if grace is None else grace
+        asked = {"op": "stop", "task": task, "grace": seconds, "orphaned": orphaned}
         if not await self._ended(await self._wire.ask(asked, "stopped")):
             raise TaskError(self.warnings[-1])
 
@@ -315,10 +319,9 @@ class Link:
         """
         await self._own("files", "write", path, mode, task=task, feed=partial(feed_chunks, data))
 
-    async def get(self, path: str, *, task: str) -> AsyncIterator[bytes]:
+    def get(self, path: str, *, task: str) -> AsyncGenerator[bytes, None]:
         """The content of a file, in chunks; it is read there no faster than they are taken here. Raises OSError."""
-        async for chunk in read_file(self._wire, path, task, self._abandon):
-            yield chunk
+        return read_file(self._wire, path, task, self._abandon)
 
     async def disks(self, paths: Sequence[str]) -> list[DiskState]:
         """The file systems of ``paths`` (of the nearest existing parent of each) now; measured in a child, so it cannot hang us.

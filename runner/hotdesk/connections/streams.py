@@ -13,7 +13,7 @@ from hotdesk.errors import LinkLost, LockHeld, TaskError
 from hotdesk.text import brief
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     from hotdesk.connections.wire import Exchange, Wire
 
@@ -142,7 +142,7 @@ class Answer:
 
 async def read_file(
     wire: Wire, path: str, task: str, abandon: Callable[[Exchange], Awaitable[None]]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """For ``Link.get``. ``abandon(exchange)`` ends the request when the reader leaves early."""
     header = {"op": "call", "task": task, "module": "files", "function": "read", "args": [path], "kwargs": {}}
     answer, over = Answer(wire.host, None), False

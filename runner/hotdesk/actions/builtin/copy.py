@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from hotdesk.actions.answers import ask, result_of
+from hotdesk.actions.answers import ask, result_of, tell
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
 from hotdesk.actions.on_target import copying
-from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
 from hotdesk.place import Place
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 SMALL = copying.SMALL
 CHUNK = 1 << 20
+PUT = {"need?": str, "changed?": bool}
+TREE = {"changed": bool, "sums": {str: str}}
+"""What ``copying.put`` and ``make_tree`` answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +194,8 @@ async def place(
         "checksum": payload.checksum,
         "size": payload.size,
     }
-    answer = await ask(call, copying, "put", writes=True, payload=payload.body, **request)
-    if "need" in answer:
+    answer = await ask(call, copying, "put", writes=True, answers=PUT, payload=payload.body, **request)
+    if "need" in answer and payload.path is not None:
         answer = await _send(call, payload, answer["need"], request)
     answer = {"checksum": payload.checksum, **({} if answer.get("failed") else {"src": payload.source}), **answer}
     return result_of(answer, call)
@@ -201,13 +203,12 @@ async def place(
 
 async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]) -> dict[str, Any]:
     assert payload.path is not None
-    half = bundle(copying)
-    temporary: str = await call.machine.call(half, "reserve", need, change=True)
+    temporary: str = await tell(call, copying, "reserve", need, shape=str)
     try:
         await call.machine.write(temporary, _chunks(payload.path), mode=0o600)
         return await ask(call, copying, "put", writes=True, temporary=temporary, **request)
     except BaseException:
-        await finish(call.machine.call(half, "discard", temporary, change=True), grace=call.settings.cleanup_limit)
+        await finish(tell(call, copying, "discard", temporary), grace=call.settings.cleanup_limit)
         raise
 
 
@@ -272,6 +273,7 @@ class _Tree:
             copying,
             "make_tree",
             writes=True,
+            answers=TREE,
             dest=dest,
             links=found.links,
             directories=["", *found.directories],

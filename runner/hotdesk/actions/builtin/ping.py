@@ -5,6 +5,7 @@ from __future__ import annotations
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.on_target import ping
 from hotdesk.results import Result
+from hotdesk.shapes import expect
 
 
 class Ping(Action):
@@ -24,4 +25,5 @@ options:
 
     async def run(self, call: Call) -> Result:
         data = str(call.args.get("data", "pong"))
-        return Result(data={"ping": await call.machine.call(ping, "pong", data, change=False)})
+        said = await call.machine.call(ping, "pong", data, change=False)
+        return Result(data={"ping": expect(said, str, call.machine.host, "ping")})
