@@ -14,6 +14,8 @@ from hotdesk.errors import LinkLost
 from hotdesk.text import brief
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hotdesk.agent.frames import Decoder
     from hotdesk.connections.base import Channel
 
@@ -31,8 +33,8 @@ ANSWER = 0.4
 class Exchange:
     """One request and the events that answer it."""
 
-    def __init__(self, wire: Wire, ident: int) -> None:
-        self.id = ident
+    def __init__(self, wire: Wire, ident: int, task: str) -> None:
+        self.id, self.task = ident, task
         self._wire = wire
         self._events: deque[tuple[dict[str, Any], bytes]] = deque()
         self._unread = 0
@@ -88,6 +90,8 @@ class Wire:
     def __init__(self, channel: Channel, decoder: Decoder, *, host: str, lease: float, stderr: bytearray) -> None:
         self.host = host
         self.lost: str | None = None
+        self.on_death: Callable[[set[str]], None] = lambda tasks: None
+        """Told, when the agent has died and its channel has not, the tasks whose requests were under way."""
         self._channel, self._decoder, self._lease, self._stderr = channel, decoder, lease, stderr
         self._exchanges: dict[int, Exchange] = {}
         self._ids = 0
@@ -111,12 +115,12 @@ class Wire:
             self.post({"op": "lease", "id": 0, "seconds": seconds})
         self._leased.set()
 
-    def exchange(self) -> Exchange:
-        """A new request. Raises LinkLost when the link is gone."""
+    def exchange(self, task: str = "") -> Exchange:
+        """A new request, of a task if it starts something. Raises LinkLost when the link is gone."""
         if self.lost is not None:
             raise self.gone()
         self._ids += 1
-        found = self._exchanges[self._ids] = Exchange(self, self._ids)
+        found = self._exchanges[self._ids] = Exchange(self, self._ids, task)
         return found
 
     def forget(self, ident: int) -> None:
@@ -212,7 +216,18 @@ class Wire:
             self.lose(f"the agent's output is broken: {exc}")
             await self._channel.aclose()  # nothing more of it is wanted
             self._end(str(exc))
+        if await self._died():
+            self.on_death({each.task for each in self._exchanges.values()} - {""})
+            self._end("the agent was killed")
         self._end("the agent is gone")
+
+    async def _died(self) -> bool:
+        """The channel is at its end: because the agent was killed, and not because it left or the connection has gone?"""
+        try:
+            async with asyncio.timeout(ANSWER):
+                return await self._channel.wait() not in (None, 0)
+        except (TimeoutError, LinkLost):
+            return False
 
     def broken(self, exc: FrameError) -> LinkLost:
         """An answer was not what was asked for: the link is given up. The error to raise."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import secrets
 import signal
 import socket
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from hotdesk.errors import ConnectError, LinkLost
 from hotdesk.events import Connected, Connecting, Event
 from hotdesk.settings import Settings
 from tests.sshd import Sshd, sshd
+from tests.unit.connections.conftest import alive, until
 from tests.unit.machines import RUN
 
 if TYPE_CHECKING:
@@ -135,6 +137,35 @@ async def test_a_lost_link_is_made_anew(server: Sshd) -> None:
             await link.run(["sleep", "20"], task="t")
         again = await pool.link(endpoint(server))
         assert (await again.run(["true"], task="t")).rc == 0
+
+
+async def test_what_a_killed_agent_had_under_way_is_ended(server: Sshd) -> None:
+    """A new agent ends the child that left its parent's session; a service of a task that has finished lives on."""
+    service, child = f"{secrets.randbelow(10**6)}.25", f"{secrets.randbelow(10**6)}.75"
+    async with Pool(Settings(), run=RUN) as pool:
+        link = await pool.link(endpoint(server))
+        await link.run(["sh", "-c", f"setsid sleep {service} >/dev/null 2>&1 &"], task="finished")
+        running = asyncio.ensure_future(link.run(["sh", "-c", f"setsid sleep {child} & wait"], task="unfinished"))
+        await until(lambda: alive(child))
+        os.kill(link.info.pid, signal.SIGKILL)
+        with pytest.raises(LinkLost, match="killed"):
+            await running
+        await until(lambda: not alive(child))
+    (pid,) = alive(service)
+    os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_run_that_ends_waits_for_the_end_of_what_a_killed_agent_had_under_way(server: Sshd) -> None:
+    """Closing the pool does not get in the way."""
+    child = f"{secrets.randbelow(10**6)}.75"
+    async with Pool(Settings(), run=RUN) as pool:
+        link = await pool.link(endpoint(server))
+        running = asyncio.ensure_future(link.run(["sh", "-c", f"setsid sleep {child} & wait"], task="unfinished"))
+        await until(lambda: alive(child))
+        os.kill(link.info.pid, signal.SIGKILL)
+        await asyncio.wait({running})
+        assert running.exception()
+    assert not alive(child)
 
 
 async def test_reset_gives_a_new_connection(server: Sshd) -> None:
