@@ -127,7 +127,7 @@ async def _session(
     except FileNotFoundError as exc:
         raise TransferError(f"{source.host} has no rsync", remedy="Install the package rsync there.") from exc
     async with client:
-        server = await _receiver(client, mirror, target)
+        server = await _receiver(server_argv(client.command, mirror, dry_run=dry_run), target)
         async with server:
             ended = await relay(client, server, limit=mirror.timeout)
             if ended is None:
@@ -135,8 +135,7 @@ async def _session(
             return ended
 
 
-async def _receiver(client: Bulk, mirror: Mirror, target: End) -> Bulk:
-    argv = server_argv(client.command, mirror)
+async def _receiver(argv: list[str], target: End) -> Bulk:
     try:
         return await target.link.bulk(argv, task=target.mark, env=ENVIRONMENT)
     except FileNotFoundError as exc:

@@ -171,8 +171,8 @@ async def test_a_slow_receiver_gets_every_byte(
 def between(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Put a Python script between the runner and the receiver, whose command line it gets."""
 
-    def wrapped(asked: Sequence[str], mirror: Mirror) -> list[str]:
-        return [sys.executable, "-c", BETWEEN + script, *server_argv(asked, mirror)]
+    def wrapped(asked: Sequence[str], mirror: Mirror, *, dry_run: bool) -> list[str]:
+        return [sys.executable, "-c", BETWEEN + script, *server_argv(asked, mirror, dry_run=dry_run)]
 
     monkeypatch.setattr("hotdesk.transfer.transfers.server_argv", wrapped)
 
