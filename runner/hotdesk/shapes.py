@@ -1,8 +1,8 @@
 """What a host answers is checked before it is used: is it of the shape that the asked function gives?
 
 A shape is plain data: a type (``int`` means -2**63 to 2**63, ``float`` any finite number, ``bool`` no number), ``None``, ``object`` (anything),
-a tuple of shapes (one of them), a list of one shape (a list of such), ``{str: shape}`` (a mapping of such), or a mapping of names to shapes;
-there a name that ends in ``?`` may be missing, and further names may be there.
+a tuple of shapes (one of them), a list of one shape (a list of such), a list of several (a list of just these), ``{str: shape}`` (a mapping
+of such), or a mapping of names to shapes; there a name that ends in ``?`` may be missing, and further names may be there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ def misfit(value: Any, shape: Any, where: str = "it") -> str:
     if isinstance(shape, list):
         if type(value) is not list:
             return _wrong(value, shape, where)
-        return next((said for at, one in enumerate(value) if (said := misfit(one, shape[0], f"{where}[{at}]"))), "")
+        if len(shape) > 1 and len(value) != len(shape):
+            return f"{where} has {len(value)} parts, not {len(shape)}"
+        inner = shape if len(shape) > 1 else shape * len(value)
+        return next((said for at, one in enumerate(value) if (said := misfit(one, inner[at], f"{where}[{at}]"))), "")
     if isinstance(shape, dict):
         return _mapping(value, shape, where)
     return "" if _fits(value, shape) else _wrong(value, shape, where)

@@ -36,18 +36,11 @@ async def ask(
     """
     if writes:
         kwargs["check"] = call.check
-    found = await call.machine.call(bundle(module), function, change=writes and not call.check, **kwargs)
-    what = f"{module.__name__.rpartition('.')[2]}.{function}"
-    answer: dict[str, Any] = expect(found, ANSWER, call.machine.host, what)
+    changes = writes and not call.check
+    answer: dict[str, Any] = await call.machine.call(bundle(module), function, change=changes, answers=ANSWER, **kwargs)
     if not answer.get("failed"):
-        expect(answer, dict(answers), call.machine.host, what)
+        expect(answer, dict(answers), call.machine.host, f"{module.__name__.rpartition('.')[2]}.{function}")
     return answer
-
-
-async def tell(call: Call, module: ModuleType, function: str, *args: Any, shape: Any = None, **kwargs: Any) -> Any:
-    """Run a function of the half ``module`` that changes the PC and gives a value of ``shape``. Raises TaskError."""
-    found = await call.machine.call(bundle(module), function, *args, change=True, **kwargs)
-    return expect(found, shape, call.machine.host, f"{module.__name__.rpartition('.')[2]}.{function}")
 
 
 def result_of(answer: dict[str, Any], call: Call) -> Result:

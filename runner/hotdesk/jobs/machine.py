@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import CheckModeError, Stalled, TaskError, TimedOut
 from hotdesk.events import Changed, Output, Progressed, Warned
+from hotdesk.shapes import expect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -132,14 +133,20 @@ class Machine:
         change: bool,
         on_item: Callable[[Any], None] | None = None,
         payload: bytes | None = None,
+        answers: Any = object,
         **kwargs: Any,
     ) -> Any:
-        """Run a function of a stdlib-only module on that PC (see Link.call). The module's source text is what is sent."""
+        """Run a function of a stdlib-only module on that PC (see Link.call). The module's source text is what is sent.
+
+        ``answers`` is the shape (``hotdesk.shapes``) that its value must have, since a PC can answer anything; else TaskError.
+        """
+        what = f"{module.__name__.rpartition('.')[2]}.{function}"
         if change:
-            self.announce("call", f"{module.__name__.rpartition('.')[2]}.{function}")
-        return await self.link.call(
+            self.announce("call", what)
+        found = await self.link.call(
             source_text(module), function, *args, task=self.mark, on_item=on_item, payload=payload, **kwargs
         )
+        return expect(found, answers, self.host, what)
 
     async def read(self, path: str, *, limit: int = LONGEST_READ) -> bytes:
         """A whole file. Raises OSError (FileNotFoundError, PermissionError, ...), and TaskError when it has more than ``limit`` bytes."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from hotdesk.actions.answers import ask, result_of, tell
+from hotdesk.actions.answers import ask, result_of
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
 from hotdesk.actions.on_target import copying
+from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
 from hotdesk.place import Place
@@ -203,12 +204,13 @@ async def place(
 
 async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]) -> dict[str, Any]:
     assert payload.path is not None
-    temporary: str = await tell(call, copying, "reserve", need, shape=str)
+    half = bundle(copying)
+    temporary: str = await call.machine.call(half, "reserve", need, change=True, answers=str)
     try:
         await call.machine.write(temporary, _chunks(payload.path), mode=0o600)
         return await ask(call, copying, "put", writes=True, temporary=temporary, **request)
     except BaseException:
-        await finish(tell(call, copying, "discard", temporary), grace=call.settings.cleanup_limit)
+        await finish(call.machine.call(half, "discard", temporary, change=True), grace=call.settings.cleanup_limit)
         raise
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.on_target import ping
 from hotdesk.results import Result
-from hotdesk.shapes import expect
 
 
 class Ping(Action):
@@ -25,5 +24,4 @@ options:
 
     async def run(self, call: Call) -> Result:
         data = str(call.args.get("data", "pong"))
-        said = await call.machine.call(ping, "pong", data, change=False)
-        return Result(data={"ping": expect(said, str, call.machine.host, "ping")})
+        return Result(data={"ping": await call.machine.call(ping, "pong", data, change=False, answers=str)})

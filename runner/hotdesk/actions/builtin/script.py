@@ -6,11 +6,12 @@ import io
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.actions.answers import ask, tell, text
+from hotdesk.actions.answers import ask, text
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.command import PLAN, finished
 from hotdesk.actions.builtin.copy import decrypted
 from hotdesk.actions.on_target import commands
+from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result, failure
@@ -74,13 +75,16 @@ options:
         if call.args.get("decrypt", True):
             body = await decrypted(call, body, source)
         tmp = call.settings.remote_tmp
-        path: str = await tell(call, commands, "place_script", source.name, tmp, shape=str, payload=body)
+        half = bundle(commands)
+        path: str = await call.machine.call(
+            half, "place_script", source.name, tmp, change=True, answers=str, payload=body
+        )
         executable = call.args.get("executable")
         line = " ".join(part for part in (executable, shlex.quote(path), rest) if part)
         try:
             done = await call.machine.run(["/bin/sh", "-c", line], change=True, cwd=cwd)
         finally:
-            await finish(tell(call, commands, "remove_script", path), grace=call.settings.cleanup_limit)
+            await finish(call.machine.call(half, "remove_script", path, change=True), grace=call.settings.cleanup_limit)
         data = finished(done.rc, text(done.stdout), text(done.stderr))
         if done.rc:
             data["msg"] = "non-zero return code"
