@@ -127,7 +127,7 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
             outcome.problems.append(f"left after {fault.bound:g} s: {left}")
             break
         time.sleep(0.05)
-    outcome.seconds = time.monotonic() - begin
+    outcome.seconds = max(0.0, time.monotonic() - begin)
     fault.then(scene)
     if ends_with_run:
         outcome.code = scene.run.ended(RUN_LIMIT)
@@ -153,8 +153,8 @@ def _problems(scene: Scene, outcome: Outcome) -> Iterator[str]:
     if held := scene.locked():
         yield f"locks are held: {', '.join(held)}"
     yield from work.after(scene)
-    served = set(scene.services())
-    if lost := [pc.name for pc in scene.hosts if pc.name not in served and not (fault.reboots and pc is scene.faulted)]:
+    rebooted = {scene.faulted.name} if fault.reboots else set()
+    if lost := sorted(scene.results("Service").keys() - set(scene.services()) - rebooted):
         yield f"the service of a finished task is dead on {', '.join(lost)}"
     yield from _log_problems(scene)
 
@@ -177,7 +177,7 @@ def _next_run(scene: Scene, outcome: Outcome) -> None:
     scene.release(scene.lab)
     for pc in scene.lab:
         pc.run("touch", f"{scene.folder}/again")
-    code = scene.start("-e", "matrix_rate=0").ended(RUN_LIMIT)
+    code = scene.start("-e", '{"matrix_rate": 0, "matrix_again": true}').ended(RUN_LIMIT)
     if code:
         outcome.problems.append(f"the next run ended with {code}")
         outcome.shown = scene.output()[-3000:]

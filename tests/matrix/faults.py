@@ -78,10 +78,9 @@ def wake_faulted(scene: Scene) -> None:
 
 
 def connecting(scene: Scene) -> bool:
-    """To the PC that hangs; all others are connected."""
-    return {event["host"] for event in scene.events("Connected")} >= {pc.name for pc in scene.others} and any(
-        event["host"] == scene.faulted.name for event in scene.events("Connecting")
-    )
+    """To the PC that hangs; all others have done the first task."""
+    done = {pc.name for pc in scene.others} <= scene.results("Service").keys()
+    return done and any(event["host"] == scene.faulted.name for event in scene.events("Connecting"))
 
 
 def slow_link(scene: Scene) -> None:
@@ -137,6 +136,9 @@ def stop_twice(scene: Scene) -> None:
 
 TIMEOUT = 4
 STALL = 4
+"""Seconds; in the next run, which is to succeed on a busy machine too, there is no such limit."""
+BUFFERED = 4.0
+"""Seconds until the sender feels that the receiver takes nothing: what lies between them then is full."""
 
 
 def time_is_up(scene: Scene) -> float:
@@ -150,7 +152,7 @@ def silence(scene: Scene) -> float:
     for lines in living([scene.faulted], [b"rsync --server", b"rsync\0--server"]).values():
         for pid in lines:
             os.kill(pid, signal.SIGSTOP)
-    return time.monotonic() + STALL
+    return time.monotonic() + STALL + BUFFERED
 
 
 # --- the runner
@@ -227,7 +229,7 @@ FAULTS = (
         faulted="failed",
         others="ok",
         one_host=True,
-        head=f"vars: {{hotdesk_stall_timeout: {STALL}}}\n",
+        head=f'vars:\n  hotdesk_stall_timeout: "{{{{ 600 if matrix_again | default(false) else {STALL} }}}}"\n',
     ),
     Fault(
         name="kill-9",

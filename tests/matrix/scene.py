@@ -82,6 +82,7 @@ class Scene:
         self.gate = f"{self.folder}/gate"
         self.lease = fault.lease or LEASE
         self.desk = Desk(lab, directory)
+        self.desk.environment["HOTDESK_LEASE"] = f"{self.lease:g}"  # of this machine's own agent too
         self.desk.environment["HOTDESK_LOCKS"] = str(
             directory
         )  # this machine's own lock: several scenes stand side by side
@@ -109,7 +110,7 @@ class Scene:
             pc.run("sh", "-c", f"mkdir -m 755 {self.folder} && mkfifo -m 644 {self.gate}")
         self.work.prepare(self)
         rates = {pc.name: f"matrix_rate: {'1m' if pc is self.faulted else '6m'}" for pc in self.lab}
-        self.desk.inventory(self.work.user, f"hotdesk_lease: {self.lease:g}\nhotdesk_source: {self.source.name}", rates)
+        self.desk.inventory(self.work.user, f"hotdesk_source: {self.source.name}", rates)
         (self.directory / "sudo").write_text("bob-pw\n")
         self.fault.before(self)
         self._book = self.directory / "matrix.yml"
