@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.paths import is_file
 from hotdesk.playbook.free_form import like, parse, words
 from hotdesk.playbook.keywords import LEVELS, is_template, unknown
 from hotdesk.source import Map, Trusted, Vaulted, place_of
@@ -87,7 +88,7 @@ def own_module(name: str, folders: Iterable[Path]) -> Path | None:
     for folder in folders:
         for subfolder in ("library", "action_plugins"):
             path = folder / subfolder / f"{name}.py"
-            if path.is_file():
+            if is_file(path):
                 return path
     return None
 
