@@ -28,7 +28,7 @@ _END: dict[str, Any] = {
     **dict.fromkeys(("kind", "machine"), str),
     "uid": int,
     "users": {str: int},
-    "login": {"name": str, "uid": int, "home": str, "sudo": bool},
+    "login": {"name": str, "uid?": int, "home": str, "sudo": bool},
     **dict.fromkeys(("acls", "xattrs"), bool),
 }
 _LOOK = {
@@ -119,11 +119,13 @@ class Job(SyncJob):
     def _places(self, source: str, target: str) -> list[Problem]:
         out = []
         said = {"missing": "does not exist", "file": "is not a directory", "denied": "cannot be read"}
+        denied = "Use become: true, or another user."
         if source != "dir":
-            remedy = "Use become: true, or another user." if source == "denied" else "Create it there, or correct path."
+            remedy = denied if source == "denied" else "Create it there, or correct path."
             out.append(Problem(f"{self._path} {said[source]} on {self.source.host} (the source)", remedy))
         if target in ("file", "denied"):
-            out.append(Problem(f"{self._dest} {said[target]} on {self.target.host}", "Move it away, or correct dest."))
+            remedy = denied if target == "denied" else "Move it away, or correct dest."
+            out.append(Problem(f"{self._dest} {said[target]} on {self.target.host}", remedy))
         return out
 
     def _machines(self, source: str, target: str) -> list[Problem]:
@@ -263,7 +265,7 @@ class Job(SyncJob):
         count, example = looked["foreign"], looked["example"] or b""
         if self._unprivileged is not None and count:
             self._warnings.append(
-                f"{count} of {looked['entries']} entries below {self._path} belong to other users (such as {shown(example or b'?')}): "
+                f"{count} of {looked['entries']} entries below {self._path} belong to other users (such as {shown(example)}): "
                 f"an ordinary user on {self.target.host} cannot give files away; use become: true to keep owners"
             )
         if self._unprivileged is not None and looked["devices"]:
