@@ -102,12 +102,13 @@ def kill_agents(scene: Scene) -> None:
 def run_out_of_memory(scene: Scene) -> None:
     """The PC has little left, something there wants much more, and the kernel takes the agents first."""
     pc = scene.faulted
-    for pid in agents(pc):
+    first = agents(pc)
+    for pid in first:
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
     pc.limit_memory(str(pc.memory_used() + HEADROOM))
     ssh = ["ssh", "-F", str(Lab.found().ssh_config), f"root@{pc.name}", "python3", "-c", shlex.quote(HOG)]
     subprocess.run(ssh, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=STOP * 4)
-    scene.until(lambda: not agents(pc), STOP, "the kernel has ended the agents")
+    scene.until(lambda: not set(first) & set(pc.processes()), STOP, "the kernel has ended the agents")
 
 
 def have_memory(scene: Scene) -> None:
