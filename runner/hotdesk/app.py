@@ -17,6 +17,7 @@ from hotdesk.errors import PlaybookError
 from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
 from hotdesk.executor.play import PlayRun
 from hotdesk.executor.run import PlayOptions
+from hotdesk.executor.vaulted import check_vaulted
 from hotdesk.inventory.patterns import select
 from hotdesk.prepare import Around, prepared
 from hotdesk.report.recap import Recap
@@ -123,6 +124,7 @@ async def _whole(
             async with prepared(settings, paths, options, around) as ready:
                 run = stop.run = ready.run
                 stop.pool = ready.pool
+                await check_vaulted(run, ready.playbooks)
                 bus.emit(ev.RunStarted(run=run.id, command=options.command, check=settings.check, forks=settings.forks))
                 async with _beside(run):
                     await story(run, ready.playbooks)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.configuration_types import Given, convert
 from hotdesk.errors import HotdeskError, UsageError, nearest
+from hotdesk.paths import exists, expanded, is_dir
 from hotdesk.place import Place
 from hotdesk.settings import Settings
 
@@ -211,7 +212,7 @@ def describe(settings: Settings) -> list[tuple[str, Any, str]]:
 
 def _default_paths(environ: Mapping[str, str]) -> dict[str, Any]:
     """Defaults that hang on the home directory (``ANSIBLE_HOME``)."""
-    home = Path(environ.get("ANSIBLE_HOME") or "~/.ansible").expanduser()
+    home = expanded(environ.get("ANSIBLE_HOME") or "~/.ansible")
     share = Path("/usr/share/ansible")
     return {
         "roles_path": (home / "roles", share / "roles", Path("/etc/ansible/roles")),
@@ -249,8 +250,12 @@ def _read_config(environ: Mapping[str, str], cwd: Path, warn: Callable[[str], No
             if path == _from_environment(environ):
                 warn(f"ANSIBLE_CONFIG names {path}, which cannot be read; looking further")
             continue
-        except (OSError, UnicodeDecodeError) as problem:
-            raise UsageError(f"cannot read the configuration: {problem}", place=Place(str(path))) from None
+        except OSError as problem:
+            raise UsageError(f"cannot read the configuration: {problem.strerror}", place=Place(str(path))) from None
+        except UnicodeDecodeError:
+            raise UsageError(
+                "the configuration is not UTF-8 text", place=Place(str(path)), remedy="Save it as UTF-8."
+            ) from None
         return path, _parse(text, path)
     return None, {}
 
@@ -258,8 +263,8 @@ def _read_config(environ: Mapping[str, str], cwd: Path, warn: Callable[[str], No
 def _from_environment(environ: Mapping[str, str]) -> Path | None:
     if not (given := environ.get("ANSIBLE_CONFIG")):
         return None
-    path = Path(os.path.expandvars(given)).expanduser().absolute()
-    return path / "ansible.cfg" if path.is_dir() else path
+    path = expanded(os.path.expandvars(given)).absolute()
+    return path / "ansible.cfg" if is_dir(path) else path
 
 
 def _candidates(environ: Mapping[str, str], cwd: Path, warn: Callable[[str], None]) -> Iterator[Path]:
@@ -267,7 +272,7 @@ def _candidates(environ: Mapping[str, str], cwd: Path, warn: Callable[[str], Non
     if named := _from_environment(environ):
         yield named
     here = cwd / "ansible.cfg"
-    if here.exists() and here != named:
+    if exists(here) and here != named:
         if cwd.stat().st_mode & stat.S_IWOTH:
             warn(
                 f"{here} is not used: everybody may write to this directory (set ANSIBLE_CONFIG to use it all the same)"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import UsageError, nearest
+from hotdesk.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +102,7 @@ def _host_keys(given: Given) -> str:
 def resolve(text: str, base: Path) -> Path:
     """An absolute path: ``~`` and ``$VARIABLES`` expanded, ``{{CWD}}`` as Ansible documents it, relative to ``base``."""
     text = os.path.expandvars(text.replace("{{CWD}}", str(Path.cwd())))
-    return Path(os.path.normpath(base / Path(text).expanduser()))
+    return Path(os.path.normpath(base / expanded(text)))
 
 
 def _path(given: Given) -> Path:

@@ -28,6 +28,34 @@ def run_log_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return state_dir(environ) / "runs"
 
 
+def expanded(text: str | Path) -> Path:
+    """``~`` and ``~name`` expanded; of a user that does not exist it stays as written (where Path.expanduser raises)."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
+def exists(path: Path) -> bool:
+    """As Path.exists, and False too where we may not look, and for a name that no file can have (too long, NUL)."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: Path) -> bool:
+    """See ``exists``."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_dir(path: Path) -> bool:
+    """See ``exists``."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def names_in(folder: Path) -> list[str]:
+    """What stands in a folder; nothing where there is none, or we may not look: for finding a name that was misspelt."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208
+    except (OSError, ValueError):
+        return []
+
+
 def make_private(path: Path) -> Path:
     """Create ``path`` with mode 0700 where it is missing. Raises UsageError if it is not a directory of ours alone."""
     try:

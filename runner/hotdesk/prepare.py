@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
+
+
+SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?(_|$)|secret|token|api_?key|private_?key")
+"""Names of variables that are given on the command line to be secrets."""
 
 
 def new_run_id() -> str:
@@ -108,6 +113,8 @@ async def prepared(
         services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
         templates = Templates(settings, vault=vault, services=services, warn=warn, on_secret=mask)
         extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
+        for name in filter(SECRET_NAME.search, extra):
+            templates.on_secret(str(extra[name]))
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]
         names = ActionNames(Collections(settings, directories))
         beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block

@@ -13,6 +13,7 @@ import yaml
 
 from hotdesk.errors import InputError
 from hotdesk.place import Place
+from hotdesk.source_depth import MOST_NESTED, check_depth
 from hotdesk.source_errors import QUOTE_ALL, diagnose
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     """Whole vault-encrypted file -> its plain bytes; raises VaultError."""
 
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
+MOST_ALIASED = 1_000_000
+"""Values that the aliases (``*name``) of one document may stand for, those within them included."""
 _YAML = "tag:yaml.org,2002:"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _scalars = yaml.constructor.SafeConstructor()
@@ -103,14 +106,13 @@ def load_yaml_documents(
     """As ``load_yaml``, for a stream of documents separated by ``---``."""
     build = _Build(file, error, warn)
     try:
+        check_depth(text, file, error)
         return [build.value(node, trusted) for node in _compose(text)]
     except yaml.YAMLError as problem:
         if text.lstrip().startswith(("{", "[")) and (found := _as_json(text, trusted)) is not None:
             return [found]
         message, place, remedy = diagnose(text, file, problem)
         raise error(message, place=place, remedy=remedy) from None
-    except RecursionError:
-        raise error("the values are nested too deeply", place=Place(file)) from None
 
 
 def load_yaml_file(
@@ -130,13 +132,17 @@ def read_text(path: Path, *, error: type[InputError] = InputError, decrypt: Decr
     place = Place(str(path))
     try:
         data = path.read_bytes()
-    except OSError as problem:
-        raise error(f"cannot read the file: {problem.strerror}", place=place) from None
+    except (OSError, ValueError) as problem:  # ValueError: a NUL in the name
+        raise error(f"cannot read the file: {getattr(problem, 'strerror', None) or problem}", place=place) from None
     if data.startswith(VAULT_HEADER):
         if decrypt is None:
             raise error("the file is vault-encrypted and no vault password was given", place=place,
                         remedy="Give --vault-password-file or --ask-vault-pass.")  # fmt: skip
-        data = decrypt(data, place)
+        try:
+            data = decrypt(data, place)
+        except InputError as problem:
+            problem.place = problem.place or place
+            raise
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -181,6 +187,9 @@ class _Build:
         self._error = error
         self._warn = warn
         self._made: dict[int, Any] = {}
+        self._weights: dict[int, int] = {}
+        """Values in each collection, those that aliases bring in counted each time."""
+        self._count = self._aliased = self._depth = 0
 
     def value(self, node: Any, trusted: bool) -> Any:
         tag = node.tag
@@ -198,22 +207,46 @@ class _Build:
     def _collection(self, node: Any, kind: type, trusted: bool) -> Any:
         key = id(node)
         if key in self._made:
-            if self._made[key] is _UNFINISHED:
-                raise self._error("an anchor refers to itself", place=self._place(node))
-            return self._made[key]
+            return self._again(node)
         self._made[key] = _UNFINISHED
         place = self._place(node)
+        before = self._count
+        self._count += len(node.value) + 1
+        self._depth += 1
+        if self._depth > MOST_NESTED:
+            raise self._error(f"the values are nested more than {MOST_NESTED} deep", place=place)
         made: Any
         if kind is yaml.SequenceNode:
             made = Seq([self.value(item, trusted) for item in node.value], place)
             if node.tag in (_YAML + "omap", _YAML + "pairs"):
-                made = Seq([pair for item in made for pair in item.items()], place)
+                made = Seq(self._ordered(made, node), place)
         else:
             made = Map(self._pairs(node, trusted), place)
             if node.tag == _YAML + "set":
                 made = set(made)
+        self._depth -= 1
+        self._weights[key] = self._count - before
         self._made[key] = made
         return made
+
+    def _again(self, node: Any) -> Any:
+        """What an alias stands for: the same object, which counts as often as it is met (a "billion laughs" has few objects)."""
+        made = self._made[id(node)]
+        if made is _UNFINISHED:
+            raise self._error("an anchor refers to itself", place=self._place(node))
+        self._count += self._weights[id(node)]
+        self._aliased += self._weights[id(node)]
+        if self._aliased > MOST_ALIASED:
+            message = f"the aliases of this anchor and others stand for more than {MOST_ALIASED:,} values"
+            raise self._error(message, place=self._place(node))
+        return made
+
+    def _ordered(self, items: Seq, node: Any) -> list[Any]:
+        """The (key, value) pairs of ``!!omap`` and ``!!pairs``."""
+        if not all(isinstance(item, dict) for item in items):
+            tag = node.tag.replace(_YAML, "!!")
+            raise self._error(f"{tag} takes a list of 'key: value'", place=self._place(node))
+        return [pair for item in items for pair in item.items()]
 
     def _pairs(self, node: Any, trusted: bool) -> dict[Any, Any]:
         merged: dict[Any, Any] = {}
@@ -237,7 +270,7 @@ class _Build:
         """What ``<<:`` brings in: a mapping or a sequence of them, the earlier one winning."""
         nodes = node.value if type(node) is yaml.SequenceNode else [node]
         for one in nodes:
-            if type(one) is not yaml.MappingNode:
+            if type(one) is not yaml.MappingNode or one.tag == _YAML + "set":
                 raise self._error("'<<' takes a mapping or a list of mappings", place=self._place(one))
         return [self.value(one, trusted) for one in nodes]
 

@@ -12,6 +12,13 @@ def safe(text: str) -> str:
     return ESCAPES.sub(lambda found: _escape(found[0]), text)
 
 
+def brief(text: str, most: int = 300) -> str:
+    """``text`` as a part of one line: blanks and line breaks run together, cut in the middle when it is longer than ``most``."""
+    words = " ".join(text.split())
+    half = most // 2 - 2
+    return words if len(words) <= most else f"{words[:half]} ... {words[-half:]}"
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # an undecodable byte, by surrogateescape

@@ -148,7 +148,7 @@ async def test_a_lock_is_exclusive(link: Link, lock_name: str) -> None:
 
 async def test_a_closed_connection_loses_its_links(connection: Connection) -> None:
     """LinkLost for who waits and for who comes."""
-    link = await Link.start(connection, run="contract-lost", grace=0.2)
+    link = await Link.start(connection, run=f"contract-{secrets.token_hex(4)}", grace=0.2)
     running = asyncio.ensure_future(link.run(["sleep", "300"], task="t"))
     await link.ping()
     await connection.aclose()
@@ -160,4 +160,4 @@ async def test_a_closed_connection_loses_its_links(connection: Connection) -> No
         await link.ping()
     await link.aclose()
     with pytest.raises(LinkLost):
-        await Link.start(connection, run="contract-lost")
+        await Link.start(connection, run=f"contract-{secrets.token_hex(4)}")

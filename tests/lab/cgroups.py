@@ -68,6 +68,14 @@ def limit_memory(pc: str, limit: str) -> None:
         raise LabError(f"no memory limit of {limit} for {pc}: {file}: {exc.strerror}") from exc
 
 
+def memory_used(pc: str) -> int:
+    """Bytes a PC takes now, page cache and tmpfs included. Raises LabError where nobody counts them."""
+    for root, file in ((ROOT / "memory", "memory.usage_in_bytes"), (unified(), "memory.current")):
+        if root is not None and (root / NAME / pc / file).exists():
+            return int((root / NAME / pc / file).read_text())
+    raise LabError("this machine's cgroups have no memory controller")
+
+
 def freeze(pc: str, frozen: bool) -> bool:
     """Freeze or thaw all of a PC; False where there is no cgroup v2 to do it with."""
     root = unified()

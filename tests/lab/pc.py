@@ -137,6 +137,10 @@ class PC:
         """No more memory than that from now on (``64m``; ``max`` for all there is). Raises LabError where that is not possible."""
         cgroups.limit_memory(self.name, limit)
 
+    def memory_used(self) -> int:
+        """Bytes it takes now, page cache and tmpfs included. Raises LabError where nobody counts them."""
+        return cgroups.memory_used(self.name)
+
     def fill(self, path: str) -> None:
         """Leave not a byte on the file system of ``path``."""
         self.run("sh", "-c", FILL, "sh", path, check=False)
@@ -148,6 +152,8 @@ class PC:
     def off(self) -> None:
         """A power cut: every process gone at once; the disk stays."""
         self.unhang()
+        with contextlib.suppress(LabError):  # the link first: nobody is told, as the sockets of killed processes would
+            self.cut()
         for pid in started(self.name):  # its first process; more when an up was killed while it booted
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

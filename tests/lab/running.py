@@ -55,7 +55,7 @@ class Desk:
         self.lab = lab
         self.directory = directory
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "HOTDESK_LAB"},
             "HOME": str(directory / "home"),
             "XDG_STATE_HOME": str(directory / "state"),
             "NO_COLOR": "1",

@@ -79,7 +79,7 @@ def at_once(path: Path) -> None:
     "moment",
     [
         "layer/host/work",
-        f"../../netns/{MARK}pc1",
+        pytest.param(f"../../netns/{MARK}pc1", id="netns"),  # the same name on every worker of pytest-xdist
         "pc/pc1/disk.img",
         "pc/pc1/unshare.pid",
         "pc/pc1/hostkey.pub",

@@ -111,9 +111,14 @@ def test_what_cannot_be_read_or_written_is_named(desk: Desk, lab: Lab) -> None:
 def test_a_target_nobody_may_look_into_is_refused_with_the_remedy(desk: Desk, lab: Lab) -> None:
     """Before anything is written anywhere."""
     lab["pc2"].run("install", "-d", "-m", "700", ROOT)
+    lab["pc3"].run("install", "-d", "-o", "ada", ROOT)
     done = desk.play(book(desk, PLAIN, dest=ROOT + "/below"))
-    assert done.code != 0
-    assert "cannot be read on pc2" in done.stdout or "Permission denied" in done.stdout
+    assert done.code == 2, done.stdout[-3000:] + done.stderr
+    (problem,) = [event for event in done.events if event["event"] == "Problems"]
+    assert problem["host"] == "pc2"
+    assert problem["problems"] == [[f"{ROOT}/below cannot be read on pc2", "Use become: true, or another user."]]
+    assert not done.results("pc3", "Mirror")
+    assert lab["pc3"].run("ls", ROOT) == ""
 
 
 def test_files_that_vanish_are_a_warning(desk: Desk, lab: Lab) -> None:

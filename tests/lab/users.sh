@@ -11,6 +11,7 @@ KEY=$KEY exec chroot "$root" /bin/bash -euc '
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   for user in ada bob; do userdel -rf $user 2>/dev/null || true; useradd -m -s /bin/bash $user; echo $user:$user-pw | chpasswd; done
   echo root:root-pw | chpasswd
+  cp /etc/skel/.bashrc /etc/skel/.profile /root/    # what this machine lets root start at a login is not for the PCs
   printf "ada ALL=(ALL:ALL) NOPASSWD: ALL\nbob ALL=(ALL:ALL) ALL\n" >/etc/sudoers.d/lab; chmod 440 /etc/sudoers.d/lab
   for home in /home/ada /home/bob /root; do
     install -d -m 700 $home/.ssh; echo "$KEY" >$home/.ssh/authorized_keys; chmod 600 $home/.ssh/authorized_keys

@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
         print(reason)
         return 2
     if not chosen:
-        print(f"no cell is named {options.only}: see --list")
+        print(f"no cell is named {' or '.join(options.only)}: see --list")
         return 2
     rounds = [
         (cell, number)
@@ -59,7 +59,11 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--signal-rounds", type=int, default=20, help="rounds of cells of signals and timeouts (20)")
     parser.add_argument("--side-by-side", type=int, default=3, metavar="N", help="cells at once, on three PCs each (3)")
     parser.add_argument(
-        "--only", default="", metavar="FAULT/WORK", help="one cell; FAULT or /WORK: all of a row or column"
+        "--only",
+        action="append",
+        default=[],
+        metavar="FAULT/WORK",
+        help="one cell; FAULT or /WORK: all of a row or column; may be given again",
     )
     parser.add_argument("--sample", action="store_true", help="only the cells that a test run takes")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the order")
@@ -70,12 +74,12 @@ def _options(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _wanted(cell: Cell, only: str) -> bool:
-    fault, _, work = only.partition("/")
-    return fault in ("", cell.fault.name) and work in ("", cell.work.name)
+def _wanted(cell: Cell, only: list[str]) -> bool:
+    named = [word.partition("/")[::2] for word in only]
+    return not only or any(fault in ("", cell.fault.name) and work in ("", cell.work.name) for fault, work in named)
 
 
-def _list(only: str) -> int:
+def _list(only: list[str]) -> int:
     for cell in CELLS:
         if _wanted(cell, only):
             print(f"{cell.name:40} {f'left out: {cell.senseless}' if cell.senseless else ''}".rstrip())

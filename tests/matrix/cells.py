@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.matrix.fault import STOP
 from tests.matrix.faults import DEFAULT_LEASE, FAULTS, Fault
 from tests.matrix.scene import READY_LIMIT, RUN_LIMIT, NotReached, Scene
 from tests.matrix.works import WORKS, Work
@@ -117,7 +118,8 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
     if fault.one_host:
         scene.release(scene.others)
     ends_with_run = fault.kind == "signal"
-    while left := scene.marked(pcs) or (not fault.one_host and scene.marked_here()):
+    connected = fault.kind == "timeout"  # the agent stays, for the next task
+    while left := scene.marked(pcs, agents=not connected) or (not fault.one_host and scene.marked_here()):
         if ends_with_run and scene.run.process.poll() is not None:
             outcome.problems.append(f"the run has ended and these have not: {left}")
             break
@@ -125,7 +127,7 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
             outcome.problems.append(f"left after {fault.bound:g} s: {left}")
             break
         time.sleep(0.05)
-    outcome.seconds = time.monotonic() - begin
+    outcome.seconds = max(0.0, time.monotonic() - begin)
     fault.then(scene)
     if ends_with_run:
         outcome.code = scene.run.ended(RUN_LIMIT)
@@ -151,8 +153,8 @@ def _problems(scene: Scene, outcome: Outcome) -> Iterator[str]:
     if held := scene.locked():
         yield f"locks are held: {', '.join(held)}"
     yield from work.after(scene)
-    served = set(scene.services())
-    if lost := [pc.name for pc in scene.hosts if pc.name not in served and not (fault.reboots and pc is scene.faulted)]:
+    rebooted = {scene.faulted.name} if fault.reboots else set()
+    if lost := sorted(scene.results("Service").keys() - set(scene.services()) - rebooted):
         yield f"the service of a finished task is dead on {', '.join(lost)}"
     yield from _log_problems(scene)
 
@@ -175,12 +177,16 @@ def _next_run(scene: Scene, outcome: Outcome) -> None:
     scene.release(scene.lab)
     for pc in scene.lab:
         pc.run("touch", f"{scene.folder}/again")
-    code = scene.start("-e", "matrix_rate=0").ended(RUN_LIMIT)
+    code = scene.start("-e", '{"matrix_rate": 0, "matrix_again": true}').ended(RUN_LIMIT)
     if code:
         outcome.problems.append(f"the next run ended with {code}")
         outcome.shown = scene.output()[-3000:]
     outcome.problems += scene.work.done(scene)
-    if left := scene.marked() or scene.marked_here():
+    # What its finished task left behind in the background ends by itself: its gate is open.
+    deadline = time.monotonic() + STOP
+    while (left := scene.marked() or scene.marked_here()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if left:
         outcome.problems.append(f"left after the next run: {left}")
     if held := scene.locked():
         outcome.problems.append(f"locks are held after the next run: {', '.join(held)}")

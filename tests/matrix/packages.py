@@ -37,8 +37,11 @@ def prepare(scene: Scene) -> None:
 
 
 def after(scene: Scene) -> Iterable[str]:
-    """A package system that is in the middle of something must have been reported, with the remedy."""
+    """A package system that is in the middle of something must have been reported, with the remedy, where the run could still be told."""
     for pc in scene.hosts:
+        wanted = scene.fault.faulted if pc is scene.faulted else scene.fault.others
+        if scene.fault.code < 0 or wanted == "unreachable":
+            continue
         if pc.init is not None and (told := pc.run("dpkg", "--audit", check=False)) and REMEDY not in scene.log_text():
             yield f"dpkg --audit on {pc.name} says {told.split(chr(10))[0]!r}, and the run did not"
 

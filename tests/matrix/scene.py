@@ -82,6 +82,7 @@ class Scene:
         self.gate = f"{self.folder}/gate"
         self.lease = fault.lease or LEASE
         self.desk = Desk(lab, directory)
+        self.desk.environment["HOTDESK_LEASE"] = f"{self.lease:g}"  # of this machine's own agent too
         self.desk.environment["HOTDESK_LOCKS"] = str(
             directory
         )  # this machine's own lock: several scenes stand side by side
@@ -109,7 +110,7 @@ class Scene:
             pc.run("sh", "-c", f"mkdir -m 755 {self.folder} && mkfifo -m 644 {self.gate}")
         self.work.prepare(self)
         rates = {pc.name: f"matrix_rate: {'1m' if pc is self.faulted else '6m'}" for pc in self.lab}
-        self.desk.inventory(self.work.user, f"hotdesk_lease: {self.lease:g}\nhotdesk_source: {self.source.name}", rates)
+        self.desk.inventory(self.work.user, f"hotdesk_source: {self.source.name}", rates)
         (self.directory / "sudo").write_text("bob-pw\n")
         self.fault.before(self)
         self._book = self.directory / "matrix.yml"
@@ -214,11 +215,15 @@ class Scene:
         while not true():
             if time.monotonic() > deadline:
                 raise NotReached(f"not within {limit:g} s: {what}")
+            if self.run.process.poll() is not None and not true():
+                raise NotReached(f"the run has ended ({self.run.process.returncode}) before: {what}")
             time.sleep(0.05)
 
-    def marked(self, pcs: Iterable[PC] = ()) -> dict[str, dict[int, str]]:
-        """PC -> processes of the work or of hotdesk there (pid -> command line), services of finished tasks left out."""
-        found = living([*pcs] or list(self.lab), (self.mark.encode(), b"HOTDESK_RUN="))
+    def marked(self, pcs: Iterable[PC] = (), *, agents: bool = True) -> dict[str, dict[int, str]]:
+        """PC -> processes of the work and of hotdesk there (pid -> command line), services of finished tasks left out."""
+        found = living(
+            [*pcs] or list(self.lab), (self.mark.encode(), b"HOTDESK_RUN=") if agents else (self.mark.encode(),)
+        )
         return without_services(found, f"{self.mark}-service")
 
     def marked_here(self) -> dict[int, str]:
@@ -231,7 +236,8 @@ class Scene:
         pcs = pcs or self.hosts
         found = living(pcs, (self.mark.encode(),))
         seen = all(any(sign in line for line in found.get(pc.name, {}).values()) for pc in pcs for sign in signs)
-        return seen and all(self.work.begun(self, pc) for pc in pcs)
+        served = {pc.name for pc in pcs} <= set(self.services())
+        return seen and served and all(self.work.begun(self, pc) for pc in pcs)
 
     def everywhere(self, word: str) -> bool:
         """A process with ``word`` in its command line is on each of the work's PCs."""
@@ -241,7 +247,7 @@ class Scene:
     def services(self) -> list[str]:
         """The PCs on which the finished task's service lives."""
         found = living(self.hosts, (f"{self.mark}-service".encode(),))
-        return [name for name, lines in found.items() if any("-service" in line for line in lines.values())]
+        return [name for name, lines in found.items() if any(line.startswith(self.mark) for line in lines.values())]
 
     def locked(self) -> list[str]:
         """Where the lock of a sync is held: PCs that are on, and "here"."""

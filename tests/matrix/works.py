@@ -121,7 +121,7 @@ def _trees(scene: Scene) -> None:
     else:
         scene.source.run("sh", "-c", make)
     for pc in scene.hosts:
-        pc.run("sh", "-c", f"mkdir -p {_tree(scene)} && cd {_tree(scene)} && echo old >changed && echo old >gone")
+        pc.run("sh", "-c", f"mkdir -p {_tree(scene)} && cd {_tree(scene)} && echo older >changed && echo older >gone")
 
 
 def _part_is_there(scene: Scene, pc: PC) -> bool:
@@ -138,7 +138,7 @@ def _whole_trees(scene: Scene) -> Iterable[str]:
         if sums.get("big", big) != big:
             yield f"half a file on {pc.name}: big"
         for name in ("changed", "z", "gone"):
-            if name in sums and pc.run("cat", f"{_tree(scene)}/{name}") not in ("old\n", "new\n"):
+            if name in sums and pc.run("cat", f"{_tree(scene)}/{name}") not in ("older\n", "new\n"):
                 yield f"half a file on {pc.name}: {name}"
         if "changed" not in sums:
             yield f"a file is lost on {pc.name}: changed"

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from hotdesk.events import Event
 
 
+RUN = f"test-{os.getpid()}"
+"""A run's id of this process's own: an agent ends what carries its run's mark, and other tests may be running beside us."""
+
+
 class MakeMachine(Protocol):
     events: list[Event]
 
@@ -39,7 +43,7 @@ def needs(*tools: str) -> None:
 async def link() -> AsyncIterator[Link]:
     """An agent on this PC."""
     connection = LocalConnection(Endpoint(host="localhost", kind="local"))
-    started = await Link.start(connection, run="test-run", grace=1.0)
+    started = await Link.start(connection, run=RUN, grace=1.0)
     yield started
     await started.aclose()
     await connection.aclose()

@@ -52,6 +52,11 @@ PLAYBOOKS = {
     "strategy": (PLAY + "  strategy: liniar\n", "3:13", "'liniar'", "'linear'"),
     "serial": (PLAY + "  serial: many\n", "3:11", "'many'", ""),
     "meta": (TASKS + "    - meta: flush_handler\n", "4:13", "'flush_handler'", "'flush_handlers'"),
+    "default of no option": (
+        PLAY + "  module_defaults: {copy: {moode: '0600'}}\n  tasks: [{copy: {content: x, dest: /x}}]\n",
+        "3:28", "copy has no option 'moode'", "'mode'",
+    ),
+    "module of old": (PLAY + "  tasks: [{include: x.yml}]\n", "3:12", "no module 'include'", "include_tasks"),
     "group of modules": (PLAY + "  module_defaults: {group/aws: {a: b}}\n", "3:21", "'group/aws'", "one by one"),
     "no list of plays": ("hosts: here\n", "1:1", "a list of plays", "- hosts:"),
     "text for a play": ("- just text\n", "1:3", "a play must be a mapping", ""),

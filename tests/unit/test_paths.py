@@ -37,3 +37,19 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(UsageError, match="not a directory of yours"):
         paths.make_private(tmp_path / "link")
+
+
+def test_names_that_no_file_can_have_do_not_exist() -> None:
+    """Too long, or with a NUL; pathlib raises for some of them."""
+    for name in ("x" * 300, "a\0b", "/proc/1/\udcff"):
+        path = Path(name)
+        assert not paths.exists(path)
+        assert not paths.is_file(path)
+        assert not paths.is_dir(path)
+        assert paths.names_in(path) == []
+
+
+def test_the_home_of_a_user_who_does_not_exist_stays_as_written() -> None:
+    """The error is then about the file that is not there, and names it as the user did."""
+    assert paths.expanded("~nobody-of-that-name/x") == Path("~nobody-of-that-name/x")
+    assert paths.expanded("~/x") == Path.home() / "x"

@@ -173,3 +173,59 @@ def test_what_was_dumped_is_loaded_again(value: Any) -> None:
 def test_values_without_a_place_have_none() -> None:
     """place_of is safe on anything."""
     assert place_of(3) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[" * 101 + "]" * 101, "f.yml:1:101"),
+        ("- " * 101 + "x", "f.yml:1:201"),
+        ("[" * 200_000, "f.yml:1:101"),
+        ("{a: " * 200_000, "f.yml:1:401"),
+        ("- " * 200_000, "f.yml:1:201"),
+        ('[ "]", ' * 2_000, "f.yml:1:701"),
+    ],
+)
+def test_values_nested_too_deeply_are_refused_with_their_place(text: str, place: str) -> None:
+    """Also where composing them would end the process (libyaml's recursion has no bound)."""
+    with pytest.raises(InputError, match="nested more than 100 deep") as caught:
+        load_yaml(text, "f.yml")
+    assert str(caught.value.place) == place
+
+
+def test_many_brackets_that_are_not_nested_are_read() -> None:
+    """Only depth counts; the text is YAML that is no JSON."""
+    assert len(load_yaml("[" + "[a], " * 2_000 + "]", "f.yml")) == 2_000
+
+
+def test_aliases_that_stand_for_too_much_are_refused() -> None:
+    """A "billion laughs": few objects, which whoever copies them would multiply."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(InputError, match="stand for more than 1,000,000 values") as caught:
+        load_yaml("\n".join(lines), "f.yml")
+    assert caught.value.place is not None
+    assert load_yaml("\n".join(lines[:4]), "f.yml")["a3"][9][9][9] == ["x"] * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("<<: !!set {a, b}", "'<<' takes a mapping"), ("!!omap [a]", "!!omap takes a list of"), ("!!pairs [[a]]", "!!pairs takes")],
+)  # fmt: skip
+def test_collections_of_the_wrong_kind_are_refused(text: str, said: str) -> None:
+    """YAML's rarer tags ask for a certain content."""
+    with pytest.raises(InputError, match=said):
+        load_yaml(text, "f.yml")
+
+
+def test_an_error_of_decryption_says_which_file(tmp_path: Path) -> None:
+    """Whoever decrypts need not know the place."""
+    path = tmp_path / "secret.yml"
+    path.write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n00\n")
+
+    def decrypt(data: bytes, place: Place) -> bytes:
+        raise VaultError("damaged")
+
+    with pytest.raises(VaultError) as caught:
+        load_yaml_file(path, decrypt=decrypt)
+    assert str(caught.value.place) == str(path)

@@ -24,6 +24,20 @@ ITEMS_SHOWN = 1000
 SYSTEM = ("/", "/bin", "/boot", "/lib", "/lib64", "/opt", "/sbin", "/usr")
 
 
+_END: dict[str, Any] = {
+    **dict.fromkeys(("kind", "machine"), str),
+    "uid": int,
+    "users": {str: int},
+    "login": {"name": str, "uid?": int, "home": str, "sudo": bool},
+    **dict.fromkeys(("acls", "xattrs"), bool),
+}
+_LOOK = {
+    "filters": [[bytes, bytes]],
+    **dict.fromkeys(("foreign", "devices", "entries"), int),
+    "example": (bytes, None),
+}
+_GUARDED = {str: ([int, bytes, int], None)}
+"""What the functions of transfer.ends and transfer.scan answer (hotdesk.shapes): a PC can say anything."""
 _NEW = (Item("cd+++++++++", b"./"),)
 """A destination that was missing."""
 
@@ -68,7 +82,7 @@ class Job(SyncJob):
             async with TaskGroup() as group:
                 looks = [
                     (
-                        group.create_task(machine.call(ends, "describe", path, change=False)),
+                        group.create_task(machine.call(ends, "describe", path, change=False, answers=_END)),
                         group.create_task(_rsync(machine)),
                     )
                     for machine, path in ((self.source, self._path), (self.target, self._dest))
@@ -109,11 +123,13 @@ class Job(SyncJob):
     def _places(self, source: str, target: str) -> list[Problem]:
         out = []
         said = {"missing": "does not exist", "file": "is not a directory", "denied": "cannot be read"}
+        denied = "Use become: true, or another user."
         if source != "dir":
-            remedy = "Use become: true, or another user." if source == "denied" else "Create it there, or correct path."
+            remedy = denied if source == "denied" else "Create it there, or correct path."
             out.append(Problem(f"{self._path} {said[source]} on {self.source.host} (the source)", remedy))
         if target in ("file", "denied"):
-            out.append(Problem(f"{self._dest} {said[target]} on {self.target.host}", "Move it away, or correct dest."))
+            remedy = denied if target == "denied" else "Move it away, or correct dest."
+            out.append(Problem(f"{self._dest} {said[target]} on {self.target.host}", remedy))
         return out
 
     def _machines(self, source: str, target: str) -> list[Problem]:
@@ -205,10 +221,10 @@ class Job(SyncJob):
             return Plan(data={"note": f"{self.target.host} is the source"})
         looked = await self.source.call(
             scan, "look", self._path, filters.DIRECTORY_FILTER.encode(), change=False,
-            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(),
+            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(), answers=_LOOK,
         )  # fmt: skip
         self._foreign(looked)
-        found = {bytes(directory): bytes(content) for directory, content in looked["filters"]}
+        found = dict(looked["filters"])
         if not self.preview_wanted and self._harmless():
             self._rule(found, [])
             return Plan(open=True, warnings=tuple(self._warnings))
@@ -250,10 +266,10 @@ class Job(SyncJob):
         self._mirror = replace(self._mirror, rules=tuple(rules))
 
     def _foreign(self, looked: Mapping[str, Any]) -> None:
-        count, example = looked["foreign"], looked["example"]
+        count, example = looked["foreign"], looked["example"] or b""
         if self._unprivileged is not None and count:
             self._warnings.append(
-                f"{count} of {looked['entries']} entries below {self._path} belong to other users (such as {shown(bytes(example))}): "
+                f"{count} of {looked['entries']} entries below {self._path} belong to other users (such as {shown(example)}): "
                 f"an ordinary user on {self.target.host} cannot give files away; use become: true to keep owners"
             )
         if self._unprivileged is not None and looked["devices"]:
@@ -261,17 +277,18 @@ class Job(SyncJob):
 
     async def _guard(self, items: Sequence[Item]) -> list[bytes]:
         """Rules for what must stay as it is so that the next connection still gets in. Raises TaskError when no rule can help."""
-        sudoers = await self.target.call(ends, "sudoers", change=False) if self._login["sudo"] else []
+        asked = self._login["sudo"]
+        sudoers = await self.target.call(ends, "sudoers", change=False, answers=[str]) if asked else []
         found = await in_thread(guard.touched, guard.ways(self._login, sudoers, self._dest), items)
         rules: list[bytes] = []
         cut: dict[guard.Way, int] = {}
         if found:
-            there = await self.target.call(ends, "guarded", [way.path for way in found], change=False)
-            here = await self.source.call(ends, "guarded", [self._here(way.path) for way in found], change=False)
+            there = await _guarded(self.target, [way.path for way in found])
+            here = await _guarded(self.source, [self._here(way.path) for way in found])
             for way in found:
                 before, after = there[way.path], here[self._here(way.path)]
-                content = bytes(after[1]) if after else None
-                if before and (count := guard.lost(way, bytes(before[1]), content, self._login["name"])):
+                content = after[1] if after else None
+                if before and (count := guard.lost(way, before[1], content, self._login["name"])):
                     cut[way] = count
             rules += [guard.protect(way.name) for way in guard.together(list(cut))]
             self._warnings += guard.warnings(cut, self.target.host, self.source.host)
@@ -288,7 +305,7 @@ class Job(SyncJob):
         paths = [path for path in guard.watched(self._login, sudoers) if _inside(path, self._dest)]
         if not paths:
             return
-        here = await self.source.call(ends, "guarded", [self._here(path) for path in paths], change=False)
+        here = await _guarded(self.source, [self._here(path) for path in paths])
         source = {path: here[self._here(path)] for path in paths}
         owners = self._unprivileged is None
         problems = await in_thread(guard.refused, self._login, sudoers, self._dest, items, source, owners)
@@ -341,6 +358,12 @@ async def _rsync(machine: Machine) -> str | None:
     except FileNotFoundError:
         return None
     return done.stdout.decode(errors="replace")
+
+
+async def _guarded(machine: Machine, paths: list[str]) -> dict[str, Any]:
+    """transfer.ends.guarded; a path that the answer leaves out is one where nothing is."""
+    found = await machine.call(ends, "guarded", paths, change=False, answers=_GUARDED)
+    return {path: found.get(path) for path in paths}
 
 
 def _inside(path: str, top: str) -> bool:

@@ -6,41 +6,59 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.shipping import bundle
-from hotdesk.results import Diff, Result
+from hotdesk.results import EMPTY, Diff, Result
+from hotdesk.shapes import expect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
     from hotdesk.actions.base import Call
 
 
-async def ask(call: Call, module: ModuleType, function: str, *, writes: bool, **kwargs: Any) -> dict[str, Any]:
-    """Run ``function`` of the on_target half ``module`` on the task's PC and return its answer.
+ANSWER: dict[str, Any] = {
+    **dict.fromkeys(("changed?", "failed?", "skipped?"), bool),
+    "msg?": str,
+    "warnings?": [str],
+    "diff?": ([{str: object}], {str: object}, None),
+    "ansible_facts?": {str: object},
+}
+"""What every answer may have; anything else is the module's own."""
 
-    ``writes``: it changes the machine when not in check mode; it is then also given ``check`` and must keep to it (R8).
+
+async def ask(
+    call: Call, module: ModuleType, function: str, *, writes: bool, answers: Mapping[str, Any] = EMPTY, **kwargs: Any
+) -> dict[str, Any]:
+    """Run ``function`` of the on_target half ``module`` on the task's PC and return its answer, checked.
+
+    ``writes``: it changes the machine when not in check mode; it is then also given ``check`` and must keep to it (R8). ``answers``: the
+    shape (``hotdesk.shapes``) of what the caller itself reads of an answer that has not ``failed``. Raises TaskError.
     """
     if writes:
         kwargs["check"] = call.check
-    answer: dict[str, Any] = await call.machine.call(
-        bundle(module), function, change=writes and not call.check, **kwargs
-    )
+    changes = writes and not call.check
+    answer: dict[str, Any] = await call.machine.call(bundle(module), function, change=changes, answers=ANSWER, **kwargs)
+    if not answer.get("failed"):
+        expect(answer, dict(answers), call.machine.host, f"{module.__name__.rpartition('.')[2]}.{function}")
     return answer
 
 
 def result_of(answer: dict[str, Any], call: Call) -> Result:
-    """The Result of an answer; ``diff`` is kept only when the task wants it."""
-    data = dict(answer)
+    """The Result of an answer; ``diff`` is kept only when the task wants it. Facts are for ``setup`` alone to give."""
+    data = {name: value for name, value in answer.items() if name not in NOT_OURS and not name.startswith("_ansible_")}
     diff = data.pop("diff", None) or []
-    facts = data.pop("ansible_facts", None) or {}
     return Result(
         changed=bool(data.pop("changed", False)),
         failed=bool(data.pop("failed", False)),
         skipped=bool(data.pop("skipped", False)),
         warnings=tuple(data.pop("warnings", ())),
-        facts=facts,
         diff=tuple(_diff(one) for one in (diff if isinstance(diff, list) else [diff])) if call.diff else (),
         data=data,
     )
+
+
+NOT_OURS = frozenset({"ansible_facts", "unreachable", "results"})
+"""Keys of a registered result that are the executor's to set."""
 
 
 def _diff(raw: dict[str, Any]) -> Diff:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hotdesk.jobs.run import JobRun
     from hotdesk.playbook.model import Task
     from hotdesk.settings import Settings
+    from hotdesk.source import Decrypt
 
 
 # Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
@@ -104,6 +105,8 @@ class Call:
     emit_note: Callable[[str], None] = lambda _text: None
     condition: Callable[[Any], Awaitable[bool]] | None = None
     """``await condition(raw)``: a condition of the user's by the rules of ``when`` (assert's ``that``); None: by way of ``render``."""
+    decrypt: Decrypt | None = None
+    """A vars file that is wholly vaulted, as bytes (blocking); its values become known as secrets."""
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import InputError
+from hotdesk.paths import expanded, is_dir, is_file
 from hotdesk.source import load_yaml_file
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ class Collection:
     def version(self) -> str:
         """From MANIFEST.json (installed) or galaxy.yml (a checkout); empty when neither says."""
         manifest = self.path / "MANIFEST.json"
-        if manifest.is_file():
+        if is_file(manifest):
             try:
                 found = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"]
             except (OSError, ValueError, KeyError, TypeError):
                 return ""
             return str(found)
         galaxy = self.path / "galaxy.yml"
-        if galaxy.is_file():
+        if is_file(galaxy):
             try:
                 return str(load_yaml_file(galaxy).get("version") or "")
             except (InputError, AttributeError):
@@ -69,7 +70,7 @@ class Collection:
 
     def role(self, name: str) -> Path | None:
         path = self.path / "roles" / Path(*name.split("."))
-        return path if path.is_dir() else None
+        return path if is_dir(path) else None
 
     def playbook(self, name: str) -> Path | None:
         return _file(self.path / "playbooks", name, _PLAYBOOKS)
@@ -79,7 +80,7 @@ def _file(folder: Path, name: str, endings: Iterable[str]) -> Path | None:
     base = folder / Path(*name.split(".")) if not name.endswith((".yml", ".yaml")) else folder / name
     for ending in endings:
         path = base.with_name(base.name + ending)
-        if path.is_file():
+        if is_file(path):
             return path
     return None
 
@@ -108,7 +109,7 @@ class Collections:
             return None
         for root in self.roots:
             path = root.joinpath(*parts)
-            if path.is_dir():
+            if is_dir(path):
                 return Collection(name, path)
         return None
 
@@ -118,7 +119,7 @@ class Collections:
         for root in self.roots:
             for path in sorted(root.glob("*/*")):
                 name = f"{path.parent.name}.{path.name}"
-                if name not in seen and path.is_dir() and all(map(_PART.match, name.split("."))):
+                if name not in seen and is_dir(path) and all(map(_PART.match, name.split("."))):
                     seen.add(name)
                     yield Collection(name, path)
 
@@ -132,5 +133,5 @@ class Collections:
 
 
 def _with_folder(root: Path) -> Path:
-    root = root.expanduser()
+    root = expanded(root)
     return root if root.name == "ansible_collections" else root / "ansible_collections"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -217,7 +218,14 @@ class ActionNames:
             return
         action = builtin(task.action) if task.action in TABLE else None
         free_form = action.free_form if action else None
-        check_literals(task, spec, free_form=free_form, values=not (action and action.raw_args))
+        check_literals(_with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
+
+
+def _with_defaults(task: Task) -> Task:
+    """``task`` with the arguments that its module_defaults will add, as far as they are written out."""
+    layers = [layer.get(task.action) for layer in task.module_defaults if isinstance(layer, dict)]
+    found = {key: value for layer in layers if isinstance(layer, dict) for key, value in layer.items()}
+    return replace(task, args={**found, **task.args}) if found else task
 
 
 def _check_meta(task: Task) -> None:

@@ -1,7 +1,7 @@
-"""Signals to another user's processes, through ``sudo -n`` where this user may use sudo without a password.
+"""Another user's processes, through ``sudo -n`` where this user may use sudo without a password: found by their marks, and signalled.
 
-A command that a task starts with sudo belongs to root: kill(2) says EPERM. Its pid and its start time are checked as root, just
-before the signal, so that a number that was given to another process meanwhile is never hit.
+A command that a task starts with sudo belongs to root: kill(2) says EPERM, and its environment cannot be read. Its pid and its start
+time are checked as root, just before the signal, so that a number that was given to another process meanwhile is never hit.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 
 from hotdesk.agent import process
+from hotdesk.agent.loop import READ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from hotdesk.agent.main import Agent
     from hotdesk.agent.tree import Stat
@@ -25,6 +26,10 @@ SCRIPT = (
     's=$1; shift; born() { shift 19; b=$1; }; for x; do p=${x%:*}; read -r l <"/proc/$p/stat" || continue; '
     'born ${l##*) }; [ "$b" = "${x#*:}" ] && kill -s "$s" "$p"; done; exit 0'
 )
+
+
+# $@ whole variables, all of which the environment of a process that is printed holds (environ: proc(5), words end with NUL).
+FIND = 'cd /proc; for p in [0-9]*; do for v; do grep -zqsxF -- "$v" "$p/environ" || continue 2; done; echo "$p"; done; exit 0'
 
 
 class Elevated:
@@ -47,9 +52,42 @@ class Elevated:
         who = ["%d:%d" % (stat.pid, stat.born) for stat in wanted]
         from signal import Signals
 
-        argv = [self._sudo, "-n", "--", "/bin/sh", "-c", SCRIPT, "sh", Signals(number).name[3:], *who]
+        return self._help(SCRIPT, [Signals(number).name[3:], *who], self.agent.null)
+
+    def find(self, marks: list[bytes], done: Callable[[list[int]], None]) -> None:
+        """``done(pids)`` of all processes, whoever's they are, whose environment holds all of ``marks``; none when sudo refuses."""
+        if self._busy or self.refused:
+            done([])
+            return
+        out, theirs = os.pipe()
+        started = self._help(FIND, [os.fsdecode(mark) for mark in marks], theirs)
+        os.close(theirs)
+        if not started:
+            os.close(out)
+            done([])
+            return
+        said = bytearray()
+
+        def over() -> None:
+            timer.cancel()
+            self.agent.loop.forget(out)
+            os.close(out)
+            done([int(word) for word in said.split()])
+
+        def heard() -> None:
+            data = os.read(out, 1 << 16)
+            said.extend(data)
+            if not data:
+                over()
+
+        timer = self.agent.loop.later(LIMIT, over)
+        self.agent.loop.watch(out, READ, heard)
+
+    def _help(self, script: str, words: list[str], out: int) -> bool:
+        """Begin to run a script as root."""
+        argv = [self._sudo, "-n", "--", "/bin/sh", "-c", script, "sh", *words]
         try:
-            self._busy = process.spawn(lambda _: os.execv(argv[0], argv), self.agent.null)
+            self._busy = process.spawn(lambda _: os.execv(argv[0], argv), self.agent.null, out)
         except OSError:
             self.refused = True
             return False

@@ -13,6 +13,7 @@ try:  # the parts in C that json is made of: importing json imports re and enum,
 except ImportError:
     _json = None  # type: ignore[assignment]
 from struct import Struct
+from struct import error as StructError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
 
 
 def _unpack(text: bytes, extra: bytes) -> dict[str, Any]:
-    values: list[bytes] = []
+    values: list[bytes | None] = []
     at = 0
     while at < len(extra):
         (size,) = SIZE.unpack_from(extra, at)
@@ -108,17 +109,26 @@ def _unpack(text: bytes, extra: bytes) -> dict[str, Any]:
         at += 4 + size
 
     def hook(found: dict[str, Any]) -> Any:
-        return values[found[_MARK]] if len(found) == 1 and _MARK in found else found
+        if len(found) != 1 or _MARK not in found:
+            return found
+        index = found[_MARK]
+        value, values[index] = values[index], None
+        if value is None:  # each stands for itself: a million times the same one would be a bomb
+            raise ValueError("a value is named twice")
+        return value
 
     header: dict[str, Any] = from_text(text, hook if values else None)
+    if type(header) is not dict:
+        raise ValueError("its header is not an object")
     return header
 
 
 class Decoder:
-    """Frames out of bytes as they arrive."""
+    """Frames out of bytes as they arrive. None may be longer than ``limit``; ``check`` may refuse a header's text (FrameError)."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = LIMIT, check: Callable[[bytes], None] | None = None) -> None:
         self._buffer = bytearray()
+        self._limit, self._check = limit, check
 
     @property
     def pending(self) -> int:
@@ -133,18 +143,23 @@ class Decoder:
         at = 0
         while len(buffer) - at >= PREFIX.size:
             head, extra, body = PREFIX.unpack_from(buffer, at)
-            if head + extra + body > LIMIT:
-                raise FrameError("what came is not a frame")
+            if head + extra + body > self._limit:
+                size = head + extra + body
+                raise FrameError(
+                    "what came is not a frame" if size > LIMIT else "a frame of {} bytes came".format(size)
+                )
             start = at + PREFIX.size
             end = start + head + extra + body
             if len(buffer) < end:
                 break
-            view = bytes(buffer[start:end])
+            text = bytes(buffer[start : start + head])
+            if self._check is not None:
+                self._check(text)
             try:
-                header = _unpack(view[:head], view[head : head + extra])
-            except (ValueError, LookupError) as exc:
-                raise FrameError(f"what came is not a frame: {exc}")
-            found.append((header, view[head + extra :]))
+                header = _unpack(text, bytes(buffer[start + head : end - body]))
+            except (ValueError, LookupError, TypeError, StructError, RecursionError) as exc:
+                raise FrameError("what came is not a frame: {}".format(exc))
+            found.append((header, bytes(buffer[end - body : end])))
             at = end
         if at:
             del buffer[:at]

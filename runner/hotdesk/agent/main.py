@@ -291,10 +291,20 @@ def _cancel(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 
 
 def _stop(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    """End every process of a task, whoever of this run started it here."""
+    """End every process of a task, whoever of this run started it here; with ``orphaned`` (its agent is dead) another user's too."""
     task = header["task"]
-    mark = frozenset([b"HOTDESK_RUN=" + agent.run.encode(), b"HOTDESK_TASK=" + os.fsencode(task)])
-    _stop_and_tell(agent, header, [each for each in agent.requests.values() if each.task == task], [mark])
+    mark = [b"HOTDESK_RUN=" + agent.run.encode(), b"HOTDESK_TASK=" + os.fsencode(task)]
+
+    def go(pids: list[int]) -> None:
+        table = tree.processes() if pids else {}
+        known = {pid: table[pid].born for pid in pids if pid in table}
+        roots = [each for each in agent.requests.values() if each.task == task]
+        _stop_and_tell(agent, header, roots, [frozenset(mark)], known)
+
+    if header.get("orphaned"):
+        agent.elevated.find(mark, go)
+    else:
+        go([])
 
 
 def _kill(agent: Agent, header: dict[str, Any], body: bytes) -> None:

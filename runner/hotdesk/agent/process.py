@@ -301,11 +301,11 @@ def _fork() -> int:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
 
 
-def spawn(child: Callable[[int], Any], null: int) -> int:
-    """Fork for something that nobody listens to; ``child`` execs. Returns its pid."""
+def spawn(child: Callable[[int], Any], null: int, out: int) -> int:
+    """Fork for something that is no request, with ``out`` as its stdout; ``child`` execs. Returns its pid."""
     pid = _fork()
     if pid == 0:
-        _in_child(child, (null, null, null, null), keep_open=False)
+        _in_child(child, (null, out, null, null), keep_open=False)
     return pid
 
 

@@ -25,8 +25,8 @@ PERSISTENCE = 1.5
 RELUCTANCE = 0.3
 """Seconds that another user's processes have to end by themselves, once the rest is gone, before they are reported."""
 ORDERLY = (b"dpkg",)
-"""Programs that end by themselves once what they have started is gone, and put their records in order before; ended by a signal, they
-leave records that stop every later call ("dpkg was interrupted, you must manually run 'dpkg --configure -a'")."""
+"""Programs that end by themselves once what they have started is gone, and put their records in order before; ended by a signal (TERM, or
+PIPE because apt-get ended first), they leave records that stop every later call ("dpkg was interrupted, you must manually run ...")."""
 ORDERLY_PATIENCE = 0.5
 """Seconds that these have after everything else was killed."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -136,13 +136,24 @@ class Stop:
             self.done([(stat.pid, stat.born) for stat in found], interrupted)
             return
         number = _signal.SIGKILL if over >= 0 else _signal.SIGTERM
-        orderly = [stat for stat in found if stat.name in ORDERLY]
-        self._interrupted.update(stat.name for stat in orderly)
-        spared = orderly if over < ORDERLY_PATIENCE else []
-        self._elevate([stat for stat in found if stat not in spared and not self._signal(stat, number)], number)
+        spared = self._orderly(found) if over < ORDERLY_PATIENCE else set()
+        self._elevate([stat for stat in found if stat.pid not in spared and not self._signal(stat, number)], number)
         self._pause = min(self._pause * 1.6, 0.1)
         soon = 0.0 if not found else self._pause
         self._timer = self.agent.loop.later(min(soon, max(0.0, -over)) if over < 0 else soon, self.step)
+
+    def _orderly(self, found: list[Stat]) -> set[int]:
+        """The pids of ``ORDERLY`` programs and of what has started them: a pipe to that must not break before they are done."""
+        table = {stat.pid: stat for stat in found}
+        spared: set[int] = set()
+        for stat in found:
+            if stat.name in ORDERLY:
+                self._interrupted.add(stat.name)
+                above: Stat | None = stat
+                while above is not None and above.pid not in spared:
+                    spared.add(above.pid)
+                    above = table.get(above.ppid)
+        return spared
 
     def _signal(self, stat: Stat, number: int) -> bool:
         """False: it is another user's and we may not."""

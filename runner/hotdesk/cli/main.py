@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hotdesk import __version__
+from hotdesk.cli.command_line import hide_from_ps
 from hotdesk.errors import HotdeskError, Interrupted, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Every error becomes a sentence and a documented exit code (docs/exit-codes.md)."""
+    if args is None:
+        hide_from_ps()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent may have had it ignored: then no exit status is ever seen
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:

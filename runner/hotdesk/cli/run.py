@@ -32,4 +32,4 @@ def command(context: click.Context, /, pattern: str, module: str, arguments: str
     async def story(around: Around) -> int:
         return await app.run_module(settings, pattern, module, arguments, chosen, around)
 
-    context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings)))
+    context.exit(run(settings, story, junit=given["junit"], warnings=tuple(warnings), typed=arguments))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from contextlib import AsyncExitStack
+import logging
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import app, events
 from hotdesk.aio import in_thread
 from hotdesk.bus import Bus
+from hotdesk.cli.command_line import command_line
 from hotdesk.paths import run_log_dir
 from hotdesk.playbook.model import TagSelection
 from hotdesk.prepare import Around, new_run_id
@@ -21,46 +22,11 @@ from hotdesk.ui.choose import renderer, style_of
 from hotdesk.ui.log_file import log_file
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from hotdesk.executor.run import PlayOptions
     from hotdesk.report.junit import JUnit
     from hotdesk.settings import Settings
-
-TAKE_A_VALUE = frozenset("iluTcfetma")
-"""Short options with a value: what follows one of them in the same word is no option."""
-
-
-def command_line() -> tuple[str, ...]:
-    """The command line for the run log: values of ``-e``, which may be passwords, are left out (``@FILE`` stays)."""
-    out, waits = ["hotdesk"], False
-    for word in sys.argv[1:]:
-        if waits:
-            out.append(_hidden(word))
-            waits = False
-            continue
-        option, value = _extra_vars(word)
-        out.append(option + _hidden(value) if option else word)
-        waits = bool(option) and option == word
-    return tuple(out)
-
-
-def _extra_vars(word: str) -> tuple[str, str]:
-    """(the option with what stands before it, its value in the same word) when ``word`` gives ``-e``; else ("", word)."""
-    if word.startswith("--"):
-        name, equals, value = word.partition("=")
-        return (name + equals, value) if name == "--extra-vars" else ("", word)
-    if word.startswith("-"):
-        for at, letter in enumerate(word[1:], 1):
-            if letter == "e":
-                return word[: at + 1], word[at + 1 :]
-            if letter in TAKE_A_VALUE:
-                break
-    return "", word
-
-
-def _hidden(value: str) -> str:
-    return value if not value or value.startswith("@") else "..."
 
 
 def play_options(given: dict[str, Any]) -> PlayOptions:
@@ -86,19 +52,24 @@ async def shown(
     junit: str | None = None,
     warnings: tuple[str, ...] = (),
     logs: Path | None = None,
+    typed: str = "",
 ) -> int:
-    """Run ``story`` with everything that observes it. In check mode no log of any kind is written (R8)."""
+    """Run ``story`` with everything that observes it. In check mode no log of any kind is written (R8).
+
+    ``typed``: what stood after ``-a``, which the run log does not keep. An error leaves without the secrets of the run.
+    """
     redaction, run_id = Redaction(), new_run_id()
     report = _junit(redaction) if junit else None
     bus = Bus()
     log: RunLog | None = None
     async with AsyncExitStack() as stack:
+        stack.enter_context(_clean_errors(redaction))
         view = stack.enter_context(renderer(settings, redaction))
         bus.subscribe(view)
         if report is not None:
             bus.subscribe(report)
         if not settings.check:
-            log = await stack.enter_async_context(run_log(logs or run_log_dir(), run_id, redaction))
+            log = await stack.enter_async_context(run_log(logs or run_log_dir(), run_id, redaction, typed))
             bus.subscribe(log)
             _log_to_file(settings, redaction, bus, stack)
         if settings.config_file is not None:
@@ -112,6 +83,30 @@ async def shown(
     if report is not None and junit is not None:
         await in_thread(report.write, Path(junit))
     return code
+
+
+@contextmanager
+def _clean_errors(redaction: Redaction) -> Iterator[None]:
+    """What goes past the screen: errors on their way out, and what Python's logging says of a fault (both to stderr)."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_CleanFormatter(redaction))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    except Exception as exc:
+        redaction.clean_error(exc)
+        raise
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+class _CleanFormatter(logging.Formatter):
+    def __init__(self, redaction: Redaction) -> None:
+        super().__init__("%(message)s")
+        self._redaction = redaction
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redaction.clean(super().format(record))
 
 
 def _junit(redaction: Redaction) -> JUnit:

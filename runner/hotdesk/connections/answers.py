@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from hotdesk.errors import TaskError
+from hotdesk.shapes import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +22,7 @@ class Completed:
     signal: int | None = None
     seconds: float = 0.0
     truncated: bool = False
-    """The output was longer than the cap (64 MiB a stream) and its middle was dropped."""
+    """The output was longer than what is kept (``bounds.OUTPUT``) and its middle was dropped."""
 
 
 STAYS = "is not found and stays when the task is stopped"
@@ -41,6 +47,12 @@ class AgentInfo:
     sees_others: bool
     """False: /proc shows this user nothing but its own processes."""
 
+    @classmethod
+    def of(cls, hello: Mapping[str, Any]) -> Self:
+        """From an agent's ``hello`` (checked: ``protocol.check``)."""
+        fields = {name: hello[name] for name in cls.__dataclass_fields__}
+        return cls(**{**fields, "python": tuple(fields["python"])})
+
     @property
     def limits(self) -> list[str]:
         """What cannot be promised on this PC and why, each the text of a warning; empty on an ordinary Linux."""
@@ -64,7 +76,26 @@ class DiskState:
     paths: tuple[str, ...] = ()
     """Which of the asked paths are on it."""
 
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Self:
-        """From an agent's JSON."""
-        return cls(**{**fields, "paths": tuple(fields["paths"])})
+
+_STATE = {"mount": str, "device": str, "total": int, "free": int, "paths": [str]}
+_CHANGE = {"state": _STATE, "level": str}
+LEVELS = ("ok", "warning", "minimum", "failed")
+
+
+def disk_states(found: Any, asked: Collection[str], host: str) -> list[DiskState]:
+    """What ``agent.disk.measure`` gave for the paths ``asked``. Raises TaskError for anything else."""
+    return [_state(each, asked, host) for each in expect(found, [_STATE], host, "disk.measure")]
+
+
+def disk_change(item: Any, asked: Collection[str], host: str) -> tuple[DiskState, str]:
+    """An item of ``agent.disk.watch``: (state, level). Raises TaskError."""
+    change = expect(item, _CHANGE, host, "disk.watch")
+    if change["level"] not in LEVELS:
+        raise TaskError(f"{host}: the answer to disk.watch is not one: there is no level {change['level']!r:.80}")
+    return _state(change["state"], asked, host), change["level"]
+
+
+def _state(fields: dict[str, Any], asked: Collection[str], host: str) -> DiskState:
+    if not fields["paths"] or not set(fields["paths"]) <= set(asked):
+        raise TaskError(f"{host}: the answer of its disks is not one: it tells of paths that were not asked for")
+    return DiskState(**{name: fields[name] for name in _STATE} | {"paths": tuple(fields["paths"])})

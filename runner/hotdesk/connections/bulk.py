@@ -3,7 +3,7 @@
 Two ends, which the transfer layer joins by copying between their channels::
 
     shell = await source.remote_shell(["rsync", "-a", "-s", "--info=progress2", "/src/", "peer:/dst/"], task=task)
-    async with target.bridge() as bridge:                     # begun before the words are known: it takes a while
+    async with opening(target) as bridge:                     # begun before the words are known: it takes a while
         server = await target.bulk(shell.command, bridge, task=task)  # ["rsync", "--server", ..., ".", "/dst/"], made by rsync itself
     ... copy shell.channel.read() -> server.channel.write() and back, until server.wait() returns ...
     await shell.finish(server_rc);  done = await shell.wait()
@@ -25,11 +25,14 @@ import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.agent.frames import FrameError
 from hotdesk.aio import owned
-from hotdesk.connections import shipping
+from hotdesk.connections import bounds, shipping
 from hotdesk.connections.base import Channel
 from hotdesk.connections.local import FdChannel, LocalConnection
 from hotdesk.errors import ConnectError, LinkLost, TaskError
+from hotdesk.shapes import misfit
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 START_LIMIT = 30.0
 """Seconds for a second channel with a bridge on it, and for rsync to start its remote shell."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a bridge's answer; the words of an rsync command line are the longest."""
 
 
 class Bulk:
@@ -94,29 +99,36 @@ class Bulk:
 class Prefixed(Channel):
     """A channel after its first lines were read: what was read too far comes first."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, channel: Channel, host: str) -> None:
+        self._channel, self._host = channel, host
         self._ahead = b""
 
-    async def line(self) -> dict[str, Any]:
-        """The next line, JSON. Raises ConnectError with the other end's words when there is none."""
+    async def line(self, shape: dict[str, Any]) -> dict[str, Any]:
+        """The next line, a JSON object of this shape. Raises ConnectError with the other end's words when there is none."""
         while b"\n" not in self._ahead:
             data = await self._channel.read()
-            if not data:
-                said = (await self._channel.read_stderr()).decode("utf-8", "replace").strip()
-                raise ConnectError(f"the bridge ended early: {said}")
+            if not data or len(self._ahead) > LONGEST_LINE:
+                raise ConnectError(f"{self._host}: the bridge ended early: {await self._last_words()}")
             self._ahead += data
         text, _, self._ahead = self._ahead.partition(b"\n")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        try:
+            bounds.modest(text)
+            found = json.loads(text)
+        except (FrameError, ValueError, RecursionError) as exc:
+            raise ConnectError(f"{self._host}: the bridge's answer is broken: {exc}") from None
+        if wrong := misfit(found, shape):
+            raise ConnectError(f"{self._host}: the bridge's answer is broken: {wrong}")
+        return dict(found)
+
+    async def _last_words(self) -> str:
+        return brief((await self._channel.read_stderr()).decode("utf-8", "replace"))
 
     async def skip_to(self, token: bytes) -> None:
         """Past what a login shell printed before the bridge's first word."""
         while (at := self._ahead.find(token)) < 0:
             data = await self._channel.read()
             if not data or len(self._ahead) > 1 << 16:
-                said = (await self._channel.read_stderr()).decode("utf-8", "replace").strip()
-                raise ConnectError(f"the bridge did not start: {said}")
+                raise ConnectError(f"{self._host}: the bridge did not start: {await self._last_words()}")
             self._ahead += data
         self._ahead = self._ahead[at + len(token) :]
 
@@ -142,29 +154,40 @@ class Prefixed(Channel):
         await self._channel.aclose()
 
 
+@asynccontextmanager
+async def _in_time(link: Link, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            yield
+    except TimeoutError:
+        host = link.connection.endpoint.host
+        raise ConnectError(f"{host}: {what} did not start on a channel of its own within {START_LIMIT:g} s") from None
+
+
 async def _open(link: Link) -> Prefixed:
     """A second channel with a bridge on it that waits to be told what to do."""
     start = shipping.bridge(link.info.executable, run=link.run_id, token=secrets.token_hex(16))
-    channel = Prefixed(await link.connection.open(start.command))
+    channel = Prefixed(await link.connection.open(start.command), link.connection.endpoint.host)
     try:
-        await channel.write(start.payload)
-        await channel.skip_to(start.token)
-        return channel
+        async with _in_time(link, "the bridge"):
+            await channel.write(start.payload)
+            await channel.skip_to(start.token)
+            return channel
     except BaseException:
         await channel.aclose()
         raise
 
 
-async def _tell(channel: Prefixed, parameters: dict[str, Any]) -> dict[str, Any]:
+async def _tell(channel: Prefixed, parameters: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
     """What the bridge is to do, and its answer."""
     text = json.dumps(parameters).encode()
     await channel.write(b"%010d" % len(text) + text)
-    return await channel.line()
+    return await channel.line(shape)
 
 
 @asynccontextmanager
 async def opening(link: Link) -> AsyncIterator[asyncio.Task[Prefixed]]:
-    """See ``Link.bridge``."""
+    """A further channel of the link's connection for one ``Link.bulk``, on its way from now on; given up at the end of the block."""
     task = owned(_open(link))
     try:
         yield task
@@ -182,22 +205,21 @@ async def start_bulk(
     *,
     task: str,
     env: Mapping[str, str] | None,
-    cwd: str | None,
 ) -> Bulk:
     """See ``Link.bulk``."""
     token = secrets.token_hex(16)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    header = {"op": "bulk", "token": token, "argv": list(argv), "env": dict(env or {}), "cwd": cwd}
+    header = {"op": "bulk", "token": token, "argv": list(argv), "env": dict(env or {})}
     command = owned(link.command(header, task=task, on_listening=listening.set_result))
     channel = None
     try:
-        async with asyncio.timeout(START_LIMIT):
+        async with _in_time(link, "the command"):
             waited: set[asyncio.Future[Any]] = {command, listening}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
                 command.result()  # raises why it did not even begin
             channel = await asyncio.shield(bridge)
-            await _tell(channel, {"do": "hand", "address": listening.result(), "token": token})
+            await _tell(channel, {"do": "hand", "address": listening.result(), "token": token}, {})
             return Bulk(channel, command)
     except BaseException:
         await _give_up(command, channel)
@@ -219,7 +241,6 @@ async def start_remote_shell(
     *,
     task: str,
     env: Mapping[str, str] | None,
-    cwd: str | None,
     on_output: Callable[[str, bytes], None] | None,
 ) -> Bulk:
     """See ``Link.remote_shell``."""
@@ -232,10 +253,10 @@ async def start_remote_shell(
         door = await _far_door(link, {"do": "shell", "token": token, "users": users})
     marks = {"RSYNC_RSH": shipping.remote_shell(link.info.executable)}
     marks |= {"HOTDESK_SHELL_ADDRESS": door.address, "HOTDESK_SHELL_TOKEN": token}
-    run = link.run(argv, task=task, env={**(env or {}), **marks}, cwd=cwd, on_output=on_output)
+    run = link.run(argv, task=task, env={**(env or {}), **marks}, on_output=on_output)
     command, opened = owned(run), owned(door.wait())
     try:
-        async with asyncio.timeout(START_LIMIT):
+        async with _in_time(link, "rsync"):
             await asyncio.wait({command, opened}, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
             raise _no_shell(link, command.result())
@@ -252,16 +273,17 @@ async def start_remote_shell(
 async def _far_door(link: Link, parameters: dict[str, Any]) -> _FarDoor:
     channel = await _open(link)
     try:
-        return _FarDoor(channel, (await _tell(channel, parameters))["address"])
+        async with _in_time(link, "the bridge"):
+            return _FarDoor(channel, (await _tell(channel, parameters, {"address": str}))["address"])
     except BaseException:
         await channel.aclose()
         raise
 
 
 def _no_shell(link: Link, end: Completed) -> TaskError:
-    said = end.stderr.decode("utf-8", "replace").strip()
+    said = brief(end.stderr.decode("utf-8", "replace"))
     return TaskError(
-        f"{link.info.hostname}: rsync ended with {end.rc} before it asked for the other end: {said}",
+        f"{link.connection.endpoint.host}: rsync ended with {end.rc} before it asked for the other end: {said}",
         data={"rc": end.rc},
     )
 
@@ -278,7 +300,7 @@ class _FarDoor:
         self._channel, self.address = channel, address
 
     async def wait(self) -> tuple[list[str], Channel]:
-        return (await self._channel.line())["words"], self._channel
+        return (await self._channel.line({"words": [str]}))["words"], self._channel
 
     async def finish(self, _status: int) -> None:
         """The bridge takes the end of its stdin for a good end; a bad one rsync knows from its protocol."""

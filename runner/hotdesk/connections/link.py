@@ -8,10 +8,11 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from hotdesk.agent.frames import WINDOW
+from hotdesk.agent.frames import WINDOW, FrameError
 from hotdesk.aio import TaskGroup, finish, first
-from hotdesk.connections.answers import AgentInfo, Completed, DiskState
-from hotdesk.connections.bulk import Bulk, Prefixed, opening, start_bulk, start_remote_shell
+from hotdesk.connections import protocol
+from hotdesk.connections.answers import AgentInfo, Completed, DiskState, disk_change, disk_states
+from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import (
     Answer,
@@ -22,18 +23,20 @@ from hotdesk.connections.streams import (
     feed_chunks,
     lock_held,
     read_file,
-    remote_error,
 )
 from hotdesk.connections.wire import Exchange, Wire
 from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 
     from hotdesk.connections.base import Connection, Escalation
 
 __all__ = ["AgentInfo", "Bulk", "Completed", "DiskState", "Link"]
+INTERRUPTED = {
+    "dpkg": "packages may be half installed: see 'dpkg --audit', and finish them there with 'dpkg --configure -a'"
+}
+"""What to do about a program of ``agent.tree.ORDERLY`` that a stop has ended."""
 
 
 class Link:
@@ -48,6 +51,9 @@ class Link:
         """What the run should say at its end (processes that could not be ended, ...)."""
         self.on_warning: Callable[[str], None] = lambda text: None
         """Told each warning when it is found."""
+        self.on_death: Callable[[set[str]], None] = lambda tasks: None
+        """Told, when the agent was killed, the tasks it had under way: what they had started may be left there."""
+        wire.on_death = lambda tasks: self.on_death(tasks)
         self.superior: Callable[[], Link | None] = lambda: None
         """A link to the same PC as root, if there is one: it ends what this one may not."""
         self._wire, self._grace = wire, grace
@@ -70,8 +76,7 @@ class Link:
         """
         config = {"run": run, "lease": lease, "grace": grace}
         channel, decoder, hello, stderr = await start_agent(connection, escalation, config, limit=start_limit)
-        fields = {name: hello[name] for name in AgentInfo.__dataclass_fields__}
-        info = AgentInfo(**{**fields, "python": tuple(fields["python"])})
+        info = AgentInfo.of(hello)
         wire = Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr)
         return cls(connection, wire, info, run=run, grace=grace)
 
@@ -134,6 +139,8 @@ class Link:
         captured = {"out": Capture(), "err": Capture()}
 
         def take(stream: str, data: bytes) -> None:
+            if stream not in captured:
+                raise self._wire.broken(FrameError("a command gives a result"))
             captured[stream].add(data)
             if on_output is not None:
                 on_output("stdout" if stream == "out" else "stderr", data)
@@ -151,11 +158,11 @@ class Link:
         on_listening: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """One request from start to its last event; ends what it started when we do not get there."""
-        with self._wire.exchange() as exchange:
+        with self._wire.exchange(header["task"]) as exchange:
             try:
                 await self._wire.send({**header, "id": exchange.id, "stdin": feed is not None}, body)
                 if on_listening is not None:
-                    on_listening(_answer(await exchange.next(), self._wire.host)["address"])
+                    on_listening((await exchange.expect("listening"))["address"])
                 if feed is None:
                     return await self._drive(exchange, take, None)
                 return await self._drive_fed(exchange, take, feed)
@@ -196,7 +203,7 @@ class Link:
             elif event == "exit":
                 return header
             elif event == "failed":
-                raise remote_error(header, self._wire.host)
+                raise protocol.remote_error(header, self._wire.host)
 
     async def _abandon(self, exchange: Exchange) -> None:
         """End what a request started, bounded, whatever becomes of us meanwhile."""
@@ -206,42 +213,47 @@ class Link:
     async def _cancel(self, ident: int) -> None:
         with self._wire.exchange() as stopping:
             self._wire.post({"op": "cancel", "id": stopping.id, "to": ident, "grace": self._grace})
-            header, _ = await stopping.next()
-        await self._leftover(header["left"])
+            await self._ended(await stopping.expect("stopped"))
 
-    async def _leftover(self, left: list[list[int]]) -> bool:
-        """What the agent could not end ([pid, start time] each): root's agent can, if there is one. True when nothing is left."""
+    async def _ended(self, stopped: dict[str, Any]) -> bool:
+        """What is to be said after a stop. What the agent could not end, root's agent can, if there is one. True when nothing is left."""
+        for program in INTERRUPTED.keys() & stopped.get("interrupted", ()):
+            self._warn(f"{program} was ended in the middle of its work; {INTERRUPTED[program]}")
+        left = stopped["left"]
         superior = self.superior() if left else None
         if superior is not None:
             with contextlib.suppress(LinkLost):
                 left = await superior.kill(left)
         if left:
             pids = ", ".join(str(pid) for pid, _ in left)
-            self.warnings.append(f"{self._wire.host}: these processes of another user could not be ended: {pids}")
-            self.on_warning(self.warnings[-1])
+            self._warn(f"these processes of another user could not be ended: {pids}")
         return not left
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(f"{self._wire.host}: {text}")
+        self.on_warning(self.warnings[-1])
 
     async def kill(self, who: list[list[int]]) -> list[list[int]]:
         """End processes ([pid, start time] each) and their descendants, TERM and soon KILL; returns those that are left."""
-        return list((await self._simple({"op": "kill", "who": who, "grace": min(self._grace, 0.5)}))["left"])
+        header = {"op": "kill", "who": who, "grace": min(self._grace, 0.5)}
+        return list((await self._wire.ask(header, "stopped"))["left"])
 
-    async def stop(self, task: str, *, grace: float | None = None) -> None:
+    async def stop(self, task: str, *, grace: float | None = None, orphaned: bool = False) -> None:
         """End every process of ``task`` there: TERM, ``grace``, KILL; returns when none is left.
 
-        Also what finished commands of the task left running on purpose. Raises TaskError naming processes that cannot be ended
-        (another user's, or stuck in the kernel).
+        Also what finished commands of the task left running on purpose. ``orphaned``: the task's agent is dead, so that another user's
+        (a ``sudo`` in a command) are looked for with ``sudo -n``. Raises TaskError naming processes that cannot be ended.
         """
-        header = await self._simple({"op": "stop", "task": task, "grace": self._grace if grace is None else grace})
-        if not await self._leftover(header["left"]):
+        seconds = self._grace if grace is None else grace
+        asked = {"op": "stop", "task": task, "grace": seconds, "orphaned": orphaned}
+        if not await self._ended(await self._wire.ask(asked, "stopped")):
             raise TaskError(self.warnings[-1])
 
     async def ping(self) -> float:
         """Seconds for a frame there and back."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        with self._wire.exchange() as exchange:
-            self._wire.post({"op": "ping", "id": exchange.id})
-            await exchange.next()
+        await self._wire.ask({"op": "ping"}, "pong")
         return loop.time() - began
 
     async def call(
@@ -306,10 +318,9 @@ class Link:
         """
         await self._own("files", "write", path, mode, task=task, feed=partial(feed_chunks, data))
 
-    async def get(self, path: str, *, task: str) -> AsyncIterator[bytes]:
+    def get(self, path: str, *, task: str) -> AsyncGenerator[bytes, None]:
         """The content of a file, in chunks; it is read there no faster than they are taken here. Raises OSError."""
-        async for chunk in read_file(self._wire, path, task, self._abandon):
-            yield chunk
+        return read_file(self._wire, path, task, self._abandon)
 
     async def disks(self, paths: Sequence[str]) -> list[DiskState]:
         """The file systems of ``paths`` (of the nearest existing parent of each) now; measured in a child, so it cannot hang us.
@@ -317,7 +328,7 @@ class Link:
         Raises TaskError naming a mount that does not answer within 5 s.
         """
         found = await self._own("disk", "measure", list(paths), task="disks")
-        return [DiskState.of(each) for each in found]
+        return disk_states(found, paths, self._wire.host)
 
     async def watch_disks(
         self,
@@ -329,12 +340,11 @@ class Link:
         """Watch until cancelled. ``thresholds``: path -> {"warning": bytes, "minimum": bytes}; ``on_change(state, level)``.
 
         The agent looks every ``interval`` seconds and sends crossings only: "ok", "warning" (free < warning), "minimum"
-        (free < minimum), and "failed" when a file system could not be measured three times running (its numbers are the last known,
-        0 when there were none).
+        (free < minimum), and "failed" when a file system could not be measured three times running (with the last known numbers, or 0).
         """
 
-        def changed(item: dict[str, Any]) -> None:
-            on_change(DiskState.of(item["state"]), item["level"])
+        def changed(item: Any) -> None:
+            on_change(*disk_change(item, thresholds, self._wire.host))
 
         plain = {path: dict(limits) for path, limits in thresholds.items()}
         await self._own("disk", "watch", plain, interval, task="disk_watch", on_item=changed)
@@ -344,17 +354,13 @@ class Link:
 
         The record (run, holder, since) is written only after the lock is held. Raises LockHeld naming the holder.
         """
-        found = await self._simple({"op": "lock", "do": "take", "name": name, "record": dict(record)})
+        found = await self._wire.ask({"op": "lock", "do": "take", "name": name, "record": dict(record)}, "lock")
         if not found["held"]:
             raise lock_held(self._wire.host, found["record"])
 
     async def unlock(self, name: str) -> None:
         """Give the lock back; harmless when it is not held."""
-        await self._simple({"op": "lock", "do": "release", "name": name})
-
-    def bridge(self) -> AbstractAsyncContextManager[asyncio.Task[Prefixed]]:
-        """A further channel for one ``bulk``, on its way from now on; it is given up at the end of the block."""
-        return opening(self)
+        await self._wire.ask({"op": "lock", "do": "release", "name": name}, "lock")
 
     async def bulk(
         self,
@@ -363,13 +369,11 @@ class Link:
         *,
         task: str,
         env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
     ) -> Bulk:
-        """Start ``argv`` under this agent with its stdin and stdout on the channel of ``bridge`` (no frames): for ``rsync --server``.
-
-        Its stderr and exit come through the agent. Raises LinkLost, ConnectError (no further channel), TimeoutError after 30 s.
+        """Start ``argv`` under this agent with its stdin and stdout on the channel of ``bridge`` (``bulk.opening``): for ``rsync --server``.
+        Its stderr and exit come through the agent. Raises LinkLost, ConnectError (no further channel, or nothing within 30 s).
         """
-        return await start_bulk(self, argv, bridge, task=task, env=env, cwd=cwd)
+        return await start_bulk(self, argv, bridge, task=task, env=env)
 
     async def remote_shell(
         self,
@@ -377,7 +381,6 @@ class Link:
         *,
         task: str,
         env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
         on_output: Callable[[str, bytes], None] | None = None,
     ) -> Bulk:
         """Run ``argv`` (rsync) under this agent with RSYNC_RSH set so that its remote shell ends on a channel of this runner.
@@ -385,13 +388,7 @@ class Link:
         Returns once rsync has started it; ``Bulk.command`` is what rsync wants run at the other end. ``on_output`` is as for ``run``.
         Raises TaskError with rsync's words when it ends before that; LinkLost, OSError.
         """
-        return await start_remote_shell(self, argv, task=task, env=env, cwd=cwd, on_output=on_output)
-
-    async def _simple(self, header: dict[str, Any]) -> dict[str, Any]:
-        """A request that has one event as its answer."""
-        with self._wire.exchange() as exchange:
-            self._wire.post({**header, "id": exchange.id})
-            return _answer(await exchange.next(), self._wire.host)
+        return await start_remote_shell(self, argv, task=task, env=env, on_output=on_output)
 
     async def aclose(self) -> None:
         """Stop what is left, end the agent; bounded by the grace + 3 s."""
@@ -401,9 +398,3 @@ class Link:
         if not self.lost:
             self._wire.post({"op": "end", "id": 0})
         await self._wire.aclose(patience=self._grace + 2.0)
-
-
-def _answer(event: tuple[dict[str, Any], bytes], host: str) -> dict[str, Any]:
-    if event[0]["ev"] == "failed":
-        raise remote_error(event[0], host)
-    return event[0]

@@ -17,7 +17,7 @@ from hotdesk.connections.local import LocalConnection
 from hotdesk.connections.ssh import SSHConnection
 from hotdesk.connections.ssh_errors import Refused
 from hotdesk.connections.ssh_options import SSHFiles, prepare
-from hotdesk.errors import ConnectError, LinkLost, Unreachable
+from hotdesk.errors import ConnectError, HostError, LinkLost, TaskError, Unreachable
 from hotdesk.events import Connected, Connecting, Event, Warned
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ATTEMPTS = 5
 """Failed attempts in a run after which a host is not tried again (``reset`` forgets them)."""
+AFTERMATH_GRACE = 1.0
+"""Seconds between TERM and KILL for what is left of a task whose command has died with its agent."""
 CLOSE_LIMIT = 4.0
 """Seconds for closing everything; each connection is bounded by itself."""
 LOCAL = Endpoint(host="localhost", kind="local")
@@ -71,6 +73,7 @@ class Pool:
         self._group = aio.TaskGroup()
         self._grace = settings.stop_grace
         self._closing = False
+        self._aftermaths: set[asyncio.Task[_Failed | None]] = set()
 
     async def __aenter__(self) -> Self:
         raise_descriptor_limit()
@@ -171,7 +174,25 @@ class Pool:
         for text in link.info.limits:
             link.on_warning(text)
         link.superior = lambda: self._root(endpoint, link)
+        link.on_death = lambda tasks: self._after_death(endpoint, escalation, tasks)
         return link
+
+    def _after_death(self, endpoint: Endpoint, escalation: Escalation | None, tasks: set[str]) -> None:
+        """An agent was killed: a new one ends what its tasks had started."""
+        if tasks and not self._closing:
+            ending = self._own(self._end_tasks(endpoint, escalation, tasks), f"end the tasks at {endpoint.host}")
+            self._aftermaths.add(ending)
+            ending.add_done_callback(self._aftermaths.discard)
+
+    async def _end_tasks(self, endpoint: Endpoint, escalation: Escalation | None, tasks: set[str]) -> None:
+        try:
+            link = await self.link(endpoint, escalation)
+            for task in sorted(tasks):
+                with contextlib.suppress(TaskError):  # the link has warned already
+                    await link.stop(task, grace=min(self._grace, AFTERMATH_GRACE), orphaned=True)
+        except HostError as exc:
+            text = f"the agent was killed, and what it had under way may still run there (HOTDESK_RUN={self._run} in its environment): {exc.message}"
+            self._emit(Warned(text=text, host=endpoint.host))
 
     def _lease(self, endpoint: Endpoint) -> float:
         host = self._hosts.get(endpoint)
@@ -252,6 +273,8 @@ class Pool:
         return via
 
     async def _close(self) -> None:
+        if self._aftermaths:
+            await asyncio.wait(self._aftermaths, timeout=self._grace + CLOSE_LIMIT / 2)
         self._closing = True
         hosts, self._hosts = list(self._hosts.values()), {}
         async with aio.TaskGroup() as group:

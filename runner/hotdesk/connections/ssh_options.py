@@ -18,6 +18,7 @@ import asyncssh
 from hotdesk.connections.host_keys import SYSTEM_FILES, USER_FILES, HostKeyCheck, HostKeyFiles
 from hotdesk.connections.ssh_errors import translated
 from hotdesk.errors import AuthenticationError, ConnectError
+from hotdesk.paths import exists, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ class KeyFiles:
         if key is None:
             private = asyncssh.read_private_key(path, passphrase)
             certificate = Path(f"{path}-cert.pub")
-            key = (private, asyncssh.read_certificate(certificate)) if certificate.exists() else private
+            key = (private, asyncssh.read_certificate(certificate)) if exists(certificate) else private
             self._keys[path, passphrase] = key
         return key
 
@@ -83,7 +84,7 @@ class Prepared:
     host: str
     port: int
     base: asyncssh.SSHClientConnectionOptions
-    extra: dict[str, Any]
+    extra: dict[str, Any] = field(repr=False)
     check: HostKeyCheck | None
     jump: Endpoint | None
     agent_afterwards: str | None
@@ -118,7 +119,7 @@ def prepare(endpoint: Endpoint, files: SSHFiles) -> Prepared:
 
 def _from_config(endpoint: Endpoint, address: str) -> asyncssh.SSHClientConnectionOptions:
     """ssh_config's word on this host; keys and known hosts are left to us."""
-    paths = [str(Path(name).expanduser()) for name in endpoint.ssh_config or CONFIG_FILES]
+    paths = [str(expanded(name)) for name in endpoint.ssh_config or CONFIG_FILES]
     if not endpoint.ssh_config:
         paths = [path for path in paths if os.access(path, os.R_OK)]
     elif "none" in endpoint.ssh_config:
@@ -172,7 +173,7 @@ def _keys(
     A key that the user named goes first, so that an agent full of other keys does not use up sshd's MaxAuthTries.
     """
     agent = options.get("IdentityAgent") or str(base.config.get("IdentityAgent") or os.environ.get("SSH_AUTH_SOCK", ""))
-    agent_path = None if agent in {"", "none"} else os.path.expandvars(str(Path(agent).expanduser()))
+    agent_path = None if agent in {"", "none"} else os.path.expandvars(str(expanded(agent)))
     only = (
         _switch(options["IdentitiesOnly"]) if "IdentitiesOnly" in options else bool(base.config.get("IdentitiesOnly"))
     )
@@ -181,7 +182,7 @@ def _keys(
     keys: list[ClientKey] = []
     locked: list[str] = []
     for name in (*endpoint.private_key_files, *configured):
-        path = str(Path(name).expanduser())
+        path = str(expanded(name))
         try:
             keys.append(cache.load(path, passphrase))
         except OSError as exc:
@@ -195,7 +196,7 @@ def _keys(
                 ) from None
             locked.append(path)
     if locked and agent_path:
-        public = [f"{path}.pub" for path in locked if Path(f"{path}.pub").exists()]
+        public = [f"{path}.pub" for path in locked if exists(Path(f"{path}.pub"))]
         return keys, agent_path, None, public if only and public else None
     if keys:
         return keys, None, None if only else agent_path, None
@@ -206,7 +207,7 @@ def _default_keys(passphrase: str | None, cache: KeyFiles) -> list[ClientKey]:
     """~/.ssh/id_*, those of them that exist and can be read without asking."""
     keys = []
     for name in DEFAULT_KEYS:
-        path = Path("~/.ssh").expanduser() / name
+        path = expanded("~/.ssh") / name
         try:
             keys.append(cache.load(str(path), passphrase))
         except (OSError, ValueError):
@@ -222,7 +223,7 @@ def _known_hosts_files(
     if "GlobalKnownHostsFile" in options:
         system = shlex.split(options["GlobalKnownHostsFile"])
     home = str(Path.home())
-    return tuple(str(Path(name.replace("%d", home)).expanduser()) for name in (*user, *system) if name != "none")
+    return tuple(str(expanded(name.replace("%d", home))) for name in (*user, *system) if name != "none")
 
 
 def _names(base: asyncssh.SSHClientConnectionOptions, option: str) -> list[str]:

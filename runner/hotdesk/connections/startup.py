@@ -7,14 +7,16 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.agent.frames import Decoder, FrameError
+from hotdesk.agent.frames import FrameError
 from hotdesk.aio import TaskGroup, first, in_thread
-from hotdesk.connections import shipping
+from hotdesk.connections import protocol, shipping
 from hotdesk.errors import BecomeError, ConnectError, HostError, LinkLost
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hotdesk.agent.frames import Decoder
     from hotdesk.connections.base import Channel, Connection, Endpoint, Escalation
 
 REMEDIES = {
@@ -82,7 +84,7 @@ class _Handshake:
         self, endpoint: Endpoint, channel: Channel, start: shipping.Start, escalation: Escalation | None
     ) -> None:
         self.endpoint, self.channel, self.start, self.escalation = endpoint, channel, start, escalation
-        self.decoder = Decoder()
+        self.decoder = protocol.decoder()
         self.stderr = bytearray()
         self._noise = b""
         self._answered = False
@@ -92,7 +94,7 @@ class _Handshake:
         text = bytes(self.stderr)
         if self.start.prompt:
             text = text.replace(self.start.prompt, b"")
-        return " ".join(text.decode("utf-8", "replace").split())
+        return brief(text.decode("utf-8", "replace"))
 
     async def run(self) -> dict[str, Any]:
         """Through to the hello."""
@@ -131,10 +133,11 @@ class _Handshake:
                     group.create_task(self._send_payload())
             try:
                 frames = self.decoder.feed(data)
+                for hello, _ in frames:
+                    protocol.check(hello, "hello")
+                    return hello
             except FrameError as exc:
                 raise ConnectError(f"{self.endpoint.host}: the agent's output is broken: {exc}") from exc
-            if frames:
-                return frames[0][0]
         return None
 
     async def _send_payload(self) -> None:
@@ -145,6 +148,7 @@ class _Handshake:
         while data := await self.channel.read_stderr():
             self.stderr += data
             del self.stderr[:-NOISE]
+            await asyncio.sleep(0)
             if self.start.prompt:
                 await self._answer()
             elif self.escalation is not None and self.escalation.method == "su" and b"assword:" in self.stderr:
@@ -193,7 +197,7 @@ class _Handshake:
             refused = self._refused(said or f"{self.escalation.exe} ended with status {status}")
             refused.remedy = next((remedy for word, remedy in REMEDIES.items() if word in said), "")
             return refused
-        noise = self._noise.decode("utf-8", "replace").strip()
+        noise = brief(self._noise.decode("utf-8", "replace"))
         return ConnectError(f"{host}: the agent did not start (status {status}): {said or noise or 'nothing was said'}")
 
     async def _status(self) -> int | None:

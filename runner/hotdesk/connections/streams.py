@@ -6,46 +6,47 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.agent.frames import CHUNK, WINDOW, Decoder
+from hotdesk.agent.frames import CHUNK, WINDOW, Decoder, FrameError
+from hotdesk.connections import bounds, protocol
 from hotdesk.connections.answers import Completed
 from hotdesk.errors import LinkLost, LockHeld, TaskError
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     from hotdesk.connections.wire import Exchange, Wire
 
-CAP = 64 << 20
-"""Bytes of one stream that are kept: the first half and the last half of them."""
-
 
 class Capture:
-    """A stream's content: all of it, or its first and last ``cap / 2`` bytes."""
+    """A stream's content: all of it, or of what costs more than ``cap`` (``bounds.OUTPUT``) the first and the last half."""
 
-    def __init__(self, cap: int = CAP) -> None:
+    def __init__(self, cap: int = bounds.OUTPUT) -> None:
         self._half = cap // 2
         self._head: list[bytes] = []
-        self._tail: deque[bytes] = deque()
+        self._tail: deque[tuple[bytes, int]] = deque()
         self._in_head = self._in_tail = 0
         self.truncated = False
 
     def add(self, data: bytes) -> None:
         room = self._half - self._in_head
+        cost = len(data) + bounds.LINE * bounds.breaks(data)
         if room > 0:
-            self._head.append(data[:room])
-            self._in_head += min(len(data), room)
-            data = data[room:]
+            piece = data if cost <= room else data[: room * len(data) // cost]
+            self._head.append(piece)
+            self._in_head += min(cost, room)
+            data, cost = data[len(piece) :], cost - min(cost, room)
         if data:
-            self._tail.append(data)
-            self._in_tail += len(data)
-        while self._tail and self._in_tail - len(self._tail[0]) >= self._half:
-            self._in_tail -= len(self._tail.popleft())
+            self._tail.append((data, cost))
+            self._in_tail += cost
+        while self._tail and self._in_tail - self._tail[0][1] >= self._half:
+            self._in_tail -= self._tail.popleft()[1]
             self.truncated = True
 
     def value(self) -> bytes:
         """What was kept; a marker stands where something was dropped."""
         gap = [b"\n[... output dropped here ...]\n"] if self.truncated else []
-        return b"".join([*self._head, *gap, *self._tail])
+        return b"".join([*self._head, *gap, *(data for data, _ in self._tail)])
 
 
 class Feed:
@@ -103,7 +104,7 @@ class Answer:
 
     def __init__(self, host: str, on_item: Callable[[Any], None] | None) -> None:
         self._host, self._on_item = host, on_item
-        self._decoder = Decoder()
+        self._decoder = Decoder(bounds.ANSWER, bounds.modest)
         self._printed = Capture(8192)
         self._end: dict[str, Any] | None = None
 
@@ -111,11 +112,22 @@ class Answer:
         if stream != "result":
             self._printed.add(data)
             return
-        for header, _ in self._decoder.feed(data):
-            if "item" not in header:
-                self._end = header
-            elif self._on_item is not None:
+        try:
+            for header, _ in self._decoder.feed(data):
+                self._take(header)
+        except FrameError as exc:
+            raise TaskError(f"{self._host}: what a function there gave back is broken: {exc}") from None
+
+    def _take(self, header: dict[str, Any]) -> None:
+        if self._end is not None:
+            raise FrameError("it gave back two values")
+        if "item" in header:
+            if self._on_item is not None:
                 self._on_item(header["item"])
+            return
+        if "result" not in header and (wrong := protocol.error_misfit(header)):
+            raise FrameError(wrong)
+        self._end = header
 
     def value(self, end: dict[str, Any]) -> Any:
         """The returned value. Raises what the function raised, or TaskError when it died without a word."""
@@ -125,37 +137,21 @@ class Answer:
             raise TaskError(f"{self._host}: the function {how} before it returned", data={"exception": printed})
         if "result" in self._end:
             return self._end["result"]
-        raise remote_error(self._end, self._host)
-
-
-def remote_error(fields: dict[str, Any], host: str) -> Exception:
-    """The exception that an agent's error fields stand for: OSError, or TaskError with data."""
-    if fields["error"] == "os":
-        name = fields["filename"]
-        args = (fields["errno"], fields["strerror"])
-        return (
-            OSError(*args, name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name)
-            if name
-            else OSError(*args)
-        )
-    if fields["error"] == "failed":
-        return TaskError(str(fields["msg"]), data=fields["data"])
-    return TaskError(f"{host}: {fields['msg']}", data={"exception": fields["traceback"]})
+        raise protocol.remote_error(self._end, self._host)
 
 
 async def read_file(
     wire: Wire, path: str, task: str, abandon: Callable[[Exchange], Awaitable[None]]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """For ``Link.get``. ``abandon(exchange)`` ends the request when the reader leaves early."""
     header = {"op": "call", "task": task, "module": "files", "function": "read", "args": [path], "kwargs": {}}
-    answer = Answer(wire.host, None)
+    answer, over = Answer(wire.host, None), False
     with wire.exchange() as exchange:
         try:
             await wire.send({**header, "id": exchange.id})
-            while (event := await exchange.next())[0]["ev"] != "exit":
-                found, body = event
-                if found["ev"] == "failed":
-                    raise remote_error(found, wire.host)
+            while not over:
+                found, body = await exchange.next()
+                over = found["ev"] in ("exit", "failed")
                 if found["ev"] != "out":
                     continue
                 if found["stream"] == "out":
@@ -163,11 +159,14 @@ async def read_file(
                 else:
                     answer.take(found["stream"], body)
                 wire.post({"op": "took", "id": 0, "to": exchange.id, "stream": found["stream"], "n": len(body)})
-            answer.value(event[0])
-        except (LinkLost, OSError, TaskError):
+            if found["ev"] == "failed":
+                raise protocol.remote_error(found, wire.host)
+            answer.value(found)
+        except LinkLost:
             raise
         except BaseException:
-            await abandon(exchange)
+            if not over:
+                await abandon(exchange)
             raise
 
 
@@ -185,6 +184,7 @@ def completed(end: dict[str, Any], captured: Mapping[str, Capture]) -> Completed
 
 def lock_held(host: str, record: Mapping[str, Any]) -> LockHeld:
     """The error naming who holds a PC's lock; ``record`` as its holder wrote it (may be empty)."""
-    who = f" ({record['holder']})" if record.get("holder") else ""
-    since = f" since {record['since']}" if record.get("since") else ""
-    return LockHeld(f"{host} is held by run {record.get('run', 'unknown')}{who}{since}", data={"lock": record})
+    said = {name: brief(str(record[name]), 100) for name in ("run", "holder", "since") if record.get(name)}
+    who = f" ({said['holder']})" if "holder" in said else ""
+    since = f" since {said['since']}" if "since" in said else ""
+    return LockHeld(f"{host} is held by run {said.get('run', 'unknown')}{who}{since}", data={"lock": record})

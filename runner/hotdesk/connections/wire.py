@@ -7,16 +7,25 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hotdesk.agent.frames import Decoder, FrameError, pack
+from hotdesk.agent.frames import FrameError, pack
 from hotdesk.aio import TaskGroup, owned
+from hotdesk.connections import bounds, protocol
 from hotdesk.errors import LinkLost
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hotdesk.agent.frames import Decoder
     from hotdesk.connections.base import Channel
 
 _HIGH = 1 << 20
 """Bytes waiting to be written above which senders of bulk wait."""
 _TAIL = 4096
+_HEADER = 200
+"""Bytes that an event's header counts as."""
+ANSWERED = 30.0
+"""Seconds in which an agent answers what it does by itself, without starting anything."""
 ANSWER = 0.4
 """Seconds in which an agent must be heard once there is no time left."""
 
@@ -24,10 +33,11 @@ ANSWER = 0.4
 class Exchange:
     """One request and the events that answer it."""
 
-    def __init__(self, wire: Wire, ident: int) -> None:
-        self.id = ident
+    def __init__(self, wire: Wire, ident: int, task: str) -> None:
+        self.id, self.task = ident, task
         self._wire = wire
         self._events: deque[tuple[dict[str, Any], bytes]] = deque()
+        self._unread = 0
         self._waiter: asyncio.Future[None] | None = None
 
     async def next(self) -> tuple[dict[str, Any], bytes]:
@@ -40,10 +50,27 @@ class Exchange:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._events.popleft()
+        header, body = self._events.popleft()
+        self._unread -= len(body) + _HEADER
+        return header, body
+
+    async def expect(self, event: str) -> dict[str, Any]:
+        """The next event, which has to be this one. Raises what ``failed`` says, and LinkLost for any other."""
+        header, _ = await self.next()
+        try:
+            protocol.check(header, event, "failed")
+        except FrameError as exc:
+            raise self._wire.broken(exc) from None
+        if header["ev"] == "failed":
+            raise protocol.remote_error(header, self._wire.host)
+        return header
 
     def deliver(self, header: dict[str, Any], body: bytes) -> None:
+        """Raises FrameError when far more has come than an agent sends unread."""
         self._events.append((header, body))
+        self._unread += len(body) + _HEADER
+        if self._unread > bounds.UNREAD:
+            raise FrameError("it sends faster than it was allowed to")
         self.wake()
 
     def wake(self) -> None:
@@ -63,6 +90,8 @@ class Wire:
     def __init__(self, channel: Channel, decoder: Decoder, *, host: str, lease: float, stderr: bytearray) -> None:
         self.host = host
         self.lost: str | None = None
+        self.on_death: Callable[[set[str]], None] = lambda tasks: None
+        """Told, when the agent has died and its channel has not, the tasks whose requests were under way."""
         self._channel, self._decoder, self._lease, self._stderr = channel, decoder, lease, stderr
         self._exchanges: dict[int, Exchange] = {}
         self._ids = 0
@@ -86,12 +115,12 @@ class Wire:
             self.post({"op": "lease", "id": 0, "seconds": seconds})
         self._leased.set()
 
-    def exchange(self) -> Exchange:
-        """A new request. Raises LinkLost when the link is gone."""
+    def exchange(self, task: str = "") -> Exchange:
+        """A new request, of a task if it starts something. Raises LinkLost when the link is gone."""
         if self.lost is not None:
             raise self.gone()
         self._ids += 1
-        found = self._exchanges[self._ids] = Exchange(self, self._ids)
+        found = self._exchanges[self._ids] = Exchange(self, self._ids, task)
         return found
 
     def forget(self, ident: int) -> None:
@@ -99,7 +128,7 @@ class Wire:
 
     def gone(self) -> LinkLost:
         """The error for whoever asks once the link is lost."""
-        said = bytes(self._stderr[-_TAIL:]).decode("utf-8", "replace").strip()
+        said = brief(bytes(self._stderr[-_TAIL:]).decode("utf-8", "replace"))
         return LinkLost(f"{self.host}: {self.lost}" + (f"; it said: {said}" if said else ""))
 
     def post(self, header: dict[str, Any], body: bytes = b"") -> None:
@@ -116,6 +145,16 @@ class Wire:
         self.post(header, body)
         if not self._room.is_set():
             await self._room.wait()
+
+    async def ask(self, header: dict[str, Any], event: str) -> dict[str, Any]:
+        """A request that has one event as its answer, which an agent gives at once (after the grace, if it has one)."""
+        with self.exchange() as exchange:
+            self.post({**header, "id": exchange.id})
+            try:
+                async with asyncio.timeout(max(ANSWERED, 2 * self._lease) + float(header.get("grace", 0.0))):
+                    return await exchange.expect(event)
+            except TimeoutError:
+                raise self.broken(FrameError(f"no answer to {header['op']!r}")) from None
 
     async def _serve(self) -> None:
         try:
@@ -158,10 +197,15 @@ class Wire:
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
+        pieces = 0
         try:
             while data := await self._channel.read(1 << 18):
-                self._heard = loop.time()
-                for header, body in self._decoder.feed(data):
+                frames = self._decoder.feed(data)
+                pieces += len(data)
+                if frames or pieces >= bounds.SPOKEN:
+                    self._heard, pieces = loop.time(), 0
+                for header, body in frames:
+                    protocol.check(header)
                     exchange = self._exchanges.get(header.get("id", 0))
                     if exchange is not None:
                         exchange.deliver(header, body)
@@ -169,8 +213,27 @@ class Wire:
         except LinkLost as exc:
             self._end(exc.message)
         except FrameError as exc:
-            self._end(f"the agent's output is broken: {exc}")
+            self.lose(f"the agent's output is broken: {exc}")
+            await self._channel.aclose()  # nothing more of it is wanted
+            self._end(str(exc))
+        if await self._died():
+            self.on_death({each.task for each in self._exchanges.values()} - {""})
+            self._end("the agent was killed")
         self._end("the agent is gone")
+
+    async def _died(self) -> bool:
+        """The channel is at its end: because the agent was killed, and not because it left or the connection has gone?"""
+        try:
+            async with asyncio.timeout(ANSWER):
+                return await self._channel.wait() not in (None, 0)
+        except (TimeoutError, LinkLost):
+            return False
+
+    def broken(self, exc: FrameError) -> LinkLost:
+        """An answer was not what was asked for: the link is given up. The error to raise."""
+        self.lose(f"the agent's output is broken: {exc}")
+        self._owner.cancel()
+        return self.gone()
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -200,6 +263,7 @@ class Wire:
         while data := await self._channel.read_stderr():
             self._stderr += data
             del self._stderr[:-_TAIL]
+            await asyncio.sleep(0)
 
     async def _heartbeat(self) -> None:
         loop = asyncio.get_running_loop()

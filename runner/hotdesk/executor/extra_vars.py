@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import UsageError
+from hotdesk.paths import expanded
 from hotdesk.playbook.free_form import parse
 from hotdesk.source import load_yaml, load_yaml_file
 
@@ -36,7 +36,7 @@ def extra_variables(given: Sequence[str], *, decrypt: Decrypt | None = None) -> 
 
 def _one(argument: str, decrypt: Decrypt | None) -> dict[Any, Any]:
     if argument.startswith("@"):
-        loaded = load_yaml_file(Path(argument[1:]).expanduser(), decrypt=decrypt)
+        loaded = load_yaml_file(expanded(argument[1:]), decrypt=decrypt)
     elif argument.startswith(("{", "[")):
         loaded = load_yaml(argument, COMMAND_LINE)
     else:

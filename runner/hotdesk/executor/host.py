@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.actions.fact_names import reserved
+
 if TYPE_CHECKING:
     from hotdesk.playbook.model import RoleUse
     from hotdesk.results import Result
@@ -90,21 +92,9 @@ class HostState:
         """Take facts as a module returned them (``ansible_`` before most names)."""
         for name, value in facts.items():
             self.facts[name.removeprefix("ansible_")] = value
-            if name not in UNSAFE_FACTS:
+            if not reserved(name):
                 self.injected[name] = value
 
     def forget_facts(self) -> None:
         """meta: clear_facts."""
         self.facts, self.injected, self.gathered = {}, {}, False
-
-
-UNSAFE_FACTS = frozenset(
-    {
-        "ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_password", "ansible_become", "ansible_become_user",
-        "ansible_become_method", "ansible_become_password", "ansible_become_exe", "ansible_become_flags", "ansible_ssh_common_args",
-        "ansible_ssh_extra_args", "ansible_ssh_args", "ansible_ssh_private_key_file", "ansible_ssh_pass", "ansible_python_interpreter",
-        "ansible_shell_type", "ansible_shell_executable", "ansible_playbook_python", "ansible_remote_tmp", "ansible_facts",
-        "hostvars", "groups", "group_names", "inventory_hostname", "omit", "vars", "environment",
-    }
-)  # fmt: skip
-"""Never taken from a host as variables: they would let it choose how it is reached, or replace what is known here."""

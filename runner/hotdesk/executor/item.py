@@ -216,8 +216,8 @@ class Work:
         if background:
             if await values.number(self.run.templates, self.task.poll, self.scope, "poll") == 0:
                 raise TaskError(
-                    "async with poll: 0 is not supported: a task's processes end with the task",
-                    place=self.task.place, remedy="Leave poll out: other hosts do not wait for this one under strategy free.",
+                    "'poll: 0' is not supported yet: a task's processes end with the task",
+                    place=self.task.place, remedy="Without it the task runs to its end, for 'async' seconds at most; or use ansible-playbook.",
                 )  # fmt: skip
             limit = min(limit or background, background)
         if limit is not None and not 0 <= limit <= LONGEST:
@@ -262,7 +262,7 @@ class Work:
             task=task, host=self.state.name, args=args, given=given, machine=machine, control=control, check=check, diff=self.item.diff,
             variables=scope, render=render, render_file=render_file, condition=condition, search=task.search, settings=run.settings,
             inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, transfers=run.jobs,
-            wait_for_connection=wait_for_connection, machine_for=machine_for,
+            wait_for_connection=wait_for_connection, machine_for=machine_for, decrypt=run.decrypt,
             emit_note=lambda text: run.emit(ev.Noted(text=text, host=self.state.name)),
         )  # fmt: skip
 

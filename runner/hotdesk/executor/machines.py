@@ -28,6 +28,9 @@ CONNECTION_VARIABLES = (
     "ansible_become", "ansible_become_method",
     *(f"ansible_{kind}_{tail}" for kind in ("become", "sudo", "su") for tail in ("flags", "password", "pass", "user", "exe")),
 )  # fmt: skip
+SECRETS = frozenset(
+    {*endpoint.PASSWORD, *endpoint.PASSPHRASE, *(f"ansible_{kind}_{tail}" for kind in ("become", "sudo", "su") for tail in ("password", "pass"))}
+)  # fmt: skip
 SHORTEST_LEASE = 2.0
 """Seconds: a busy loop or a retransmitted packet must not cost an agent its lease."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -104,6 +107,9 @@ class PoolMachines:
     async def _way(self, host: str, scope: Scope, task: Task) -> tuple[Endpoint, Escalation | None, float | None]:
         """How to reach it, as whom, and the lease asked for there (seconds; None: the settings')."""
         known = await self._variables(scope)
+        for name in SECRETS & known.keys():
+            if known[name] is not None:
+                self._templates.on_secret(str(known[name]))
         if "ansible_connection" not in known and task.connection is None and host in LOCAL:
             known["ansible_connection"] = "local"
         if self._password is not None and endpoint.last(known, endpoint.PASSWORD) is None:

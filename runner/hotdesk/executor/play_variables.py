@@ -9,6 +9,7 @@ from hotdesk import events as ev
 from hotdesk.aio import in_thread
 from hotdesk.errors import PlaybookError, UndefinedError, VariableError, nearest
 from hotdesk.executor import values
+from hotdesk.paths import expanded, is_file, names_in
 from hotdesk.source import load_yaml_file, place_of
 from hotdesk.variables.trust import OMIT
 
@@ -40,6 +41,8 @@ async def _ask(run: Run, name: str, prompt: Any, default: Any) -> str:
     assert ask is not None
     while True:
         answer = await ask(shown, echo=echo)
+        if not echo:
+            run.templates.on_secret(str(answer))
         if not _truth(prompt.get("confirm", False)):
             return str(answer)
         if await ask(f"confirm {shown}", echo=echo) == answer:
@@ -92,10 +95,10 @@ class PlayVarsFiles:
 
     def _path(self, name: str) -> Path:
         basedir = self._play.basedir or self._run.playbook_dir
-        path = Path(name).expanduser()
+        path = expanded(name)
         if path.is_absolute():
             return path
-        return next((p for p in (basedir / path, basedir / "vars" / path) if p.is_file()), basedir / path)
+        return next((p for p in (basedir / path, basedir / "vars" / path) if is_file(p)), basedir / path)
 
     async def _read(self, path: Path) -> Any:
         cache = self._run.vars_cache
@@ -111,4 +114,4 @@ class PlayVarsFiles:
 
 def _beside(path: str) -> str:
     folder = Path(path).parent
-    return nearest(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+    return nearest(Path(path).name, names_in(folder))

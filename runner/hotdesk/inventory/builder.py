@@ -94,24 +94,28 @@ class Builder:
                     ahead.append(child)
         return False
 
-    def set_group_vars(self, group: str, variables: Mapping[Any, Any]) -> None:
-        """Variables of a group, later ones winning; ``ansible_group_priority`` is the group's priority (only here, as in Ansible)."""
+    def set_group_vars(self, group: str, variables: Mapping[Any, Any], place: Place | None = None) -> None:
+        """Variables of a group (at ``place``), later ones winning; ``ansible_group_priority`` is the group's priority (only here, as in Ansible)."""
         target = self.groups[group]
         for key, value in variables.items():
             if key == "ansible_group_priority":
                 target.priority = _priority(value, place_of(key))
             else:
-                self._set(target.vars, key, value)
+                self._set(target.vars, key, value, place)
 
-    def set_host_vars(self, host: str, variables: Mapping[Any, Any]) -> None:
-        """Variables of a host, later ones winning."""
+    def set_host_vars(self, host: str, variables: Mapping[Any, Any], place: Place | None = None) -> None:
+        """Variables of a host (at ``place``), later ones winning."""
         target = self.hosts[host].vars
         for key, value in variables.items():
-            self._set(target, key, value)
+            self._set(target, key, value, place)
 
-    def _set(self, target: dict[str, Any], key: Any, value: Any) -> None:
+    def _set(self, target: dict[str, Any], key: Any, value: Any, place: Place | None) -> None:
         if not isinstance(key, str):
-            raise InventoryError(f"a variable's name must be text, not {key!r}", place=place_of(value))
+            raise InventoryError(
+                f"a variable's name must be text, not {key!r}",
+                place=place_of(value) or place,
+                remedy="Put quotes around it.",
+            )
         if key not in self._checked:
             self._checked.add(key)
             if hint := check_name(key):

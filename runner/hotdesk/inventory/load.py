@@ -19,6 +19,7 @@ from hotdesk.inventory.ranges import split_port
 from hotdesk.inventory.script import run_script
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.inventory.yaml_groups import parse_groups
+from hotdesk.paths import exists, expanded, is_dir
 from hotdesk.place import Place
 from hotdesk.source import load_yaml, read_text
 
@@ -89,11 +90,11 @@ class _Loading:
             warn(text, place)  # type: ignore[misc]
 
     def path(self, source: str) -> Path:
-        return Path(os.path.normpath(self._basedir / Path(source).expanduser()))
+        return Path(os.path.normpath(self._basedir / expanded(source)))
 
     def named(self, sources: Sequence[str]) -> tuple[str, ...]:
         """The sources with absolute paths; without any, Ansible's default if it is there."""
-        if not sources and Path(DEFAULT_SOURCE).exists():
+        if not sources and exists(Path(DEFAULT_SOURCE)):
             return (DEFAULT_SOURCE,)
         return tuple(source if self.is_host_list(source) else str(self.path(source)) for source in sources)
 
@@ -136,7 +137,7 @@ class _Loading:
     def _look(self, path: Path, place: Place) -> tuple[Literal["directory", "script", "file"], list[str]]:
         """What stands there, and the names in a directory that count. Raises InventoryError for nothing."""
         try:
-            if path.is_dir():
+            if is_dir(path):
                 names = sorted(entry.name for entry in path.iterdir() if not self._ignored.search(entry.name))
                 if not names:
                     raise InventoryError("the directory holds no inventory file", place=place)
@@ -146,8 +147,9 @@ class _Loading:
         except FileNotFoundError:
             remedy = "For hosts on the command line write a comma: -i 'host,'."
             raise InventoryError("there is no such inventory file or directory", place=place, remedy=remedy) from None
-        except OSError as problem:
-            raise InventoryError(f"cannot read it: {problem.strerror}", place=place) from None
+        except (OSError, ValueError) as problem:  # ValueError: a NUL in the name
+            why = getattr(problem, "strerror", None) or problem
+            raise InventoryError(f"cannot read it: {why}", place=place) from None
         # Plain files often carry a stray x bit: a script is what the kernel can start.
         script = os.access(path, os.X_OK) and start.startswith((b"#!", b"\x7fELF"))
         return ("script" if script else "file"), []
@@ -204,7 +206,7 @@ class _Loading:
         for source in sources:
             if not self.is_host_list(source):
                 path = self.path(source)
-                folder = path if path.is_dir() else path.parent
+                folder = path if is_dir(path) else path.parent
                 folders.pop(folder, None)
                 folders[folder] = None
         return list(folders)

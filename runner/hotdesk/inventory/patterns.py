@@ -10,12 +10,12 @@ import ipaddress
 import random
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hotdesk.errors import InventoryError, nearest
 from hotdesk.inventory.builder import LOCAL_NAMES
 from hotdesk.inventory.model import Host
+from hotdesk.paths import expanded
 from hotdesk.place import Place
 from hotdesk.source import Trusted, place_of
 
@@ -125,11 +125,12 @@ def _limit_terms(limit: str | Sequence[str]) -> list[str]:
         if not term.startswith("@"):
             terms.append(term)
             continue
-        path = Path(term[1:]).expanduser()
+        path = expanded(term[1:])
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as problem:
-            raise InventoryError(f"cannot read the limit file: {problem}", place=Place(str(path))) from None
+        except (OSError, ValueError) as problem:
+            why = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+            raise InventoryError(f"cannot read the limit file: {why}", place=Place(str(path))) from None
         for line in lines:
             if line.strip() and not line.lstrip().startswith("#"):
                 terms.extend(split(line.strip()))

@@ -76,6 +76,8 @@ async def _ask(path: Path, options: list[str], run_command: RunCommand) -> dict[
         data = json.loads(text)
     except ValueError as problem:
         raise InventoryError(f"{shown} did not print JSON: {problem}", place=place, remedy=said[-500:]) from None
+    except RecursionError:
+        raise InventoryError(f"{shown} printed values that are nested too deeply", place=place) from None
     return dict(_expect(data, dict, "the result", path))
 
 

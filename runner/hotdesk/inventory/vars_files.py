@@ -14,8 +14,9 @@ from hotdesk.aio import in_thread
 from hotdesk.errors import InventoryError
 from hotdesk.inventory.builder import merged
 from hotdesk.inventory.model import VarsFiles
+from hotdesk.paths import is_dir
 from hotdesk.place import Place
-from hotdesk.source import load_yaml_file
+from hotdesk.source import load_yaml_file, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +95,7 @@ class _Reader:
 
     def _load(self, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for file in self._files(path) if path.is_dir() else [path]:
+        for file in self._files(path) if is_dir(path) else [path]:
             data = load_yaml_file(file, error=InventoryError, warn=self._warn, decrypt=self._decrypt)
             if data is None:
                 continue
@@ -103,7 +104,11 @@ class _Reader:
                 raise InventoryError(message, place=Place(str(file), 1))
             for key, value in data.items():
                 if not isinstance(key, str):
-                    raise InventoryError(f"a variable's name must be text, not {key!r}", place=Place(str(file)))
+                    raise InventoryError(
+                        f"a variable's name must be text, not {key!r}",
+                        place=place_of(value) or place_of(data) or Place(str(file)),
+                        remedy="Put quotes around it.",
+                    )
                 result[key] = merged(result.get(key), value) if self._merge else value
         return result
 
@@ -112,7 +117,7 @@ class _Reader:
         for entry in sorted(folder.iterdir(), key=lambda path: path.name):
             if entry.name.startswith(".") or entry.name.endswith("~"):
                 continue
-            if entry.is_dir():
+            if is_dir(entry):
                 if not entry.suffix:
                     found.extend(self._files(entry))
             elif entry.suffix in EXTENSIONS:

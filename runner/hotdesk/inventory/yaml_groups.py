@@ -31,11 +31,12 @@ def parse_groups(data: Any, file: str, builder: Builder) -> None:
             remedy="Write its result to a file with 'ansible-inventory --list --export', or use an inventory script.",
         )
     for name, content in data.items():
-        _group(name, content, builder)
+        _group(name, content, builder, place_of(data))
 
 
-def _group(name: Any, content: Any, builder: Builder) -> str:
-    place = place_of(name)
+def _group(name: Any, content: Any, builder: Builder, around: Place | None) -> str:
+    """``around``: where the mapping stands that holds the group, for a name that is no text and so has no place."""
+    place = place_of(name) or place_of(content) or around
     group = builder.add_group(name, place)
     if content is None:
         return group
@@ -64,10 +65,10 @@ def _section(group: str, key: str, section: Any, builder: Builder) -> None:
             remedy=remedy,
         )
     if key == "vars":
-        builder.set_group_vars(group, section)
+        builder.set_group_vars(group, section, place_of(section))
     elif key == "children":
         for child, content in section.items():
-            builder.add_child(group, _group(child, content, builder), place_of(child))
+            builder.add_child(group, _group(child, content, builder, place_of(section)), place_of(child))
     else:
         for pattern, variables in section.items():
             _host(group, pattern, variables, builder, place_of(pattern) or place_of(section))
@@ -86,4 +87,4 @@ def _host(group: str, pattern: Any, variables: Any, builder: Builder, place: Pla
     for name in names:
         builder.add_host(name, group, place, port)
         if variables:
-            builder.set_host_vars(name, variables)
+            builder.set_host_vars(name, variables, place_of(variables))

@@ -11,14 +11,16 @@ import functools
 import inspect
 import shlex
 import time
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import CheckModeError, Stalled, TimedOut
+from hotdesk.errors import CheckModeError, Stalled, TaskError, TimedOut
 from hotdesk.events import Changed, Output, Progressed, Warned
+from hotdesk.shapes import expect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from types import ModuleType
 
     from hotdesk.connections.link import AgentInfo, Completed, DiskState, Link
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 PROGRESS_INTERVAL = 0.2
 """Seconds between two Progressed events of one machine; the last one (nothing left: eta 0) always gets through."""
+LONGEST_READ = 32 << 20
+"""Bytes of the longest file that ``read`` gives; ``stream`` has no limit."""
 STALL_TIMEOUT = 600.0
 """Seconds; the default of ``hotdesk_stall_timeout``."""
 DETAIL_LIMIT = 500
@@ -129,20 +133,32 @@ class Machine:
         change: bool,
         on_item: Callable[[Any], None] | None = None,
         payload: bytes | None = None,
+        answers: Any = object,
         **kwargs: Any,
     ) -> Any:
-        """Run a function of a stdlib-only module on that PC (see Link.call). The module's source text is what is sent."""
+        """Run a function of a stdlib-only module on that PC (see Link.call). The module's source text is what is sent.
+
+        ``answers`` is the shape (``hotdesk.shapes``) that its value must have, since a PC can answer anything; else TaskError.
+        """
+        what = f"{module.__name__.rpartition('.')[2]}.{function}"
         if change:
-            self.announce("call", f"{module.__name__.rpartition('.')[2]}.{function}")
-        return await self.link.call(
+            self.announce("call", what)
+        found = await self.link.call(
             source_text(module), function, *args, task=self.mark, on_item=on_item, payload=payload, **kwargs
         )
+        return expect(found, answers, self.host, what)
 
-    async def read(self, path: str) -> bytes:
-        """A whole file. Raises OSError (FileNotFoundError, PermissionError, ...)."""
-        return b"".join([chunk async for chunk in self.stream(path)])
+    async def read(self, path: str, *, limit: int = LONGEST_READ) -> bytes:
+        """A whole file. Raises OSError (FileNotFoundError, PermissionError, ...), and TaskError when it has more than ``limit`` bytes."""
+        data = bytearray()
+        async with aclosing(self.stream(path)) as stream:
+            async for chunk in stream:
+                data += chunk
+                if len(data) > limit:
+                    raise TaskError(f"{self.host}: {path} is longer than {limit >> 20} MiB, and is not read whole")
+        return bytes(data)
 
-    def stream(self, path: str) -> AsyncIterator[bytes]:
+    def stream(self, path: str) -> AsyncGenerator[bytes, None]:
         """A file in chunks."""
         return self.link.get(path, task=self.mark)
 
@@ -158,6 +174,8 @@ class Machine:
     def report(self, progress: Progress) -> None:
         """Show how far it is; also feeds the stall watch."""
         self.heard()
+        if self._no_log and progress.message:
+            progress = replace(progress, message="")
         now = time.monotonic()
         if now - self._reported < PROGRESS_INTERVAL and progress.eta != 0:
             return
@@ -168,7 +186,7 @@ class Machine:
         """A warning in the task's result, repeated at the end of the run."""
         if text not in self.warnings:
             self.warnings.append(text)
-            self._emit(Warned(text=text, host=self.for_host))
+            self._emit(Warned(text=CENSORED if self._no_log else text, host=self.for_host))
 
     def announce(self, verb: str, detail: str) -> None:
         """Say that something is about to be changed here. Raises CheckModeError in check mode: every changing verb passes by."""
@@ -249,9 +267,12 @@ class _Lines:
 
 
 def display(argv: Sequence[str | bytes]) -> str:
-    """A command as one would type it, cut to a length that fits an event."""
+    """A command as one would type it, cut to a length that fits an event: before a word, since half a secret is not known as one."""
     text = shlex.join(a.decode(errors="backslashreplace") if isinstance(a, bytes) else a for a in argv)
-    return text if len(text) <= DETAIL_LIMIT else text[: DETAIL_LIMIT - 3] + "..."
+    if len(text) <= DETAIL_LIMIT:
+        return text
+    words = text[: DETAIL_LIMIT - 3].split(" ")
+    return " ".join(words[:-1]) + " ..."
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.paths import is_file
 from hotdesk.playbook.free_form import like, parse, words
 from hotdesk.playbook.keywords import LEVELS, is_template, unknown
 from hotdesk.source import Map, Trusted, Vaulted, place_of
@@ -87,7 +88,7 @@ def own_module(name: str, folders: Iterable[Path]) -> Path | None:
     for folder in folders:
         for subfolder in ("library", "action_plugins"):
             path = folder / subfolder / f"{name}.py"
-            if path.is_file():
+            if is_file(path):
                 return path
     return None
 
@@ -107,13 +108,17 @@ def _no_action(
     return unknown_action(str(others[0]), actions, place_of(others[0]) or values.place, level)
 
 
+REMOVED = {"include": "Write include_tasks, import_tasks or import_playbook."}
+"""Modules that Ansible had once, and what stands in their place."""
+
+
 def unknown_action(name: str, actions: Actions, place: Place | None, level: Level = "task") -> PlaybookError:
     """The error for a name that is no module (and no keyword)."""
     known = list(actions.known())
     short = [one.removeprefix("ansible.builtin.") for one in known if one.startswith("ansible.builtin.")]
     spellings = known if "." in name else [*LEVELS[level], *short]
     collection = ".".join(name.split(".")[:2])
-    remedy = nearest(name, spellings)
+    remedy = REMOVED.get(name.removeprefix("ansible.builtin."), "") or nearest(name, spellings)
     if not remedy and name.count(".") >= 2 and not any(one.startswith(collection + ".") for one in known):
         remedy = f"The collection {collection} is not installed where hotdesk looks (see collections_path)."
     return PlaybookError(f"there is no module {name!r}", place=place, remedy=remedy)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.paths import expanded, is_file, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,16 +20,16 @@ def find_tasks_file(name: str, around: Inherited, *, handlers: bool = False, pla
     """The file ``name`` of include_tasks or import_tasks: beside each file that led here (nearest first), in the role, in the playbook's
     folder. Raises PlaybookError naming the places that were tried.
     """
-    given = Path(name).expanduser()
+    given = expanded(name)
     tried: list[Path] = []
     for directory in (Path("/"),) if given.is_absolute() else _directories(around, "handlers" if handlers else "tasks"):
         candidate = directory / given
         if candidate in tried:
             continue
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
         tried.append(candidate)
-    neighbours = [entry.name for one in tried if one.parent.is_dir() for entry in one.parent.iterdir()]
+    neighbours = [name for one in tried for name in names_in(one.parent)]
     raise PlaybookError(
         f"there is no file {name!r} of tasks; looked for " + ", ".join(map(str, tried)), place=place,
         remedy=nearest(given.name, neighbours))  # fmt: skip

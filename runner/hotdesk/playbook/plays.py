@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.paths import expanded, is_file, names_in
 from hotdesk.place import Place
 from hotdesk.playbook.context import PlayScope, next_id
 from hotdesk.playbook.inherit import Inherited, as_tuple, variables
@@ -19,6 +19,7 @@ from hotdesk.source import Map, Seq, Vaulted, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hotdesk.playbook.context import Context
     from hotdesk.playbook.tasks import TaskReader
@@ -80,10 +81,13 @@ class PlayReader:
         if not isinstance(name, str) or not name:
             raise PlaybookError("import_playbook does not say which file", place=place)
         found = self.context.actions.playbook_path(str(name))
-        target = found[1] if found else path.parent / Path(name).expanduser()
-        if not target.is_file():
-            near = [entry.name for entry in target.parent.iterdir()] if target.parent.is_dir() else []
-            raise PlaybookError(f"there is no playbook {str(target)!r}", place=place, remedy=nearest(target.name, near))
+        target = found[1] if found else path.parent / expanded(name)
+        if not is_file(target):
+            raise PlaybookError(
+                f"there is no playbook {str(target)!r}",
+                place=place,
+                remedy=nearest(target.name, names_in(target.parent)),
+            )
         inner = _Outer(
             when=outer.when + as_tuple(rest.get("when")),
             tags=outer.tags | split_tags([rest.get("tags")]),
@@ -115,7 +119,9 @@ class PlayReader:
         handlers = self.tasks.section(values, "handlers", replace(around, phase="handlers"), handlers=True)
         inside = replace(around, when=when)
         applied = [
-            self.tasks.roles.entry(one, replace(inside, phase="roles", files=()))
+            self.tasks.roles.entry(
+                one, replace(inside, phase="roles", files=()), place=place_of(values["roles"]) or values.place
+            )
             for one in as_tuple(values.get("roles"))
         ]
         for one in applied:
@@ -145,8 +151,8 @@ class PlayReader:
         found = dict(own_vars)
         for entry in as_tuple(values.get("vars_files")):
             for name in as_tuple(entry):
-                file = path.parent / Path(str(name)).expanduser()
-                if isinstance(name, str) and not is_template(name) and file.is_file():
+                file = path.parent / expanded(str(name))
+                if isinstance(name, str) and not is_template(name) and is_file(file):
                     data = self.context.read(file)
                     found.update(data if isinstance(data, dict) else {})
                     break

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.paths import expanded, is_dir, is_file, names_in
 from hotdesk.place import Place
 from hotdesk.playbook.inherit import as_tuple
 from hotdesk.playbook.keywords import FALSE, TRUE
@@ -35,6 +36,7 @@ class RoleSource:
     handlers: Seq | None
     handlers_file: Path | None
     dependencies: tuple[Any, ...]
+    dependencies_at: Place | None
     entry_point: str
 
 
@@ -63,13 +65,13 @@ def find_role(context: Context, name: str, around: Inherited, place: Place | Non
     near = [around.role.role.path.parent] if around.role else []
     folders = [around.basedir / "roles", *context.settings.roles_path, *near, around.basedir]
     for folder in folders:
-        path = _normal(folder / Path(name).expanduser())
-        if path.is_dir():
+        path = _normal(folder / expanded(name))
+        if is_dir(path):
             return name, path, ""
-    path = _normal(Path.cwd() / Path(name).expanduser())
-    if path.is_dir() and ("/" in name or name in (".", "..")):
+    path = _normal(Path.cwd() / expanded(name))
+    if is_dir(path) and ("/" in name or name in (".", "..")):
         return path.name, path, ""
-    present = {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir() if entry.is_dir()}
+    present = {name for folder in folders for name in names_in(folder) if is_dir(folder / name)}
     raise PlaybookError(
         f"there is no role {name!r}; looked for in " + ", ".join(str(folder) for folder in dict.fromkeys(folders)),
         place=place, remedy=nearest(name, present))  # fmt: skip
@@ -95,7 +97,9 @@ def read_role(
         path=path,
         defaults=_variables(context, path, "defaults", choice.defaults, place),
         vars=_variables(context, path, "vars", choice.vars, place),
-        allow_duplicates=_boolean(meta.get("allow_duplicates"), place_of(meta.get("allow_duplicates"))),
+        allow_duplicates=_boolean(
+            meta.get("allow_duplicates"), place_of(meta.get("allow_duplicates")) or place_of(meta)
+        ),
         argument_spec=spec if isinstance(spec, dict) else None,
         collections=tuple(collections),
     )
@@ -103,7 +107,7 @@ def read_role(
     handlers_file, handlers = _list(context, path, "handlers", choice.handlers, place)
     return RoleSource(
         role=role, tasks=tasks, tasks_file=tasks_file, handlers=handlers, handlers_file=handlers_file,
-        dependencies=as_tuple(meta.get("dependencies")), entry_point=entry_point,
+        dependencies=as_tuple(meta.get("dependencies")), dependencies_at=place_of(meta.get("dependencies")), entry_point=entry_point,
     )  # fmt: skip
 
 
@@ -125,7 +129,7 @@ def _meta(context: Context, path: Path) -> Mapping[str, Any]:
         for key in meta:
             if key not in _META:
                 raise PlaybookError(
-                    f"{str(key)!r} is not a key of a role's meta/main.yml", place=place_of(key),
+                    f"{str(key)!r} is not a key of a role's meta/main.yml", place=place_of(key) or meta.place,
                     remedy=nearest(str(key), _META))  # fmt: skip
         if not isinstance(meta.get("dependencies"), (Seq, type(None))):
             raise PlaybookError(
@@ -140,7 +144,7 @@ def _argument_specs(context: Context, path: Path, meta: Mapping[str, Any]) -> Ma
     found: Any = meta.get("argument_specs")
     for extension in _EXTENSIONS:
         file = path / "meta" / f"argument_specs{extension}"
-        if file.is_file():
+        if is_file(file):
             found = context.read_map(file, "a role's argument specs").get("argument_specs")
             break
     if found is None:
@@ -155,12 +159,12 @@ def _candidates(folder: Path, chosen: str, *, directories: bool = False) -> Iter
     name = chosen or "main"
     for extension in ("", *_EXTENSIONS) if chosen else (*_EXTENSIONS, ""):
         path = folder / f"{name}{extension}"
-        if path.is_dir():
+        if is_dir(path):
             if directories:
                 yield from _files_below(path)
                 return
             continue
-        if path.is_file():
+        if is_file(path):
             yield path
             return
 
@@ -169,7 +173,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.name.endswith("~"):
             continue
-        if entry.is_dir():
+        if is_dir(entry):
             yield from _files_below(entry)
         elif entry.suffix in (*_EXTENSIONS, ""):
             yield entry
@@ -177,7 +181,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _missing(path: Path, subfolder: str, chosen: str, place: Place | None) -> PlaybookError:
     folder = path / subfolder
-    present = [_stem(entry.name) for entry in folder.iterdir()] if folder.is_dir() else []
+    present = [_stem(name) for name in names_in(folder)]
     return PlaybookError(
         f"role {path.name!r} has no file {subfolder}/{chosen}", place=place, remedy=nearest(_stem(chosen), present))  # fmt: skip
 

@@ -65,16 +65,23 @@ class RoleReader:
         self.context = context
         self.tasks = tasks
 
-    def entry(self, written: Any, around: Inherited, parents: tuple[RoleUse, ...] = ()) -> Applied:
-        """An entry of ``roles:`` or of a role's ``dependencies``: a name, or a mapping with keywords and params."""
+    def entry(
+        self, written: Any, around: Inherited, parents: tuple[RoleUse, ...] = (), *, place: Place | None = None
+    ) -> Applied:
+        """An entry of ``roles:`` or of a role's ``dependencies``: a name, or a mapping with keywords and params.
+
+        ``place``: of the list it stands in.
+        """
         if isinstance(written, int) and not isinstance(written, bool):
-            written = Trusted(str(written))
+            written = Trusted(str(written), place)
         if isinstance(written, str):
-            values = Map({"role": written}, place_of(written))
+            values = Map({"role": written}, place_of(written) or place)
         elif isinstance(written, Map):
             values = written
         else:
-            raise PlaybookError(f"a role must be a name or a mapping, not {shown(written)}", place=place_of(written))
+            raise PlaybookError(
+                f"a role must be a name or a mapping, not {shown(written)}", place=place_of(written) or place
+            )
         name = values.get("role", values.get("name", values.get("src")))
         if not isinstance(name, str) or not name:
             raise PlaybookError("this entry names no role", place=values.place, remedy="Add 'role: NAME'.")
@@ -139,7 +146,9 @@ class RoleReader:
         inside = replace(inside, role=use, collections=role.collections, files=())
         self.context.loading.append(mark)
         try:
-            dependencies = [self.entry(one, inside, (use, *parents)) for one in source.dependencies]
+            dependencies = [
+                self.entry(one, inside, (use, *parents), place=source.dependencies_at) for one in source.dependencies
+            ]
             # the two ends of this relation name each other, and both are frozen: the second is set once, here, before anybody sees it
             object.__setattr__(use, "dependencies", tuple(one.use for one in dependencies))
             block, handlers = self._own(source, role, entry, inside)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import aio
 from hotdesk.events import Output, Progressed, TaskStarted, record
+from hotdesk.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from hotdesk.events import Event
-    from hotdesk.redaction import Redaction
 
 INTERVAL = 0.2
 """Seconds between writes: what a ``kill -9`` of the runner may cost of its log."""
@@ -32,11 +33,17 @@ KEEP = 50
 class RunLog:
     """A subscriber. Lines are collected and written in a thread of our pool, so a slow disk never stops the loop."""
 
-    def __init__(self, path: Path, run: str, redaction: Redaction) -> None:
+    def __init__(self, path: Path, run: str, redaction: Redaction, typed: str = "") -> None:
+        """``typed``: what stood after ``-a``; it may hold a password, so neither it nor what repeats it is kept."""
         self.path = path
         self._run = run
         self._redaction = redaction
-        self._lines: list[str] = []
+        self._typed: Redaction | None = None
+        if typed:
+            self._typed = Redaction()
+            for text in (typed, _as_command(typed)):
+                self._typed.add(text)
+        self._entries: list[dict[str, Any]] = []
         self._names: dict[str, str] = {}
         self._progressed: dict[tuple[str, str], float] = {}
         self._output: dict[tuple[str, str], int] = {}
@@ -54,7 +61,9 @@ class RunLog:
             self._names[event.task] = event.name
         elif "task" in entry:
             entry["task_name"] = self._names.get(entry["task"], "")
-        self._lines.append(self._redaction.clean(json.dumps(entry)) + "\n")
+        if self._typed is not None:
+            _leave_out(entry)
+        self._entries.append(entry)
 
     def _wanted(self, event: Event) -> bool:
         match event:
@@ -68,18 +77,22 @@ class RunLog:
                 return self._output[host, task] <= MOST_OUTPUT
         return True
 
+    def _line(self, entry: dict[str, Any]) -> str:
+        line = self._redaction.json_line(entry)
+        return (self._typed.clean(line) if self._typed is not None else line) + "\n"
+
     async def write_regularly(self) -> None:
         """Write what has collected until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if self._lines:
+            if self._entries:
                 await aio.in_thread(self.flush)
 
     def flush(self) -> None:
         """Write what has collected now (blocks)."""
-        lines, self._lines = self._lines, []
+        entries, self._entries = self._entries, []
         try:
-            os.write(self._fd, "".join(lines).encode())
+            os.write(self._fd, "".join(map(self._line, entries)).encode())
         except OSError as exc:  # the run matters more than its log; the reason is told at the end
             self.failed = self.failed or f"the run log {self.path} could not be written: {exc.strerror}"
 
@@ -89,9 +102,9 @@ class RunLog:
 
 
 @asynccontextmanager
-async def run_log(directory: Path, run: str, redaction: Redaction) -> AsyncIterator[RunLog]:
+async def run_log(directory: Path, run: str, redaction: Redaction, typed: str = "") -> AsyncIterator[RunLog]:
     """Open ``directory/<run>.jsonl`` (0600, directory 0700), write to it while the block runs, keep the newest KEEP logs."""
-    log = await aio.in_thread(_open, directory, run, redaction)
+    log = await aio.in_thread(_open, directory, run, redaction, typed)
     writer = aio.owned(log.write_regularly(), name="run log")
     try:
         yield log
@@ -101,11 +114,28 @@ async def run_log(directory: Path, run: str, redaction: Redaction) -> AsyncItera
         log.close()
 
 
-def _open(directory: Path, run: str, redaction: Redaction) -> RunLog:
+def _as_command(typed: str) -> str:
+    """As a command is shown in messages."""
+    try:
+        return shlex.join(shlex.split(typed))
+    except ValueError:  # a quote that is not closed
+        return typed
+
+
+def _leave_out(entry: dict[str, Any]) -> None:
+    """What repeats a command line of ``hotdesk run``: the task's arguments, the command that was run."""
+    entry.pop("args", None)
+    if entry["event"] == "Changed":
+        entry.pop("detail", None)
+    for name in ("cmd", "invocation"):
+        entry.get("result", {}).pop(name, None)
+
+
+def _open(directory: Path, run: str, redaction: Redaction, typed: str) -> RunLog:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for old in sorted(directory.glob("*.jsonl"))[: -KEEP + 1 or None]:
         old.unlink(missing_ok=True)
-    return RunLog(directory / f"{run}.jsonl", run, redaction)
+    return RunLog(directory / f"{run}.jsonl", run, redaction, typed)
 
 
 def entries(path: Path) -> Iterator[dict[str, Any]]:

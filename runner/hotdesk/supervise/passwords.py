@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hotdesk.aio import in_thread
 from hotdesk.connections.base import Secret
 from hotdesk.errors import InputError
+from hotdesk.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,6 +45,6 @@ async def passwords(
 
 def _password_in(file: Path) -> str:
     try:
-        return file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        return expanded(file).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(f"cannot read the password file {file}: {problem}") from None

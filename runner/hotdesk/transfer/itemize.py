@@ -7,11 +7,14 @@ backslash that would look like such an escape; under LC_ALL=C that covers newlin
 from __future__ import annotations
 
 import re
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from hotdesk.errors import TransferError
 from hotdesk.results import Progress
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +23,18 @@ MARK = b"@hd "
 OUT_FORMAT = MARK.decode() + "%i %l %n//%L"
 """A name never holds ``//``, so that separates it from what %L adds (`` -> target`` or `` => link``)."""
 
-_ITEM = re.compile(rb"@hd (\*deleting|\S{11}) +(\d+) (.*)", re.DOTALL)
+LONGEST_LINE = 1 << 16
+"""Bytes: two paths of 4096, each byte escaped, and what stands around them. What is longer is not rsync's."""
+MOST_ITEMS = 1 << 30
+"""Bytes that a transfer's items may come to, each counted as its names and ``ITEM`` more: about three million changes."""
+ITEM = 200
+_LONGEST_PROGRESS = 200
+_ITEM = re.compile(rb"@hd (\*deleting|\S{11}) +(\d{1,18}) (.*)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\#([0-3][0-7]{2})")
-_PROGRESS = re.compile(rb"\s*([\d.,]+) +\d+% +\S+/s +[\d:]+\s*(?:\(xfr#\d+, (?:ir|to)-chk=(\d+)/(\d+)\))?\s*$")
-_STAT = re.compile(rb"(Number of files|Total file size|Total transferred file size): ([\d.,]+)")
+_PROGRESS = re.compile(
+    rb"\s*([\d.,]{1,30}) +\d+% +\S+/s +[\d:]+\s*(?:\(xfr#\d+, (?:ir|to)-chk=(\d{1,18})/(\d{1,18})\))?\s*$"
+)
+_STAT = re.compile(rb"(Number of files|Total file size|Total transferred file size): ([\d.,]{1,30})")
 
 
 def unescape(text: bytes) -> bytes:
@@ -91,7 +102,7 @@ def parse_item(line: bytes) -> Item | None:
     name, _, link = rest.partition(b"//")
     if link.startswith(b"/"):  # "dir/" + "//": the first pair took the directory's own slash
         name, link = name + b"/", link[1:]
-    return Item(flags.decode("ascii", "replace"), unescape(name), int(size), unescape(link))
+    return Item(sys.intern(flags.decode("ascii", "replace")), unescape(name), int(size), unescape(link))
 
 
 @dataclass(slots=True)
@@ -107,7 +118,8 @@ class Totals:
 class Output:
     """A reader of rsync's stdout: feed it chunks as they come, call ``close`` at the end.
 
-    Progress lines end in ``\\r``, the others in ``\\n``, and a progress line may be cut anywhere.
+    Progress lines end in ``\\r``, the others in ``\\n``, and a progress line may be cut anywhere. What no rsync prints, and more of it
+    than fits into memory, is a TransferError: the other end may be anything.
     """
 
     on_progress: Callable[[Progress], None] | None = None
@@ -119,12 +131,15 @@ class Output:
     totals: Totals = field(default_factory=Totals)
     clock: Callable[[], float] = time.monotonic
     _rest: bytes = b""
+    _cost: int = 0
     _pace: Pace | None = None
     _latest: Progress = field(default_factory=Progress)
 
     def feed(self, chunk: bytes) -> None:
         lines = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop()
+        if len(self._rest) > LONGEST_LINE:
+            raise TransferError(f"rsync prints a line of more than {LONGEST_LINE} bytes")
         newest = b""
         for line in lines:
             if line[:1] == b" " and b"%" in line:
@@ -159,15 +174,21 @@ class Output:
     def _line(self, line: bytes) -> None:
         item = parse_item(line)
         if item is not None:
-            self.items.append(item)
-        elif (found := _PROGRESS.fullmatch(line)) is not None:
+            self._keep(item)
+        elif (found := _progress(line)) is not None:
             self._progressed(found)
         elif (stat := _STAT.match(line)) is not None:
             self._stat(stat[1], number(stat[2]))
         elif line.startswith(b"cannot delete non-empty directory"):
             self.kept = [*self.kept[:999], line]
         elif not _CHATTER.match(line) and len(self.messages) < 1000:
-            self.messages.append(unescape(line).decode("utf-8", "backslashreplace"))
+            self.messages.append(brief(shown(unescape(line))))
+
+    def _keep(self, item: Item) -> None:
+        self.items.append(item)
+        self._cost += ITEM + len(item.name) + len(item.link)
+        if self._cost > MOST_ITEMS:
+            raise TransferError(f"rsync lists more than {len(self.items) - 1} changes, which is more than can be kept")
 
     def _stat(self, name: bytes, value: int) -> None:
         if name == b"Number of files":
@@ -203,6 +224,10 @@ _CHATTER = re.compile(
     rb"building file list| *\d+ files\.\.\.|\d+ files to consider|delta-transmission|"
     rb"created (directory|\d+ director))"
 )
+
+
+def _progress(line: bytes) -> re.Match[bytes] | None:
+    return _PROGRESS.fullmatch(line) if len(line) <= _LONGEST_PROGRESS else None
 
 
 def number(text: bytes) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import HostError, LinkLost, TransferError, Unreachable
-from hotdesk.transfer.itemize import shown, unescape
+from hotdesk.text import brief
+from hotdesk.transfer.itemize import LONGEST_LINE, shown, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +37,7 @@ MEANING = {
 }
 VANISHED = 24
 LINK_CODES = frozenset({10, 12, 30, 35, 255})
-_NAMED = re.compile(r'"(.*)"|could not make way for [^:]*: (.*)|cannot delete non-empty directory: (.*)')
+_NAMED = re.compile(r'"(.*)"|could not make way for [^:]{0,100}: (.*)|cannot delete non-empty directory: (.*)')
 _TEMPORARY = re.compile(rb"(^|/)\.([^/]+)\.[A-Za-z0-9]{6}$")
 _CLOSING = re.compile(r"^rsync error: |^rsync: (\[\w+\] )?connection unexpectedly closed|^rsync: (\[\w+\] )?read error")
 
@@ -61,7 +62,7 @@ def complaints(stderr: bytes) -> list[Complaint]:
     """What stderr says, line by line, without the closing remarks that only repeat the exit code."""
     out = []
     for raw in stderr.splitlines():
-        text = raw.decode("utf-8", "backslashreplace").strip()
+        text = raw[:LONGEST_LINE].decode("utf-8", "backslashreplace").strip()
         if not text or _CLOSING.match(text):
             continue
         found = _NAMED.search(text)
@@ -95,7 +96,7 @@ def error(code: int, stderr: bytes, *, source: str, target: str, signal: int | N
         )
     if code == 30:
         return Unreachable(f"{MEANING[30]} {road}", data=data)
-    detail = "; ".join(c.text for c in said[:5]) + (f"; and {len(said) - 5} more" if len(said) > 5 else "")
+    detail = "; ".join(brief(c.text) for c in said[:5]) + (f"; and {len(said) - 5} more" if len(said) > 5 else "")
     if signal is not None or code in (19, 20):
         return TransferError(f"rsync {road} was stopped by a signal", data=data)
     if code in LINK_CODES and not said:

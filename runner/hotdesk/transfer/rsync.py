@@ -69,29 +69,21 @@ def slashed(path: str) -> str:
     return path.rstrip("/") + "/"
 
 
-_WORD = re.compile(r"[A-Za-z0-9_.,:=%/+@-]*")
-_AGREED = {
-    "--bwlimit",
-    "--checksum",
-    "--delete",
-    "--delete-during",
-    "--log-format",
-    "--mkpath",
-    "--no-i-r",
-    "--numeric-ids",
-    "--one-file-system",
-    "--partial-dir",
-    "--sparse",
-    "--stats",
-    "--timeout",
-}
+_LETTERS = re.compile(r"-([vlHogDtpAXrcxSn]+)(?:e[0-9]*\.[0-9]*[A-Za-z]*)?")
+"""What ``argv`` comes to on the other side, in front of what an rsync says of itself (``e.LsfxCIvu``)."""
+_AGREED = re.compile(
+    r"--(bwlimit=\d+|checksum|log-format=%i|mkpath|no-i-r|numeric-ids|one-file-system|sparse|stats|timeout=\d+"
+    rf"|partial-dir={re.escape(PARTIAL_DIR)})"
+)
+_DELETING = ("--delete", "--delete-during")
 
 
-def server_argv(asked: Sequence[str], mirror: Mirror) -> list[str]:
+def server_argv(asked: Sequence[str], mirror: Mirror, *, dry_run: bool) -> list[str]:
     """The receiver's command line, from what the sending rsync asks its remote shell to run. Raises TransferError.
 
-    The sender may be another PC: it gets the receiver that was agreed on, with this destination, and nothing else. rsync 3.2.4 and
-    newer quotes the destination for a shell; no shell is involved here, so it is replaced by the path itself.
+    The sender may be another PC: it gets the receiver that was agreed on, with this destination, and nothing else: no deletions unless
+    the mirror deletes, a rehearsal only and always when this is one. rsync 3.2.4 and newer quotes the destination for a shell; no shell
+    is involved here, so it is replaced by the path itself.
     """
     words = list(asked)
     try:
@@ -101,13 +93,17 @@ def server_argv(asked: Sequence[str], mirror: Mirror) -> list[str]:
     words = words[start:]
     if len(words) < 4 or words[1] != "--server" or words[-2] != "." or not _same(words[-1], slashed(mirror.dest)):
         raise _refused(words)
-    options = iter(words[2:-2])
+    letters, options = "", iter(words[2:-2])
     for word in options:
-        name = word.partition("=")[0]
-        if not _WORD.fullmatch(word) or (name.startswith("--") and name not in _AGREED):
+        if cluster := _LETTERS.fullmatch(word):
+            letters += cluster[1]
+        elif word == "--partial-dir":
+            if next(options, "") != PARTIAL_DIR:
+                raise _refused(words)
+        elif not (_AGREED.fullmatch(word) or (mirror.delete and word in _DELETING)):
             raise _refused(words)
-        if word == "--partial-dir" and next(options, "") != PARTIAL_DIR:
-            raise _refused(words)
+    if ("n" in letters) is not dry_run:
+        raise _refused(words)
     return [*words[:-1], slashed(mirror.dest)]
 
 
@@ -139,9 +135,14 @@ class Ability:
         return self.version >= (3, 2, 3)
 
 
+LONGEST_VERSION = 1 << 16
+"""Characters of ``rsync --version`` that are read."""
+
+
 def ability(text: str) -> Ability | None:
     """Read ``rsync --version``; None when it is not rsync's. Builds without a feature print ``no ACLs``, ``no xattrs``."""
-    found = re.search(r"rsync\s+version\s+v?(\d+(?:\.\d+)*)", text)
+    text = text[:LONGEST_VERSION]
+    found = re.search(r"rsync\s+version\s+v?(\d{1,6}(?:\.\d{1,6}){0,5})", text)
     if found is None:
         return None
     have = re.search(r"Capabilities:(.*?)(?:\n\S|\Z)", text, re.DOTALL)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hotdesk.connections.bulk import opening
 from hotdesk.errors import HostError, LinkLost, TransferError
 from hotdesk.transfer import outcome
 from hotdesk.transfer.itemize import Item, Output, Totals
@@ -120,10 +121,10 @@ async def _session(
     mirror: Mirror, source: End, target: End, dry_run: bool, take: Callable[[str, bytes], None]
 ) -> tuple[Completed, Completed]:
     """One rsync session, from start to the end of both; how the sender and the receiver ended."""
-    async with target.link.bridge() as bridge:
+    async with opening(target.link) as bridge:
         client = await _sender(mirror, source, dry_run, take)
         async with client:
-            server = await _receiver(client, mirror, target, bridge)
+            server = await _receiver(server_argv(client.command, mirror, dry_run=dry_run), target, bridge)
             async with server:
                 ended = await relay(client, server, limit=mirror.timeout)
                 if ended is None:
@@ -140,8 +141,7 @@ async def _sender(mirror: Mirror, source: End, dry_run: bool, take: Callable[[st
         raise TransferError(f"{source.host} has no rsync", remedy="Install the package rsync there.") from exc
 
 
-async def _receiver(client: Bulk, mirror: Mirror, target: End, bridge: asyncio.Task[Prefixed]) -> Bulk:
-    argv = server_argv(client.command, mirror)
+async def _receiver(argv: list[str], target: End, bridge: asyncio.Task[Prefixed]) -> Bulk:
     try:
         return await target.link.bulk(argv, bridge, task=target.mark, env=ENVIRONMENT)
     except FileNotFoundError as exc:

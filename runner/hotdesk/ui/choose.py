@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
+from hotdesk.redaction import Redaction
 from hotdesk.ui.json_lines import JsonLines
 from hotdesk.ui.plain import Plain, Style
 from hotdesk.ui.screen import Screen
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from hotdesk.bus import Subscriber
     from hotdesk.events import Event
-    from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
     from hotdesk.ui.live import Live
 
@@ -78,9 +78,9 @@ def renderer(settings: Settings, redaction: Redaction) -> Iterator[View]:
     output = settings.output
     if output == "auto":
         output = "live" if _terminal() and os.environ.get("TERM", "dumb") != "dumb" else "plain"
-    with Screen(redaction) as screen:
+    with Screen(Redaction() if output == "json" else redaction) as screen:
         if output == "json":
-            yield View(screen, JsonLines(screen.write))
+            yield View(screen, JsonLines(screen.write, redaction))  # cleaned as data: its own keys are no secrets
         elif output == "live":
             from hotdesk.ui.live import Live
 

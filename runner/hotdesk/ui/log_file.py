@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hotdesk.paths import expanded
 from hotdesk.ui.plain import Plain, Style
 from hotdesk.ui.screen import Screen
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def log_file(path: Path, redaction: Redaction, style: Style) -> Iterator[Subscriber]:
     """A subscriber that appends to ``path`` (made 0600). Raises OSError when it cannot be opened."""
-    fd = os.open(path.expanduser(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fd = os.open(expanded(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as stream, Screen(redaction, stream) as screen:
         head = f"p={os.getpid()} u={_user()} n=hotdesk INFO| "
 

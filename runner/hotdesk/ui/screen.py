@@ -46,9 +46,9 @@ class Screen:
         self._thread.join(self._patience)
 
     def write(self, text: str) -> None:
-        """Queue ``text``, secrets removed."""
+        """Queue ``text``; secrets are removed before it is written."""
         try:
-            self._waiting.put_nowait(self._redaction.clean(text))
+            self._waiting.put_nowait(text)
         except queue.Full:
             self._dropped += 1
 
@@ -87,7 +87,7 @@ class Screen:
             if stream is None:
                 continue
             try:
-                _put(stream, piece)
+                _put(stream, self._redaction.clean(piece))
                 if self._waiting.empty() or not isinstance(self._waiting.queue[0], str):
                     stream.flush()
             except (OSError, ValueError):  # nobody reads any more: the run goes on without a screen

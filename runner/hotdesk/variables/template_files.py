@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jinja2
 
 from hotdesk.errors import TemplateError, nearest
+from hotdesk.paths import is_file
 from hotdesk.place import Place
 from hotdesk.variables import blocking
 from hotdesk.variables.environment import Environment, concat_text
@@ -55,7 +56,7 @@ class FileLoader(jinja2.BaseLoader):
         blocking.leave_loop()
         for directory in self._directories:
             path = directory / template
-            if path.is_file():
+            if is_file(path):
                 return path.read_text(encoding="utf-8"), str(path), lambda: True
         raise jinja2.TemplateNotFound(
             template, f"there is no template {template!r} in {', '.join(str(d) for d in self._directories)}"

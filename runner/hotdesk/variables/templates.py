@@ -211,6 +211,13 @@ class Templates:
             value = [*value.keys(), *value.values()]
         return [problem for item in value for problem in self.check(item)] if isinstance(value, (list, tuple)) else []
 
+    def parsed(self, text: str) -> jinja2.nodes.Template:
+        """The syntax tree of a template. Raises TemplateError."""
+        try:
+            return self._env.parse(text)
+        except jinja2.TemplateSyntaxError as exc:
+            raise TemplateError(str(exc.message), place=place_of(text)) from None
+
     def check_condition(self, expression: Any) -> list[TemplateError]:
         """As ``check``, for the bare expression of ``when`` and its like."""
         if not isinstance(expression, Trusted) or wrapped(expression):

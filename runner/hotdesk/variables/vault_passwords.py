@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hotdesk.aio import in_thread
 from hotdesk.configuration_types import PROMPTS
 from hotdesk.errors import VaultError
+from hotdesk.paths import exists, expanded, is_dir, is_file
 from hotdesk.place import Place
 from hotdesk.variables.vault import DEFAULT_ID, NO_PASSWORD, Vault, is_encrypted
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Runner = Callable[[list[str]], Awaitable[tuple[int, str, str]]]
 """``await run(argv) -> (rc, stdout, stderr)``, started by the control node's agent."""
@@ -88,12 +92,12 @@ async def _password(name: str, origin: str, asking: Asking, earlier: Vault) -> b
 
 def _password_file(origin: str) -> tuple[Path, bytes | None]:
     """(absolute path, its content, None when it is a program). A pipe (``<(command)``) is read like a file."""
-    path = Path(origin).expanduser().absolute()
-    if path.is_dir():
+    path = expanded(origin).absolute()
+    if is_dir(path):
         raise VaultError(f"the vault password file {path} is a directory")
-    if not path.exists():
+    if not exists(path):
         raise VaultError(f"there is no vault password file {path}", remedy="Give a path, ID@path or ID@prompt.")
-    if path.is_file() and os.access(path, os.X_OK):
+    if is_file(path) and os.access(path, os.X_OK):
         return path, None
     try:
         return path, path.read_bytes().strip()

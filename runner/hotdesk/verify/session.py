@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk import aio
 from hotdesk.errors import HostError, PlaybookError
 from hotdesk.events import Verified, VerifyStarted, Warned, plain
+from hotdesk.paths import exists, expanded, is_dir
 from hotdesk.verify.wire import LENGTH, MOST, SOCKET, pack, unpack
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def find_tests(names: Sequence[str], search: Sequence[Path]) -> tuple[Path, ...]
     """The files or directories named, looked for in ``search``. Raises PlaybookError naming the first that is not there."""
     found = []
     for name in names:
-        candidates = [Path(name).expanduser()] if Path(name).is_absolute() else [base / name for base in search]
-        path = next((candidate for candidate in candidates if candidate.exists()), None)
+        candidates = [expanded(name)] if Path(name).is_absolute() else [base / name for base in search]
+        path = next((candidate for candidate in candidates if exists(candidate)), None)
         if path is None:
             tried = ", ".join(map(str, candidates))
             raise PlaybookError(f"there is no verification test {name!r}", remedy=f"looked for {tried}")
@@ -118,7 +119,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def _pytest(verification: Verification, hosts: Sequence[str], socket: str) -> None:
     """One pytest process over its share of the hosts. That it ended without a word is an error on each of them."""
     targets = ",".join(f"hotdesk://{host}" for host in hosts)
-    roots = [str(path if path.is_dir() else path.parent) for path in verification.files]
+    roots = [str(path if is_dir(path) else path.parent) for path in verification.files]
     argv = [
         sys.executable,
         "-m",

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
+import logging
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hotdesk import events as ev
-from hotdesk.cli.running import command_line, play_options, shown
+from hotdesk.cli.running import play_options, shown
 from hotdesk.configuration import load_settings
+from hotdesk.errors import InputError
+from hotdesk.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hotdesk.prepare import Around
-
-
-@pytest.mark.parametrize(
-    ("words", "kept"),
-    [
-        (["play", "-e", "pw=secret", "a.yml"], "play -e ... a.yml"),
-        (["play", "-epw=secret", "a.yml"], "play -e... a.yml"),
-        (["play", "--extra-vars", "pw=secret", "a.yml"], "play --extra-vars ... a.yml"),
-        (["play", "--extra-vars=pw=secret", "a.yml"], "play --extra-vars=... a.yml"),
-        (["play", "-vvCe", "pw=secret", "a.yml"], "play -vvCe ... a.yml"),
-        (["play", "-vvepw=secret", "a.yml"], "play -vve... a.yml"),
-        (["play", "-e", "@vars.yml", "-e@more.yml", "a.yml"], "play -e @vars.yml -e@more.yml a.yml"),
-        (["play", "-lweb", "-i", "-", "a.yml"], "play -lweb -i - a.yml"),
-    ],
-)
-def test_extra_variables_are_hidden_in_the_command(
-    words: list[str], kept: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They may be passwords, however they are written."""
-    monkeypatch.setattr(sys, "argv", ["hotdesk", *words])
-    assert " ".join(command_line()) == f"hotdesk {kept}"
 
 
 def test_tags_are_split_at_commas() -> None:
@@ -77,3 +59,48 @@ async def test_check_mode_writes_nothing(place: Path) -> None:
     before = sorted(place.parent.rglob("*"))
     assert await shown(settings, story) == 7
     assert sorted(place.parent.rglob("*")) == before
+
+
+async def test_an_error_leaves_without_the_secrets_of_the_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Message, remedy, what it came of, and what Python's logging says: nothing of it goes past the screen unseen."""
+
+    async def failing(around: Around) -> int:
+        assert around.redaction is not None
+        around.redaction.add("hunter22")
+        logging.getLogger("asyncio").error("lost hunter22")
+        try:
+            raise ValueError("hunter22", "https://me:pass@host")
+        except ValueError as exc:
+            raise InputError("hunter22 is wrong", remedy="not hunter22") from exc
+
+    with pytest.raises(InputError) as caught:
+        await shown(load_settings({"output": "plain"}), failing)
+    text = "".join(traceback.format_exception(caught.value)) + caught.value.explain() + capsys.readouterr().err
+    assert "lost ********" in text
+    assert "is wrong" in text
+    assert '"hunter22", "https' in text  # the traceback quotes this file's line, not the value
+    assert "('********', 'https://me:********@host')" in text
+    assert "is wrong: hunter22" not in text
+    assert caught.value.remedy == "not ********"
+
+
+async def test_what_was_typed_after_a_is_not_in_the_run_log(place: Path) -> None:
+    """Not as arguments, not as the command that ran, not in a message that repeats it."""
+
+    async def typed(around: Around) -> int:
+        result = Result(failed=True, data={"cmd": ["login", "hunter22"], "msg": "Timed out: login hunter22"})
+        around.bus.emit(
+            ev.TaskStarted(task="t", name="command", action="command", args={"_raw_params": "login hunter22"})
+        )
+        around.bus.emit(ev.Changed(task="t", host="h", verb="run", detail="login hunter22"))
+        around.bus.emit(ev.TaskFinished(task="t", host="h", result=result))
+        return 0
+
+    await shown(load_settings({"output": "plain"}), typed, typed="login  'hunter22'")
+    (log,) = (place.parent / "state" / "hotdesk").rglob("*.jsonl")
+    assert "hunter22" not in log.read_text()
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()] == [
+        "TaskStarted",
+        "Changed",
+        "TaskFinished",
+    ]

@@ -52,6 +52,18 @@ async def until(condition: object, *, limit: float = 10.0) -> None:
             await asyncio.sleep(0.01)
 
 
+async def started(link: Link, script: str, task: str) -> asyncio.Task[object]:
+    """A shell under way, its tree in place."""
+    ready = asyncio.Event()
+    argv = ["sh", "-c", f"{script.replace('wait', 'echo ready; wait', 1)}"]
+    if "wait" not in script:
+        argv = ["sh", "-c", f"(sleep 0.2; echo ready) & {script}"]
+    running = asyncio.ensure_future(link.run(argv, task=task, on_output=lambda *_: ready.set()))
+    async with asyncio.timeout(10):
+        await ready.wait()
+    return running
+
+
 @pytest.fixture
 def run_id() -> str:
     return f"test-{secrets.token_hex(6)}"

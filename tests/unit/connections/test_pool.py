@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import secrets
 import signal
 import socket
 from contextlib import AsyncExitStack
@@ -18,6 +19,8 @@ from hotdesk.errors import ConnectError, LinkLost
 from hotdesk.events import Connected, Connecting, Event
 from hotdesk.settings import Settings
 from tests.sshd import Sshd, sshd
+from tests.unit.connections.conftest import alive, until
+from tests.unit.machines import RUN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,7 +42,7 @@ def endpoint(server: Sshd, name: str = "desk") -> Endpoint:
 async def test_callers_share_one_link(server: Sshd) -> None:
     """Ten callers at once: one connection, one agent, two events."""
     events: list[Event] = []
-    async with Pool(Settings(), run="r", on_event=events.append) as pool:
+    async with Pool(Settings(), run=RUN, on_event=events.append) as pool:
         async with asyncio.TaskGroup() as group:
             links = [group.create_task(pool.link(endpoint(server))) for _ in range(10)]
         assert len({id(link.result()) for link in links}) == 1
@@ -49,7 +52,7 @@ async def test_callers_share_one_link(server: Sshd) -> None:
 
 async def test_forty_hosts_behind_one_sshd_all_connect(server: Sshd) -> None:
     """MaxStartups 10:30:100 would refuse many of 40 simultaneous logins."""
-    async with Pool(Settings(), run="r") as pool, asyncio.TaskGroup() as group:
+    async with Pool(Settings(), run=RUN) as pool, asyncio.TaskGroup() as group:
         tasks = [group.create_task(pool.connection(endpoint(server, f"pc{number}"))) for number in range(40)]
     assert len({id(task.result()) for task in tasks}) == 40
 
@@ -58,7 +61,7 @@ async def test_a_refused_handshake_is_tried_again(tmp_path: Path) -> None:
     """With MaxStartups 2 and eight at once, most first attempts are refused; all get in."""
     async with (
         sshd(tmp_path / "narrow", "MaxStartups 2") as server,
-        Pool(Settings(), run="r") as pool,
+        Pool(Settings(), run=RUN) as pool,
         asyncio.TaskGroup() as group,
     ):
         tasks = [group.create_task(pool.connection(endpoint(server, f"pc{number}"))) for number in range(12)]
@@ -71,7 +74,7 @@ async def test_hosts_get_in_past_a_crowd_that_takes_nearly_all_places(tmp_path: 
         for _ in range(3):
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)
             crowd.callback(writer.close)
-        async with Pool(Settings(), run="r") as pool, asyncio.TaskGroup() as group:
+        async with Pool(Settings(), run=RUN) as pool, asyncio.TaskGroup() as group:
             points = [replace(endpoint(server, f"pc{number}"), connect_timeout=2.0) for number in range(30)]
             tasks = [group.create_task(pool.connection(point)) for point in points]
         assert len({id(task.result()) for task in tasks}) == 30
@@ -79,7 +82,7 @@ async def test_hosts_get_in_past_a_crowd_that_takes_nearly_all_places(tmp_path: 
 
 async def test_a_cancelled_caller_does_not_take_the_attempt_along(server: Sshd) -> None:
     """Who waits for the same link still gets it."""
-    async with Pool(Settings(), run="r") as pool, asyncio.TaskGroup() as group:
+    async with Pool(Settings(), run=RUN) as pool, asyncio.TaskGroup() as group:
         first = group.create_task(pool.link(endpoint(server)))
         second = group.create_task(pool.link(endpoint(server)))
         await asyncio.sleep(0)
@@ -90,7 +93,7 @@ async def test_a_cancelled_caller_does_not_take_the_attempt_along(server: Sshd) 
 
 async def test_a_jump_host_is_logged_into_once(server: Sshd, tmp_path: Path) -> None:
     """Five hosts behind one: six connections, the jump host's key checked like any other."""
-    async with sshd(tmp_path / "inner") as inner, Pool(Settings(), run="r") as pool:
+    async with sshd(tmp_path / "inner") as inner, Pool(Settings(), run=RUN) as pool:
         both = tmp_path / "both"
         both.write_text(server.known_hosts.read_text() + inner.known_hosts.read_text())
         behind = [
@@ -118,7 +121,7 @@ async def test_jump_hosts_in_a_circle_are_an_error(tmp_path: Path) -> None:
     """Instead of connecting for ever."""
     config = tmp_path / "config"
     config.write_text("Host a\n ProxyJump b\nHost b\n ProxyJump a\n")
-    async with Pool(Settings(), run="r") as pool:
+    async with Pool(Settings(), run=RUN) as pool:
         with pytest.raises(ConnectError, match="circle"):
             async with asyncio.timeout(10):
                 await pool.link(Endpoint(host="a", ssh_config=(str(config),)))
@@ -126,7 +129,7 @@ async def test_jump_hosts_in_a_circle_are_an_error(tmp_path: Path) -> None:
 
 async def test_a_lost_link_is_made_anew(server: Sshd) -> None:
     """The server's processes are killed: the old link is lost, the next one works."""
-    async with Pool(Settings(), run="r") as pool:
+    async with Pool(Settings(), run=RUN) as pool:
         link = await pool.link(endpoint(server))
         for pid in server.children():
             os.kill(pid, signal.SIGKILL)
@@ -136,9 +139,38 @@ async def test_a_lost_link_is_made_anew(server: Sshd) -> None:
         assert (await again.run(["true"], task="t")).rc == 0
 
 
+async def test_what_a_killed_agent_had_under_way_is_ended(server: Sshd) -> None:
+    """A new agent ends the child that left its parent's session; a service of a task that has finished lives on."""
+    service, child = f"{secrets.randbelow(10**6)}.25", f"{secrets.randbelow(10**6)}.75"
+    async with Pool(Settings(), run=RUN) as pool:
+        link = await pool.link(endpoint(server))
+        await link.run(["sh", "-c", f"setsid sleep {service} >/dev/null 2>&1 &"], task="finished")
+        running = asyncio.ensure_future(link.run(["sh", "-c", f"setsid sleep {child} & wait"], task="unfinished"))
+        await until(lambda: alive(child))
+        os.kill(link.info.pid, signal.SIGKILL)
+        with pytest.raises(LinkLost, match="killed"):
+            await running
+        await until(lambda: not alive(child))
+    (pid,) = alive(service)
+    os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_run_that_ends_waits_for_the_end_of_what_a_killed_agent_had_under_way(server: Sshd) -> None:
+    """Closing the pool does not get in the way."""
+    child = f"{secrets.randbelow(10**6)}.75"
+    async with Pool(Settings(), run=RUN) as pool:
+        link = await pool.link(endpoint(server))
+        running = asyncio.ensure_future(link.run(["sh", "-c", f"setsid sleep {child} & wait"], task="unfinished"))
+        await until(lambda: alive(child))
+        os.kill(link.info.pid, signal.SIGKILL)
+        await asyncio.wait({running})
+        assert running.exception()
+    assert not alive(child)
+
+
 async def test_reset_gives_a_new_connection(server: Sshd) -> None:
     """The old one is closed."""
-    async with Pool(Settings(), run="r") as pool:
+    async with Pool(Settings(), run=RUN) as pool:
         old = await pool.connection(endpoint(server))
         await pool.link(endpoint(server))
         await pool.reset(endpoint(server))
@@ -152,7 +184,7 @@ async def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyP
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     dead = Endpoint(host="desk", address="127.0.0.1", port=port, ssh_config=("none",))
-    async with Pool(Settings(), run="r", on_event=attempts.append) as pool:
+    async with Pool(Settings(), run=RUN, on_event=attempts.append) as pool:
         for _ in range(7):
             with pytest.raises(ConnectError, match="nothing listens"):
                 await pool.link(dead)
@@ -168,7 +200,7 @@ async def test_a_cancelled_run_closes_everything(server: Sshd) -> None:
     made: list[Connection] = []
 
     async def fail() -> None:
-        async with Pool(Settings(), run="r") as pool, asyncio.timeout(20):
+        async with Pool(Settings(), run=RUN) as pool, asyncio.timeout(20):
             made.append(await pool.connection(endpoint(server)))
             raise ZeroDivisionError
 
@@ -178,13 +210,13 @@ async def test_a_cancelled_run_closes_everything(server: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hanging = Endpoint(host="x", address="127.0.0.1", port=silent.getsockname()[1], ssh_config=("none",))
         with pytest.raises(TimeoutError):
-            async with Pool(Settings(), run="r") as pool, asyncio.timeout(0.2):
+            async with Pool(Settings(), run=RUN) as pool, asyncio.timeout(0.2):
                 await pool.link(hanging)
 
 
 async def test_the_control_node_has_an_agent_too() -> None:
     """And grace reaches every agent."""
-    async with Pool(Settings(), run="r") as pool:
+    async with Pool(Settings(), run=RUN) as pool:
         link = await pool.control()
         pool.force()
         assert link.grace == 0
@@ -205,7 +237,7 @@ def test_the_descriptor_limit_is_raised() -> None:
 async def test_the_shortest_lease_that_is_asked_for_holds(server: Sshd) -> None:
     """Also on a link that runs already and on the next one there; other hosts keep the settings' own."""
     point = endpoint(server)
-    async with Pool(Settings(lease=30.0), run="r") as pool:
+    async with Pool(Settings(lease=30.0), run=RUN) as pool:
         link = await pool.link(point)
         assert link.lease == 30.0
         for asked, holds in ((20.0, 20.0), (60.0, 20.0), (None, 20.0), (7.0, 7.0)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotdesk.connections import bulk
+from hotdesk.connections.bulk import opening
 from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import TaskError
 
@@ -50,7 +51,7 @@ async def test_rsync_goes_over_our_channels(link: Link, tmp_path: Path) -> None:
     async with await link.remote_shell(argv, task="t") as shell:
         assert shell.command[:2] == ["rsync", "--server"]
         async with (
-            link.bridge() as bridge,
+            opening(link) as bridge,
             await link.bulk(shell.command, bridge, task="t") as server,
             asyncio.TaskGroup() as group,
         ):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotdesk.connections.base import Channel, Endpoint, Escalation, Secret
+from hotdesk.connections.bulk import opening
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import BecomeError, ConnectError, LinkLost
@@ -42,7 +43,7 @@ async def test_a_login_shell_may_talk_first(run_id: str) -> None:
     async with Shell(lambda command: f"echo Welcome; echo 'no newline' >&2; printf 12; {command}") as connection:
         link = await Link.start(connection, run=run_id)
         assert (await link.run(["echo", "hi"], task="t")).stdout == b"hi\n"
-        async with link.bridge() as bridge, await link.bulk(["echo", "straight"], bridge, task="t") as bulk:
+        async with opening(link) as bridge, await link.bulk(["echo", "straight"], bridge, task="t") as bulk:
             assert await bulk.channel.read() == b"straight\n"
         await link.aclose()
 
@@ -107,7 +108,7 @@ async def test_the_agent_runs_on_every_python_from_3_8(run_id: str, python: Path
         assert (await link.run(["echo", "hi"], task="t")).stdout == b"hi\n"
         assert await link.call("def f():\n    yield 1\n    return 2\n", "f", task="t") == 2
         assert await link.disks(["/"])
-        async with link.bridge() as bridge, await link.bulk(["cat"], bridge, task="t") as bulk:
+        async with opening(link) as bridge, await link.bulk(["cat"], bridge, task="t") as bulk:
             await bulk.channel.write(b"x")
             assert await bulk.channel.read() == b"x"
         await link.aclose()
@@ -144,7 +145,7 @@ async def test_become_another_user(run_id: str) -> None:
         assert link.info.user == "nobody"
         assert link.info.pid in marked(run_id)
         assert (await link.run(["id", "-un"], task="t")).stdout == b"nobody\n"
-        async with link.bridge() as bridge, await link.bulk(["id", "-un"], bridge, task="t") as bulk:
+        async with opening(link) as bridge, await link.bulk(["id", "-un"], bridge, task="t") as bulk:
             assert await bulk.channel.read() == b"nobody\n"
         await link.aclose()
     assert marked(run_id) == []

@@ -91,6 +91,8 @@ async def test_a_file_without_extension_may_be_yaml(tmp_path: Path, load: Load) 
         ("h.yml", "plugin: amazon.aws.aws_ec2\n", 1, "amazon.aws.aws_ec2"),
         ("h.yml", "web:\n  hosts:\n    10: \n", 3, "must be text"),
         ("h.yml", "web:\n  hosts:\n    a: 3\n", 3, "must be a mapping"),
+        ("h.yml", "web:\n  children:\n    10:\n", 3, "must be text"),
+        ("h.yml", "web:\n  vars:\n    null: 1\n", 3, "must be text"),
         ("h.yml", "web:\n  children:\n    a: {children: {web: }}\n", 3, "circle"),
         ("h.yml", "web:\n  vars: {{ x }}\n", 2, "quotes"),
         ("h", "web:\n  hosts:\n\ta:\n", 3, "tab"),
@@ -156,6 +158,7 @@ async def test_a_script_is_run_by_the_callers_command(tmp_path: Path, load: Load
         ((1, b"", b"no route"), "no route"),
         ((0, b"hello", b""), "did not print JSON"),
         ((0, b"[]", b""), "not an object"),
+        ((0, b"[" * 100_000, b""), "nested too deeply"),
         ((0, b'{"g": {"hosts": "h"}}', b""), "not a list"),
     ],
 )

@@ -14,7 +14,7 @@ from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import DiskLow, HostError, Unreachable
 from hotdesk.supervise.disk_watch import DiskWatch, Watched, parse, preflight
-from tests.unit.machines import needs
+from tests.unit.machines import RUN, needs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -40,7 +40,7 @@ async def pc() -> AsyncIterator[Link]:
     """An agent with mounts of its own."""
     needs("unshare", "mount")
     async with Apart(Endpoint(host="vega", kind="local")) as connection:
-        link = await Link.start(connection, run="test-run", grace=1.0)
+        link = await Link.start(connection, run=RUN, grace=1.0)
         yield link
         await link.aclose()
 

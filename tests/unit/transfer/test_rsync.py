@@ -29,7 +29,7 @@ def test_rehearsal_and_act_differ_by_one_word() -> None:
 
 def test_the_receiver_gets_the_agreed_destination() -> None:
     """rsync's shell quoting is taken off, since no shell is involved."""
-    assert server_argv(GOOD, MIRROR)[-1] == "/dst dir/"
+    assert server_argv(GOOD, MIRROR, dry_run=False)[-1] == "/dst dir/"
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,25 @@ def test_the_receiver_gets_the_agreed_destination() -> None:
         ["rsync", "--server", "--log-file=/etc/passwd", ".", "/dst\\ dir/"],
         ["rsync", "--server", "--config=x", ".", "/dst dir/"],
         ["rsync"],
+        [*GOOD[:-2], "--delete", *GOOD[-2:]],
+        [*GOOD[:-2], "--partial-dir=/etc/cron.d", *GOOD[-2:]],
+        [*GOOD[:-2], "-T/etc/cron.d", *GOOD[-2:]],
+        [*GOOD[:-2], "-K", *GOOD[-2:]],
+        [*GOOD[:-2], "--timeout=x", *GOOD[-2:]],
+        [*GOOD[:2], "-n" + GOOD[2][1:], *GOOD[3:]],
     ],
 )
 def test_a_source_cannot_ask_for_anything_else(words: list[str]) -> None:
     """Another PC may be the source: it gets the receiver that was agreed on."""
     with pytest.raises(TransferError, match="agreed receiver"):
-        server_argv(words, MIRROR)
+        server_argv(words, MIRROR, dry_run=False)
+
+
+def test_a_source_cannot_turn_a_rehearsal_into_the_act() -> None:
+    """Nothing may change in check mode, whatever the other PC's rsync leaves out."""
+    with pytest.raises(TransferError, match="agreed receiver"):
+        server_argv(GOOD, MIRROR, dry_run=True)
+    assert server_argv([*GOOD[:2], "-n" + GOOD[2][1:], *GOOD[3:]], MIRROR, dry_run=True)[2].startswith("-n")
 
 
 def test_what_an_rsync_can_do() -> None:

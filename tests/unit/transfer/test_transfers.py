@@ -16,7 +16,7 @@ from hotdesk.transfer import End, Mirror, Transfers
 from hotdesk.transfer.rsync import server_argv
 from tests.embedded import pcs
 from tests.unit.collection.trees import everyday, listing
-from tests.unit.machines import needs
+from tests.unit.machines import RUN, needs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -39,7 +39,7 @@ class Ends:
 async def ends(pcs: EmbeddedPCs) -> AsyncIterator[Ends]:
     needs("rsync")
     settings = Settings(stop_grace=1.0)
-    async with Pool(settings, run="test-run") as pool:
+    async with Pool(settings, run=RUN) as pool:
         links = [await pool.link(endpoint_for(name, pcs.variables(name), settings)) for name in ("pc1", "pc2")]
         yield Ends(
             End(await pool.control(), "localhost", "t@pc2"),
@@ -171,8 +171,8 @@ async def test_a_slow_receiver_gets_every_byte(
 def between(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Put a Python script between the runner and the receiver, whose command line it gets."""
 
-    def wrapped(asked: Sequence[str], mirror: Mirror) -> list[str]:
-        return [sys.executable, "-c", BETWEEN + script, *server_argv(asked, mirror)]
+    def wrapped(asked: Sequence[str], mirror: Mirror, *, dry_run: bool) -> list[str]:
+        return [sys.executable, "-c", BETWEEN + script, *server_argv(asked, mirror, dry_run=dry_run)]
 
     monkeypatch.setattr("hotdesk.transfer.transfers.server_argv", wrapped)
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.machines import RUN
 
 from hotdesk.connections.base import Endpoint
 from hotdesk.connections.link import Link
@@ -29,7 +30,7 @@ async def verification(
 ) -> AsyncIterator[Verification]:
     """A verification whose hosts are all this machine."""
     connection = LocalConnection(Endpoint(host="localhost", kind="local"))
-    link = await Link.start(connection, run="test")
+    link = await Link.start(connection, run=RUN)
     try:
         machine = Machine(link, host="localhost", task="verify", check=False, emit=seen.append)
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.actions.answers import ask, text
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.on_target import commands
+from hotdesk.connections.bounds import LINE, OUTPUT
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+PLAN = {"argv": [str], "cwd": (str, None), "skip?": str, "reason?": str}
+"""What ``commands.prepare`` answers."""
 WOULD_RUN = "Command would have run if not in check mode"
 
 
@@ -49,13 +52,14 @@ async def execute(call: Call, argv: Sequence[str], *, shown: str | list[str], ex
             argv=words,
             expand_vars=expand,
             env=dict(call.environment),
+            answers=PLAN,
             **options,
         )
         if plan.get("failed"):
-            return Result(failed=True, data={**frame, **finished(1, "", ""), "rc": None, "msg": plan["msg"]})
+            return Result(failed=True, data={**frame, **finished(1, "", ""), "rc": None, "msg": plan.get("msg", "")})
         if "skip" in plan:
-            note = f"skipped, since {plan['skip']} {plan['reason']}"
-            msg = f"Did not run command since '{plan['skip']}' {plan['reason']}"
+            note = f"skipped, since {plan['skip']} {plan.get('reason')}"
+            msg = f"Did not run command since '{plan['skip']}' {plan.get('reason')}"
             return Result(data={**frame, **finished(0, note, ""), "msg": msg})
         if call.check:
             return Result(changed=True, data={**frame, **finished(0, "", ""), "msg": WOULD_RUN})
@@ -82,7 +86,11 @@ async def _run(call: Call, argv: list[str], cwd: str | None, frame: dict[str, An
         stdout, stderr = stdout.rstrip("\r\n"), stderr.rstrip("\r\n")
     data = {**frame, "start": str(start), "end": str(start + delta), "delta": str(delta)}
     data |= finished(done.rc, stdout, stderr) | {"msg": "non-zero return code" if done.rc else ""}
-    warnings = ("the output was longer than 64 MiB; its middle was dropped",) if done.truncated else ()
+    warnings = (
+        (f"the output was longer than {OUTPUT >> 20} MiB (a line counts {LINE} bytes more); its middle was dropped",)
+        if done.truncated
+        else ()
+    )
     return Result(changed=True, failed=done.rc != 0, data=data, warnings=warnings)
 
 

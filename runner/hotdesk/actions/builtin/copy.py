@@ -17,15 +17,18 @@ from hotdesk.actions.on_target import copying
 from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
+from hotdesk.place import Place
 from hotdesk.results import Diff, Result, failure
-from hotdesk.source import Vaulted
+from hotdesk.source import VAULT_HEADER, Vaulted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 SMALL = copying.SMALL
 CHUNK = 1 << 20
-VAULT_HEADER = b"$ANSIBLE_VAULT;"
+PUT = {"need?": str, "changed?": bool}
+TREE = {"changed": bool, "sums": {str: str}}
+"""What ``copying.put`` and ``make_tree`` answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,7 @@ options:
         return await place(call, payload, attributes(args, path), options(call))
 
     async def _payload(self, call: Call, path: Path) -> Payload:
-        payload = await in_thread(local_payload, path)
-        if payload.body is None or not call.args.get("decrypt", True):
-            return payload
-        body = await decrypted(call, payload.body)
-        return replace(payload, body=body, checksum=hashlib.sha1(body).hexdigest(), size=len(body))
+        return await decrypted_payload(call, await in_thread(local_payload, path), path)
 
     async def _content(self, call: Call, content: Any) -> Result:
         text = content if isinstance(content, str) else json.dumps(content)
@@ -130,12 +129,28 @@ def local_file(call: Call, name: str, subdirectory: str = "files") -> Path:
     return call.find_file(str(Path(name.rstrip("/") or "/").expanduser()), subdirectory)
 
 
-async def decrypted(call: Call, body: bytes) -> bytes:
-    """A file's content, decrypted if the file is vaulted. Raises VaultError."""
+async def decrypted(call: Call, body: bytes, path: Path) -> bytes:
+    """A file's content, decrypted if the file is vaulted. Raises VaultError with its place."""
     if not body.startswith(VAULT_HEADER):
         return body
-    text: str = await call.render(Vaulted(body.decode("ascii", "replace")))
+    text: str = await call.render(Vaulted(body.decode("ascii", "replace"), Place(str(path))))
     return text.encode("utf-8", "surrogateescape")
+
+
+async def decrypted_payload(call: Call, payload: Payload, path: Path) -> Payload:
+    """A vaulted file's payload is its plain text, in memory only, however big it is."""
+    if not call.args.get("decrypt", True) or not await in_thread(_is_vaulted, payload, path):
+        return payload
+    body = payload.body if payload.body is not None else await in_thread(path.read_bytes)
+    body = await decrypted(call, body, path)
+    return replace(payload, body=body, checksum=hashlib.sha1(body).hexdigest(), size=len(body))
+
+
+def _is_vaulted(payload: Payload, path: Path) -> bool:
+    if payload.body is not None:
+        return payload.body.startswith(VAULT_HEADER)
+    with path.open("rb") as stream:
+        return stream.read(len(VAULT_HEADER)) == VAULT_HEADER
 
 
 def options(call: Call) -> dict[str, Any]:
@@ -180,8 +195,8 @@ async def place(
         "checksum": payload.checksum,
         "size": payload.size,
     }
-    answer = await ask(call, copying, "put", writes=True, payload=payload.body, **request)
-    if "need" in answer:
+    answer = await ask(call, copying, "put", writes=True, answers=PUT, payload=payload.body, **request)
+    if "need" in answer and payload.path is not None:
         answer = await _send(call, payload, answer["need"], request)
     answer = {"checksum": payload.checksum, **({} if answer.get("failed") else {"src": payload.source}), **answer}
     return result_of(answer, call)
@@ -190,7 +205,7 @@ async def place(
 async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]) -> dict[str, Any]:
     assert payload.path is not None
     half = bundle(copying)
-    temporary: str = await call.machine.call(half, "reserve", need, change=True)
+    temporary: str = await call.machine.call(half, "reserve", need, change=True, answers=str)
     try:
         await call.machine.write(temporary, _chunks(payload.path), mode=0o600)
         return await ask(call, copying, "put", writes=True, temporary=temporary, **request)
@@ -260,6 +275,7 @@ class _Tree:
             copying,
             "make_tree",
             writes=True,
+            answers=TREE,
             dest=dest,
             links=found.links,
             directories=["", *found.directories],
@@ -272,7 +288,7 @@ class _Tree:
             return result_of(tree, call)
         changed, diffs = bool(tree["changed"]), list[Diff]()
         for relative, path in found.files.items():
-            payload = await in_thread(local_payload, path)
+            payload = await decrypted_payload(call, await in_thread(local_payload, path), path)
             if not want and tree["sums"].get(relative) == payload.checksum:
                 continue
             chosen = attributes(args, path) if keep else want

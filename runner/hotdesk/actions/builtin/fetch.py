@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-from pathlib import Path
+import posixpath
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.answers import ask
+from hotdesk.actions.arrival import Place
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.on_target import inspecting
-from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError, TaskError
+from hotdesk.paths import expanded
 from hotdesk.results import Result, failure
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from pathlib import Path
 
+_FETCHABLE = {"path": str, "problem?": str, "sha1?": str, "size?": int}
 _PROBLEMS = {
     "missing": "the remote file does not exist",
     "directory": "remote file is a directory, fetch cannot work on directories",
@@ -49,78 +49,49 @@ options:
         args = call.args
         if call.check:
             return Result(skipped=True, data={"msg": "check mode not (yet) supported for this module"})
-        there = await ask(call, inspecting, "fetchable", writes=False, path=str(args["src"]))
-        if problem := there.get("problem"):
-            text = _PROBLEMS[problem]
-            if args.get("fail_on_missing", True):
-                return failure(text, file=there["path"])
-            note = text if problem == "directory" else f"{text}, not transferring, ignored"
-            return Result(data={"msg": note, "file": there["path"]})
-        dest = self._destination(call, there["path"])
-        if await in_thread(dest.is_dir):
-            raise ArgumentError(
-                f"dest is an existing directory: {dest}", remedy="End it with a slash", place=call.task.place
-            )
-        old = await in_thread(_sha1, dest)
-        data: dict[str, Any] = {"dest": str(dest), "file": there["path"], "checksum": there["sha1"]}
-        if old == there["sha1"]:
-            return Result(data={**data, "md5sum": await in_thread(_md5, dest)})
-        got = await _save(call.machine.stream(there["path"]), dest)
-        data |= {"remote_checksum": there["sha1"], "checksum": got, "remote_md5sum": None}
-        if args.get("validate_checksum", True) and got != there["sha1"]:
-            raise TaskError(f"{there['path']} changed while it was fetched: the checksums differ", data=data)
-        return Result(changed=True, data={**data, "md5sum": await in_thread(_md5, dest)})
+        path = str(args["src"])
+        there = await ask(call, inspecting, "fetchable", writes=False, answers=_FETCHABLE, path=path)
+        if there.get("failed") or there.get("problem") or not {"sha1", "size"} <= there.keys():
+            return _without(there, missing_fails=bool(args.get("fail_on_missing", True)))
+        with closing(await Place.of(*self._destination(call, there["path"]))) as place:
+            return await self._bring(call, there, place)
 
-    def _destination(self, call: Call, source: str) -> Path:
+    async def _bring(self, call: Call, there: dict[str, Any], place: Place) -> Result:
+        if await place.is_directory():
+            raise ArgumentError(
+                f"dest is an existing directory: {place.path}", remedy="End it with a slash", place=call.task.place
+            )
+        data: dict[str, Any] = {"dest": str(place.path), "file": there["path"], "checksum": there["sha1"]}
+        if await place.digest("sha1") == there["sha1"]:
+            return Result(data={**data, "md5sum": await place.digest("md5")})
+        got = await place.save(call.machine.stream(there["path"]), there["size"])
+        data |= {"remote_checksum": there["sha1"], "checksum": got, "remote_md5sum": None}
+        if call.args.get("validate_checksum", True) and got != there["sha1"]:
+            raise TaskError(f"{there['path']} changed while it was fetched: the checksums differ", data=data)
+        return Result(changed=True, data={**data, "md5sum": await place.digest("md5")})
+
+    def _destination(self, call: Call, found: str) -> tuple[Path, list[str]]:
+        """(what the user chose, the names below it). The host has a say in them only where the user's path leaves it one."""
+        source = str(call.args["src"])
+        if source.startswith("~") or "$" in source:
+            source = found
         text = str(call.args["dest"])
-        base = Path(text).expanduser()
+        base = expanded(text)
         if not base.is_absolute() and call.search:
             base = call.search[-1] / base  # relative to the playbook
-        if call.args.get("flat"):
-            return base / Path(source).name if text.endswith("/") else base
-        inside = os.path.normpath("/" + source).lstrip("/")
-        return base / call.host / inside
+        names = [name for name in posixpath.normpath("/" + source).split("/") if name]
+        if not names or "\0" in source:
+            raise TaskError(f"{call.machine.host}: {source!r:.80} is no path of a file")
+        if not call.args.get("flat"):
+            return base / call.host, names
+        return (base, names[-1:]) if text.endswith("/") else (base.parent, [base.name])
 
 
-async def _save(stream: AsyncIterator[bytes], dest: Path) -> str:
-    """Write a stream to ``dest`` at once or not at all; return its SHA-1. Nothing is left when it breaks off."""
-    await in_thread(dest.parent.mkdir, parents=True, exist_ok=True)
-    handle, name = await in_thread(tempfile.mkstemp, prefix=".hotdesk-", dir=dest.parent)
-    known = hashlib.sha1()
-    try:
-        with os.fdopen(handle, "wb") as out:
-            async for chunk in stream:
-                known.update(chunk)
-                await in_thread(out.write, chunk)
-        await in_thread(_publish, name, dest)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)  # noqa: ASYNC240 - one system call, and we may be under cancellation
-        raise
-    return known.hexdigest()
-
-
-def _publish(name: str, dest: Path) -> None:
-    umask = os.umask(0)
-    os.umask(umask)
-    temporary = Path(name)
-    temporary.chmod(0o666 & ~umask)
-    temporary.replace(dest)
-
-
-def _sha1(path: Path) -> str | None:
-    return _digest(path, "sha1")
-
-
-def _md5(path: Path) -> str | None:
-    try:
-        return _digest(path, "md5")
-    except ValueError:  # a FIPS system has none
-        return None
-
-
-def _digest(path: Path, algorithm: str) -> str | None:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, algorithm).hexdigest()
-    except FileNotFoundError:
-        return None
+def _without(there: dict[str, Any], *, missing_fails: bool) -> Result:
+    """Nothing can be fetched."""
+    problem = there.get("problem", "")
+    text = _PROBLEMS.get(problem) or str(there.get("msg", "the remote file cannot be read"))
+    if missing_fails:
+        return failure(text, file=there.get("path"))
+    note = text if problem == "directory" else f"{text}, not transferring, ignored"
+    return Result(data={"msg": note, "file": there.get("path")})

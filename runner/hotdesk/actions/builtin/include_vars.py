@@ -11,12 +11,10 @@ from hotdesk.actions.base import IncludeVars as Effect
 from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError, VariableError
 from hotdesk.results import Result
-from hotdesk.source import Map, Seq, Vaulted, load_yaml, read_text
+from hotdesk.source import Map, Seq, Vaulted, load_yaml_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-VAULT_HEADER = "$ANSIBLE_VAULT"
 
 
 class IncludeVars(Action):
@@ -72,10 +70,7 @@ options:
 
 
 async def _load(call: Call, path: Path) -> Mapping[Any, Any]:
-    text: str = await in_thread(read_text, path, error=VariableError)
-    if text.startswith(VAULT_HEADER):
-        text = str(await call.render(Vaulted(text)))
-    found = await in_thread(load_yaml, text, str(path), error=VariableError)
+    found = await in_thread(load_yaml_file, path, error=VariableError, decrypt=call.decrypt)
     if found is None:
         return {}
     if not isinstance(found, dict):

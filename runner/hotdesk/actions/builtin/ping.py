@@ -24,4 +24,4 @@ options:
 
     async def run(self, call: Call) -> Result:
         data = str(call.args.get("data", "pong"))
-        return Result(data={"ping": await call.machine.call(ping, "pong", data, change=False)})
+        return Result(data={"ping": await call.machine.call(ping, "pong", data, change=False, answers=str)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.answers import ask, text
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.builtin.command import finished
+from hotdesk.actions.builtin.command import PLAN, finished
 from hotdesk.actions.builtin.copy import decrypted
 from hotdesk.actions.on_target import commands
 from hotdesk.actions.shipping import bundle
@@ -58,12 +58,13 @@ options:
         plan: dict[str, Any] = {"cwd": None}
         if any(args.get(option) for option in ("chdir", "creates", "removes")):
             options = {option: args.get(option) for option in ("chdir", "creates", "removes")}
-            plan = await ask(call, commands, "prepare", writes=False, env=dict(call.environment), **options)
+            env = dict(call.environment)
+            plan = await ask(call, commands, "prepare", writes=False, answers=PLAN, env=env, **options)
         if plan.get("failed"):
-            return failure(plan["msg"])
+            return failure(plan.get("msg", ""))
         if "skip" in plan:
-            option = "creates" if plan["reason"] == "exists" else "removes"
-            return Result(skipped=True, data={"msg": f"{plan['skip']} {plan['reason']}, matching {option} option"})
+            option = "creates" if plan.get("reason") == "exists" else "removes"
+            return Result(skipped=True, data={"msg": f"{plan['skip']} {plan.get('reason')}, matching {option} option"})
         source = call.find_file(name)
         if call.check:
             return Result(changed=True)
@@ -72,10 +73,12 @@ options:
     async def _run(self, call: Call, source: Path, rest: str, cwd: str | None) -> Result:
         body = await in_thread(source.read_bytes)
         if call.args.get("decrypt", True):
-            body = await decrypted(call, body)
-        half = bundle(commands)
+            body = await decrypted(call, body, source)
         tmp = call.settings.remote_tmp
-        path: str = await call.machine.call(half, "place_script", source.name, tmp, change=True, payload=body)
+        half = bundle(commands)
+        path: str = await call.machine.call(
+            half, "place_script", source.name, tmp, change=True, answers=str, payload=body
+        )
         executable = call.args.get("executable")
         line = " ".join(part for part in (executable, shlex.quote(path), rest) if part)
         try:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from hotdesk.actions.answers import ask, result_of
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.on_target import facts
+from hotdesk.actions.fact_names import cleaned
+from hotdesk.actions.on_target import facts as gathering
+from hotdesk.text import brief
 
 if TYPE_CHECKING:
     from hotdesk.results import Result
@@ -28,7 +30,7 @@ async def facts_of(call: Call) -> Result:
     args = call.args
     answer = await ask(
         call,
-        facts,
+        gathering,
         "gather",
         writes=False,
         subset=list(args.get("gather_subset") or call.settings.gather_subset),
@@ -37,7 +39,12 @@ async def facts_of(call: Call) -> Result:
         fact_path=str(args.get("fact_path") or "/etc/ansible/facts.d"),
         env=dict(call.environment),
     )
-    return result_of(answer, call)
+    facts, refused = cleaned(answer.pop("ansible_facts", {}))
+    result = result_of(answer, call)
+    if refused:
+        text = f"left out of the facts, since no host may set them: {brief(', '.join(refused))}"
+        result = result.but(warnings=(*result.warnings, text))
+    return result.but(facts=facts)
 
 
 class Setup(Action):

@@ -19,7 +19,7 @@ class Slurp(Action):
     DOCUMENTATION = """
 short_description: Read a file of the target
 description:
-  - The result has the content in base64; decode it with the C(b64decode) filter.
+  - The result has the content in base64; decode it with the C(b64decode) filter. Files of more than 16 MiB are for C(fetch).
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -28,4 +28,6 @@ options:
 """
 
     async def run(self, call: Call) -> Result:
-        return result_of(await ask(call, inspecting, "whole", writes=False, path=str(call.args["src"])), call)
+        shape = dict.fromkeys(("content", "source", "encoding"), str)
+        answer = await ask(call, inspecting, "whole", writes=False, answers=shape, path=str(call.args["src"]))
+        return result_of(answer, call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.answers import ask, result_of
 from hotdesk.actions.base import Action, Call
@@ -32,5 +32,5 @@ options:
 """
 
     async def run(self, call: Call) -> Result:
-        given = {name: call.args.get(name) for name in ("state", "path", "prefix", "suffix")}
+        given: dict[str, Any] = {name: call.args.get(name) for name in ("state", "path", "prefix", "suffix")}
         return result_of(await ask(call, temporary, "make", writes=True, **given), call)

@@ -71,7 +71,7 @@ options:
         if await in_thread(path.is_dir):
             raise ArgumentError(f"the template {path} is a directory", place=call.task.place)
         try:
-            text = (await decrypted(call, await in_thread(path.read_bytes))).decode("utf-8")
+            text = (await decrypted(call, await in_thread(path.read_bytes), path)).decode("utf-8")
         except UnicodeDecodeError:
             raise ArgumentError(f"the template {path} is not UTF-8 text", place=call.task.place) from None
         chosen = {name: args[name] for name in JINJA if args.get(name) is not None}

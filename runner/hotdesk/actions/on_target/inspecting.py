@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import pwd
 import stat
@@ -11,7 +12,10 @@ from typing import Any
 
 from hotdesk.actions.on_target.attributes import file_flags, full_path, group_name
 from hotdesk.actions.on_target.refusal import Refused, answers
-from hotdesk.actions.on_target.writing import digest
+from hotdesk.actions.on_target.writing import CHUNK, digest
+
+WHOLE = 16 << 20
+"""Bytes of the longest file that slurp takes: it is one value, in memory at both ends."""
 
 _PERMISSIONS = {
     "wusr": stat.S_IWUSR,
@@ -145,28 +149,35 @@ def _generation(path: str) -> str | None:
 
 @answers
 def whole(path: str) -> dict[str, Any]:
-    """A file's content in base64. Raises Refused in plain words when it cannot be read."""
+    """A file's content in base64. Raises Refused in plain words when it cannot be read, or is longer than ``WHOLE``."""
     source = full_path(path)
     if os.path.isdir(source):
         raise Refused("Source is a directory and must be a file: %s" % source)
     try:
         with open(source, "rb") as stream:
-            content = stream.read()
+            content = stream.read(WHOLE + 1)
     except FileNotFoundError:
         raise Refused("File not found: %s" % source)
     except PermissionError:
         raise Refused("File is not readable: %s" % source)
+    if len(content) > WHOLE:
+        raise Refused("File is larger than %d MiB, fetch it instead: %s" % (WHOLE >> 20, source))
     return {"content": base64.b64encode(content).decode("ascii"), "source": source, "encoding": "base64"}
 
 
 @answers
 def fetchable(path: str) -> dict[str, Any]:
-    """What fetch must know: the full path, and ``sha1`` when it is a file that can be read, else ``problem`` (missing, directory, denied)."""
+    """What fetch must know: the full path; ``sha1`` and ``size`` of what can be read there, else ``problem`` (missing, directory, denied)."""
     source = full_path(path)
     if os.path.isdir(source):
         return {"path": source, "problem": "directory"}
+    known, size = hashlib.sha1(), 0
     try:
-        return {"path": source, "sha1": digest(source), "size": os.path.getsize(source)}
+        with open(source, "rb") as stream:
+            for chunk in iter(lambda: stream.read(CHUNK), b""):
+                known.update(chunk)
+                size += len(chunk)
+        return {"path": source, "sha1": known.hexdigest(), "size": size}
     except FileNotFoundError:
         return {"path": source, "problem": "missing"}
     except PermissionError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TemplateError, nearest
+from hotdesk.paths import exists, expanded
 from hotdesk.place import Place
 from hotdesk.variables.blocking import leave_loop, wait_for
 
@@ -66,7 +67,7 @@ class LookupCall:
 
     def candidates(self, name: str, subdirectory: str | None = None) -> list[Path]:
         """Every place where the file ``name`` may be, nearest first."""
-        path = Path(name).expanduser()
+        path = expanded(name)
         if path.is_absolute():
             return [path]
         below = subdirectory or self.subdirectory
@@ -77,7 +78,7 @@ class LookupCall:
         leave_loop()
         tried = self.candidates(name, subdirectory)
         for path in tried:
-            if path.exists():
+            if exists(path):
                 return path
         raise self.fail(f"there is no file {name!r}", "Looked for " + ", ".join(str(path) for path in tried))
 

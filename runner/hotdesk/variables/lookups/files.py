@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hotdesk.paths import exists, is_file
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.lookups.call import LookupCall, flattened, words_and_options
 from hotdesk.variables.template_files import OPTIONS as JINJA_OPTIONS
@@ -66,7 +67,7 @@ def fileglob(call: LookupCall) -> list[Any]:
     result: list[str] = []
     for term in call.terms:
         for place in call.candidates(str(term)):
-            found = sorted(path for path in glob.glob(str(place)) if Path(path).is_file())  # noqa: PTH207
+            found = sorted(path for path in glob.glob(str(place)) if is_file(Path(path)))  # noqa: PTH207
             if found:
                 result += found
                 break
@@ -90,7 +91,7 @@ def first_found(call: LookupCall) -> list[Any]:
     tried: list[str] = []
     for name in wanted:
         for place in call.candidates(name):
-            if place.exists():
+            if exists(place):
                 return [str(place)]
             tried.append(str(place))
     if skip:

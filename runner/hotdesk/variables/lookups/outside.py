@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.errors import nearest
+from hotdesk.paths import expanded
 from hotdesk.settings import Settings
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.crypt import password_hash
@@ -104,7 +105,7 @@ def _password(call: LookupCall, term: str) -> str:
         if name not in known:
             raise call.fail(f"there is no option {name!r}", nearest(name, known))
     directory = call.search_path()[0]
-    path = Path(" ".join(words)).expanduser()
+    path = expanded(" ".join(words))
     path = path if path.is_absolute() else directory / path
     with _locked(path, write=not call.variables.get("ansible_check_mode", False) and str(path) != "/dev/null") as write:
         word, salt, ident = _kept(path)

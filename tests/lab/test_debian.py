@@ -1,0 +1,73 @@
+"""PCs with a root file system of their own: a real btrfs with subvolumes, systemd as process 1."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.lab import Lab, Options, leftovers
+from tests.lab.machine import missing
+from tests.lab.running import Desk, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.lab.lab import PC
+
+NAME = "pc5"
+
+
+@pytest.fixture(scope="module")
+def debian(whole_lab: Lab) -> Iterator[PC]:
+    """A PC with everything at once; the first time, its base is made."""
+    if reason := missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}):
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    options = Options(disk="btrfs", size="1500m", init="systemd", base="debian", memory="512m")
+    try:
+        yield Lab.up(1, options, first=int(NAME.removeprefix("pc")))[NAME]
+    finally:
+        Lab.down(NAME)
+        assert not [line for line in leftovers() if NAME in line]
+
+
+def test_systemd_runs_it(debian: PC) -> None:
+    """Nothing has failed, units start and stop, a login is a session of logind's."""
+    until(lambda: debian.run("systemctl", "is-system-running", check=False) == "running\n", 30, "it is running")
+    debian.run("systemd-run", "--unit=one", "sleep", "600")
+    assert debian.run("systemctl", "is-active", "one") == "active\n"
+    debian.run("systemctl", "stop", "one")
+    assert not debian.marked("sleep 600")
+
+
+def test_its_root_is_btrfs_with_subvolumes(debian: PC) -> None:
+    """@ and @home, snapshots work, a rolled back root is what boots."""
+    assert debian.run("findmnt", "-no", "FSTYPE,FSROOT", "/").split() == ["btrfs", "/@"]
+    assert debian.run("findmnt", "-no", "FSROOT", "/home") == "/@home\n"
+    debian.run("btrfs", "subvolume", "snapshot", "-r", "/", "/before")
+    debian.run("sh", "-c", "echo later >/root/later")
+    assert debian.run("ls", "/before/root") == ""
+    debian.run("btrfs", "subvolume", "delete", "/before")
+
+
+def test_a_power_cut_keeps_its_disk(debian: PC) -> None:
+    """off kills systemd with everything, on boots it again."""
+    debian.run("sh", "-c", "echo kept >/home/ada/kept; sync")
+    debian.off()
+    assert not debian.processes()
+    debian.on()
+    debian.wait_for_ssh()
+    assert debian.run("cat", "/home/ada/kept") == "kept\n"
+
+
+def test_hotdesk_works_on_it(debian: PC, tmp_path: Path) -> None:
+    """A command as ada and one as root, over ssh with its own host key."""
+    desk = Desk(Lab([debian]), tmp_path)
+    book = desk.playbook("- name: Who\n  ansible.builtin.command: id -un\n  become: true\n")
+    done = desk.play(book)
+    assert done.code == 0, done.stdout + done.stderr
+    assert done.results(NAME, "Who")[0]["stdout"] == "root"

@@ -1,0 +1,107 @@
+"""A vaulted value that is sure to be needed is tried before any host is touched; any other when it is met."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hotdesk.errors import VaultError
+from hotdesk.variables.vault import encrypt
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from .conftest import Ran
+
+PASSWORD = b"right"
+SECRET = "!vault |\n" + textwrap.indent(encrypt(b"geheim", PASSWORD, vault_id="prod"), " " * 6)
+"""Deep enough for every place below."""
+TOUCH = "- command: touch {tmp}/touched\n"
+ECHO = TOUCH + "- command: echo {{{{ secret }}}}\n"
+
+
+def write(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / name).write_text(text)
+
+
+@pytest.mark.parametrize("password", ["", "wrong"])
+@pytest.mark.parametrize(
+    ("tasks", "place"),
+    [
+        (ECHO, "group_vars/web.yml:2:9"),
+        (TOUCH + "- command: echo {{{{ url }}}}\n", "group_vars/web.yml:2:9"),
+        (TOUCH + "- command: echo {{{{ db.password }}}}\n", "group_vars/web.yml:11:13"),
+        (
+            TOUCH + "- block: [{{command: echo, environment: {{A: '{{{{ secret }}}}'}}}}]\n",
+            "group_vars/web.yml:2:9",
+        ),
+        (TOUCH + "- copy: {{src: secret.txt, dest: {tmp}/out}}\n", "files/secret.txt"),
+        (TOUCH + "- include_vars: whole.yml\n", "vars/whole.yml"),
+        (TOUCH + "- command:\n    cmd: " + SECRET, "playbook.yml:6:14"),
+    ],
+)
+async def test_a_missing_or_wrong_password_is_told_before_a_host_is_touched(
+    play: Callable[..., Awaitable[Ran]], tmp_path: Path, tasks: str, place: str, password: str
+) -> None:
+    """With file and line, wherever the value stands."""
+    write(tmp_path, "group_vars/web.yml", f"---\nsecret: {SECRET}url: 'x-{{{{ secret }}}}'\ndb:\n  password: {SECRET}")
+    for name in ("files/secret.txt", "vars/whole.yml"):
+        write(tmp_path, name, encrypt(b"a: geheim", PASSWORD))
+    write(tmp_path, "pw", password)
+    given = {"vault_password_files": (str(tmp_path / "pw"),)} if password else {}
+    with pytest.raises(VaultError) as caught:
+        await play(tasks.format(tmp=tmp_path), **given)
+    assert str(caught.value.place).removeprefix(f"{tmp_path}/") == place
+    assert ("does not fit" if password else "no vault password") in caught.value.message
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "- command: echo {{ secret }}\n  when: false\n",
+        "- command: echo {{ secret }}\n  when: inventory_hostname == 'elsewhere'\n",
+        "- command: echo {{ secret }}\n  loop: []\n",
+        "- command: echo {{ secret }}\n  tags: [never]\n",
+        "- command: echo {{ db.user }}\n",
+        "- set_fact: {secret: x}\n- command: echo {{ secret }}\n",
+        "- include_vars: other.yml\n- command: echo {{ secret }}\n",
+        "- block: [{command: 'true'}]\n  rescue: [{command: 'echo {{ secret }}'}]\n",
+    ],
+)
+async def test_a_value_that_need_not_be_opened_needs_no_password(
+    play: Callable[..., Awaitable[Ran]], tmp_path: Path, tasks: str
+) -> None:
+    """As with ansible-playbook: what belongs to others may lie beside ours."""
+    write(tmp_path, "group_vars/web.yml", f"---\nsecret: {SECRET}db:\n  user: me\n  password: {SECRET}")
+    write(tmp_path, "vars/other.yml", "secret: x\n")
+    assert (await play(tasks)).code == 0
+
+
+async def test_the_right_password_opens_everything(play: Callable[..., Awaitable[Ran]], tmp_path: Path) -> None:
+    """Inline, whole files beside inventory and playbook, vars_files, and a source of copy however big."""
+    write(tmp_path, "group_vars/web.yml", encrypt(b"whole: one", PASSWORD))
+    write(tmp_path, "inner/group_vars/web.yml", encrypt(b"beside: two", PASSWORD))
+    write(tmp_path, "inner/more.yml", encrypt(b"more: three", PASSWORD))
+    write(tmp_path, "inner/files/big", encrypt(b"x" * 300_000, PASSWORD))
+    write(tmp_path, "inner/files/tree/small", encrypt(b"four", PASSWORD))
+    write(tmp_path, "pw", PASSWORD.decode())
+    tasks = f"""
+    - hosts: h1
+      gather_facts: false
+      vars_files: [more.yml]
+      tasks:
+        - copy: {{content: '{{{{ whole }}}} {{{{ beside }}}} {{{{ more }}}}', dest: {tmp_path}/out}}
+        - copy: {{src: big, dest: {tmp_path}/big}}
+        - copy: {{src: tree, dest: {tmp_path}/}}
+    """
+    write(tmp_path, "inner/book.yml", textwrap.dedent(tasks))
+    whole: Any = {"vault_password_files": (str(tmp_path / "pw"),)}
+    assert (await play("- hosts: h1\n  gather_facts: false\n- import_playbook: inner/book.yml\n", **whole)).code == 0
+    assert (tmp_path / "out").read_text() == "one two three"
+    assert (tmp_path / "big").read_text() == "x" * 300_000
+    assert (tmp_path / "tree/small").read_text() == "four"
