@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import shells
 from tests.lab.running import marked, until
 from tests.lab.stubborn import all_there, desk, mark, stop, stubborn_play
 
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["desk", "mark"]
 
-START_FILES = {
-    "bash": (".bashrc", "echo Welcome to $HOSTNAME; printf 'no newline'; echo noise >&2"),
-    "zsh": (".zshenv", "echo Welcome; echo noise >&2"),
-    "fish": (".config/fish/config.fish", "echo Welcome; echo noise >&2"),
-    "tcsh": (".cshrc", "echo Welcome"),
-    "csh": (".cshrc", "echo Welcome"),
-    "dash": (".profile", "echo Welcome"),
-}
 EVERYTHING = """
 - name: Odd
   ansible.builtin.command:
@@ -49,28 +41,18 @@ EVERYTHING = """
 def login_shell(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     """A chatty login shell for ada on every PC."""
     name = request.param
-    found = shutil.which(name)
-    if found is None:
+    if reason := shells.missing(name):
         if os.environ.get("CI"):
-            pytest.fail(f"{name} is not installed")
-        pytest.skip(f"{name} is not installed")
-    file, text = START_FILES[name]
+            pytest.fail(reason)
+        pytest.skip(reason)
     for pc in lab:
-        pc.run("usermod", "-s", found, "ada")
-        pc.run("sh", "-c", f"mkdir -p $(dirname /home/ada/{file}); cp -a /home/ada/{file} /tmp/start 2>/dev/null; :")
-        pc.run(
-            "sh",
-            "-c",
-            f"cat >/home/ada/{file}; chown -R ada: /home/ada/{file.split('/')[0]}",
-            stdin=text.encode() + b"\n",
-        )
+        shells.give(pc, "ada", name)
     yield name
     for pc in lab:
-        pc.run("usermod", "-s", "/bin/bash", "ada")
-        pc.run("sh", "-c", f"rm /home/ada/{file}; mv /tmp/start /home/ada/{file} 2>/dev/null; :")
+        shells.take_back(pc, "ada", name)
 
 
-@pytest.mark.parametrize("login_shell", START_FILES, indirect=True)
+@pytest.mark.parametrize("login_shell", shells.START_FILES, indirect=True)
 def test_every_login_shell_even_a_chatty_one(desk: Desk, lab: Lab, tmp_path: Path, mark: str, login_shell: str) -> None:
     """Commands, sudo and a transfer mean the same in all of them; what start files print is no output of a task."""
     (tmp_path / "tree").mkdir()

@@ -41,7 +41,7 @@ class Cell:
             return "the work is finished when the fault comes: one kind of each account shows it"
         if fault.lease and work.name != "term-ignoring":
             return "the default lease is proven with one kind of work; the matrix's own lease with all"
-        return ""
+        return fault.senseless(work)
 
 
 ACCOUNTS = ("command", "sudo", "sudo-password", "root-login")
@@ -145,7 +145,8 @@ def _problems(scene: Scene, outcome: Outcome) -> Iterator[str]:
         yield f"exit code {outcome.code}, not {fault.code}"
     if left := scene.marked(scene.hosts if fault.one_host else ()) or scene.marked_here():
         yield f"left after the run: {left}"
-    results = scene.results()
+    lost = {name: result for name, result in scene.results("Service").items() if result.get("unreachable")}
+    results = {**lost, **scene.results()}
     for pc in scene.hosts:
         wanted = fault.faulted if pc is scene.faulted else fault.others
         if (found := status(results.get(pc.name))) != wanted:
@@ -154,9 +155,15 @@ def _problems(scene: Scene, outcome: Outcome) -> Iterator[str]:
         yield f"locks are held: {', '.join(held)}"
     yield from work.after(scene)
     rebooted = {scene.faulted.name} if fault.reboots else set()
-    if lost := sorted(scene.results("Service").keys() - set(scene.services()) - rebooted):
-        yield f"the service of a finished task is dead on {', '.join(lost)}"
-    yield from _log_problems(scene)
+    served = {
+        name for name, result in scene.results("Service").items() if not result.get("failed") and name not in lost
+    }
+    if dead := sorted(served - set(scene.services()) - rebooted):
+        yield f"the service of a finished task is dead on {', '.join(dead)}"
+    if fault.says and fault.says not in scene.output():
+        yield f"the run does not say: {fault.says}"
+    if not fault.log_is_lost:
+        yield from _log_problems(scene)
 
 
 def _log_problems(scene: Scene) -> Iterator[str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.matrix.scene import Scene
+    from tests.matrix.works import Work
 
 Status = Literal["ok", "failed", "unreachable", "stopped"]
 """Of the task named Work on a host. "stopped": the run was ended before the task had a result."""
@@ -30,6 +31,11 @@ def nothing(scene: Scene) -> None:
 def under_way(scene: Scene) -> bool:
     """The work runs on all its PCs."""
     return scene.under_way()
+
+
+def possible(work: Work) -> str:
+    """With every kind of work."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,5 +78,15 @@ class Fault:
     """Services do not survive it."""
     lease: float = 0.0
     """Seconds of hotdesk_lease; 0: the matrix's."""
+    senseless: Callable[[Work], str] = possible
+    """Why there is no such fault for a kind of work; empty when there is one."""
+    restore: Callable[[Scene], None] = nothing
+    """Undone after the next run, which has to cope with it. Must be harmless when nothing was done."""
+    says: str = ""
+    """What the run must print: a limit is told, never silent."""
+    aliases: int = 0
+    """Further names of each PC in the inventory, which do the work too."""
+    log_is_lost: bool = False
+    """The run log cannot be written; what happened is read from the output."""
     sampled: bool = True
     """Part of the sample that every test run takes."""

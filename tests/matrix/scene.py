@@ -109,15 +109,25 @@ class Scene:
         for pc in self.lab:
             pc.run("sh", "-c", f"mkdir -m 755 {self.folder} && mkfifo -m 644 {self.gate}")
         self.work.prepare(self)
-        rates = {pc.name: f"matrix_rate: {'1m' if pc is self.faulted else '6m'}" for pc in self.lab}
+        rates = {pc.name: f"matrix_rate: {'2m' if pc is self.faulted else '6m'}" for pc in self.lab}
         self.desk.inventory(self.work.user, f"hotdesk_source: {self.source.name}", rates)
         (self.directory / "sudo").write_text("bob-pw\n")
+        self._add_aliases()
         self.fault.before(self)
         self._book = self.directory / "matrix.yml"
         self._book.write_text(self._playbook())
 
+    def _aliases(self) -> dict[str, PC]:
+        return {f"{pc.name}-{number}": pc for number in range(self.fault.aliases) for pc in self.hosts}
+
+    def _add_aliases(self) -> None:
+        with (self.directory / "inventory.yml").open("a") as inventory:
+            for name, pc in self._aliases().items():
+                inventory.write(f"    {name}:\n      ansible_host: {pc.address}\n")
+
     def _playbook(self) -> str:
-        head = f"- name: Matrix\n  hosts: {','.join(pc.name for pc in self.hosts)}\n  gather_facts: false\n"
+        names = [*(pc.name for pc in self.hosts), *self._aliases()]
+        head = f"- name: Matrix\n  hosts: {','.join(names)}\n  gather_facts: false\n"
         head += f"  become: {str(self.work.become).lower()}\n{indented(self.fault.head, 2)}"
         work = f"- name: Work\n{indented(self.work.task + self.fault.keywords, 2)}"
         if self.fault.always:
@@ -144,7 +154,9 @@ class Scene:
         self.desk.environment["XDG_STATE_HOME"] = str(self._logs[-1])
         if self.work.user == "bob":
             options = (*options, "--become-password-file", str(self.directory / "sudo"))
-        argv = [word for word in self.desk.argv(self._book, *options) if word not in ("--output", "json")]
+        argv = self.desk.argv(self._book, *options)
+        if not self._log_is_lost():
+            argv = [word for word in argv if word not in ("--output", "json")]
         if self.fault.terminal and len(self._logs) == 1:
             terminal = Terminal()
             process = terminal.start(argv, self.desk.environment, self.directory)
@@ -175,8 +187,13 @@ class Scene:
 
     # --- the run log
 
+    def _log_is_lost(self) -> bool:
+        return self.fault.log_is_lost and len(self._logs) == 1
+
     def log_text(self) -> str:
-        """The latest run's log so far."""
+        """The latest run's log so far; what it printed instead where the log is to be lost."""
+        if self._log_is_lost():
+            return "".join(line for line in self.output().splitlines(keepends=True) if line.startswith("{"))
         found = sorted(self._logs[-1].glob("hotdesk/runs/*.jsonl"))
         return found[-1].read_text() if found else ""
 
@@ -189,9 +206,8 @@ class Scene:
 
     def results(self, task: str = "Work") -> Mapping[str, dict[str, Any]]:
         """Host name -> the final result of a task there; hosts without one left out."""
-        return {
-            event["host"]: event["result"] for event in self.events("TaskFinished") if event.get("task_name") == task
-        }
+        tasks = {event["task"] for event in self.events("TaskStarted") if event["name"] == task}
+        return {event["host"]: event["result"] for event in self.events("TaskFinished") if event["task"] in tasks}
 
     def started_at(self, pc: PC) -> float:
         """When the work began on a PC, by the run log, on the clock of ``time.monotonic``; 0.0 before that."""
@@ -281,6 +297,7 @@ class Scene:
         if self._run is not None:
             self._run.close()
         self.fault.mend(self)
+        self.fault.restore(self)
         self.work.clean(self)
         for pc in self.lab:
             for pid in living([pc], (self.mark.encode(), b"HOTDESK_RUN=")).get(pc.name, {}):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.matrix.scene import Scene
 
 BIG = 24
-"""Megabytes of the file that a transfer is held by: the faulted PC gets 1 MB/s, the others 6 (``matrix_rate``)."""
+"""Megabytes of the file that a transfer is held by: the faulted PC gets 2 MB/s, the others 6 (``matrix_rate``)."""
 
 
 def nothing(scene: Scene) -> None:

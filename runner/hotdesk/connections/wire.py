@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _HIGH = 1 << 20
 """Bytes waiting to be written above which senders of bulk wait."""
+_SLICE = 1 << 18
+"""Bytes of a big frame that are written at once."""
 _TAIL = 4096
 _HEADER = 200
 """Bytes that an event's header counts as."""
@@ -97,7 +99,7 @@ class Wire:
         self._ids = 0
         self._queue: deque[bytes] = deque()
         self._queued = 0
-        self._sent = self._heard = asyncio.get_running_loop().time()
+        self._sent = self._heard = self._taken = asyncio.get_running_loop().time()
         self._more, self._room, self._leased = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._demand: asyncio.TimerHandle | None = None
@@ -243,10 +245,12 @@ class Wire:
             while self._queue:
                 data = self._queue.popleft() if len(self._queue[0]) > 8192 else self._gather()
                 try:
-                    await self._channel.write(data)
+                    for at in range(0, len(data), _SLICE):
+                        await self._channel.write(data[at : at + _SLICE])
+                        self._sent = loop.time()
+                        self._taken = self._sent if at else self._taken
                 except LinkLost as exc:
                     self._end(exc.message)
-                self._sent = loop.time()
                 self._queued -= len(data)
                 if self._queued <= _HIGH // 2:
                     self._room.set()
@@ -275,7 +279,8 @@ class Wire:
                     await self._leased.wait()
                 continue  # it has changed
             away = loop.time() - began > 2 * beat  # we were frozen ourselves: what came meanwhile is still to be read
-            if not away and loop.time() - self._heard > self._lease + beat:
+            # An agent that is being sent a big frame over a slow link can answer nothing before it has all of it.
+            if not away and loop.time() - max(self._heard, self._taken) > self._lease + beat:
                 self._end(f"the agent has not answered for {self._lease:g} s")
             if not self._queue:
                 self.post({"op": "ping", "id": 0})

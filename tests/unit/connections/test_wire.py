@@ -1,0 +1,65 @@
+"""Wire: when a link that nothing is heard of counts as lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hotdesk.connections import protocol
+from hotdesk.connections.base import Channel
+from hotdesk.connections.wire import Wire
+
+from .conftest import until
+
+LEASE = 0.4
+SLICES = 30
+
+
+class SlowChannel(Channel):
+    """Takes a slice of a frame each ``seconds``, and an agent that says nothing before it has all of it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.slices = 0
+        self.closed = asyncio.Event()
+
+    async def read(self, limit: int = 65536) -> bytes:
+        await self.closed.wait()
+        return b""
+
+    async def read_stderr(self, limit: int = 65536) -> bytes:
+        return await self.read()
+
+    async def write(self, data: bytes) -> None:
+        self.slices += 1
+        await asyncio.sleep(self.seconds)
+
+    async def write_eof(self) -> None:
+        """Nothing follows."""
+
+    async def wait(self) -> int | None:
+        await self.closed.wait()
+        return None
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+async def lost_while_sending(channel: SlowChannel) -> str | None:
+    """Why the link was lost by the time a big frame had been taken, or until it was lost."""
+    wire = Wire(channel, protocol.decoder(), host="pc", lease=LEASE, stderr=bytearray())
+    try:
+        wire.post({"op": "call", "id": 0}, bytes(SLICES << 18))
+        await until(lambda: wire.lost is not None or channel.slices == SLICES)
+        return wire.lost
+    finally:
+        await wire.aclose(0)
+
+
+async def test_a_slow_link_that_takes_a_big_frame_is_not_lost() -> None:
+    """It takes several leases, and every slice that is taken is a sign of life."""
+    assert await lost_while_sending(SlowChannel(LEASE / 8)) is None
+
+
+async def test_a_link_that_takes_nothing_is_lost() -> None:
+    """After the lease, however much waits to be sent."""
+    assert "not answered for" in (await lost_while_sending(SlowChannel(60.0)) or "")
