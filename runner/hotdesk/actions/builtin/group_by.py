@@ -28,6 +28,4 @@ options:
         key = str(call.args["key"]).replace(" ", "-")
         parents = [str(parent).replace(" ", "-") for parent in call.args.get("parents") or ["all"]]
         data = {"add_group": key, "parent_groups": parents}
-        return Outcome(
-            Result(changed=True, data=data), (Grouping(key, tuple(parents)),)
-        )  # whether it did is known later
+        return Outcome(Result(changed=True, data=data), (Grouping(key, tuple(parents)),))  # whether it did is known later
