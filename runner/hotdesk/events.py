@@ -14,6 +14,8 @@ from hotdesk.place import Place
 from hotdesk.results import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from hotdesk.results import HostRecap, Progress
 
 
@@ -234,8 +236,8 @@ class RunFinished(Event):
     custom_stats: Mapping[str, object] = field(default_factory=dict)
 
 
-def record(event: Event) -> dict[str, Any]:
-    """The event as plain values for JSON: its class name under ``event``, results as Ansible shows them.
+def record(event: Event, room: Room | None = None) -> dict[str, Any]:
+    """The event as plain values for JSON: its class name under ``event``, results as Ansible shows them; shortened to ``room``.
 
     The end of a loop is told without the results of its items: each of them has been told by an event of its own.
     """
@@ -245,7 +247,7 @@ def record(event: Event) -> dict[str, Any]:
     for name in _names(type(event)):
         value = getattr(event, name)
         if value is not None and value != "":
-            out[name] = plain(value)
+            out[name] = plain(value, room)
     return out
 
 
@@ -262,23 +264,51 @@ _NAMES: dict[type[Event], tuple[str, ...]] = {}
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-def plain(value: Any) -> Any:
-    """``value`` as something ``json.dumps`` takes."""
+@dataclass(slots=True)
+class Room:
+    """How much of an event is shown or logged: a host may have said a gigabyte. What is left out is counted where it stood."""
+
+    left: int = 1 << 20
+    """Characters for the whole event."""
+    longest: int = 1 << 16
+    """Characters of one text."""
+
+    def text(self, value: str) -> str:
+        most = min(self.longest, max(self.left, 200))
+        if len(value) > most:
+            half = most // 2
+            value = f"{value[:half]}\n[... {len(value) - 2 * half} characters left out here ...]\n{value[-half:]}"
+        self.left -= len(value)
+        return value
+
+    def entries(self, values: Collection[Any]) -> Iterator[Any]:
+        """The values while there is room, then how many were not given."""
+        for number, value in enumerate(values):
+            if self.left <= 0:
+                yield f"[... {len(values) - number} more left out here ...]"
+                return
+            self.left -= 4
+            yield plain(value, self)
+
+
+def plain(value: Any, room: Room | None = None) -> Any:
+    """``value`` as something ``json.dumps`` takes; with ``room``, no longer than that."""
     kind = type(value)
     if kind in _PLAIN:  # nearly all there is
-        return value
+        return value if room is None or kind is not str else room.text(value)
     if kind is dict:
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, room) for key, item in value.items()}
     if isinstance(value, Result):
-        return plain(value.registered())
+        return plain(value.registered(), room)
     if isinstance(value, Place):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        return {item.name: plain(getattr(value, item.name), room) for item in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, room) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [plain(item) for item in value] if room is None else list(room.entries(value))
     if isinstance(value, bool | int | float) or value is None:
         return value
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+    return text if room is None else room.text(text)

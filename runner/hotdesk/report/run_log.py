@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import aio
-from hotdesk.events import Output, Progressed, TaskStarted, record
+from hotdesk.events import Output, Progressed, Room, TaskStarted, record
 from hotdesk.redaction import Redaction
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class RunLog:
     def __call__(self, event: Event) -> None:
         if not self._wanted(event):
             return
-        entry: dict[str, Any] = record(event)
+        entry: dict[str, Any] = record(event, Room())
         entry["time"] = datetime.fromtimestamp(entry.pop("at"), UTC).isoformat(timespec="milliseconds")
         entry["run"] = self._run
         if isinstance(event, TaskStarted):

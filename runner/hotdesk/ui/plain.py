@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hotdesk import events as ev
+from hotdesk.events import Room
 from hotdesk.events import plain as as_plain
 from hotdesk.results import Status
 from hotdesk.text import safe
@@ -25,6 +26,8 @@ ALWAYS_SHOWN = frozenset({DEBUG, "ansible.builtin.assert"})
 NEVER_SHOWN = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
 """Facts are too many for a line, at any -v."""
 TRUE = frozenset({"true", "yes", "on", "1"})
+LONGEST_MESSAGE = 4000
+"""Characters of a failure's or warning's text; the result below it has the whole."""
 SHORT = 1.0
 """Seconds from its first line on in which what a command prints is kept back: the result of one that ends by then repeats it all."""
 MOST_KEPT = 500
@@ -78,7 +81,7 @@ class Plain:
                 name = self._tasks[task].name if task in self._tasks else task
                 self.line(f"FAILED - RETRYING: [{host}]: {name} ({left} retries left).", "deprecation")
             case ev.Included(file=file, hosts=hosts, label=label):
-                item = f" => (item={label})" if label else ""
+                item = f" => (item={_on_one_line(label)})" if label else ""
                 self.line(f"included: {file} for {', '.join(hosts)}{item}", "skipped")
             case ev.RunFinished():
                 self._end(event)
@@ -159,7 +162,7 @@ class Plain:
 
     def _item(self, event: ev.ItemFinished) -> None:
         self._printing.pop(event.host, None)
-        label = f"(item={event.label})"
+        label = f"(item={_on_one_line(event.label)})"
         host = _label(event.host, event.delegate)
         self._outcome(event.task, host, event.result, label=label, diff=True, said=not event.ignored)
 
@@ -188,7 +191,7 @@ class Plain:
 
     def _explain(self, task: str, result: Result) -> None:
         """Once for each message and task: the message as a person reads it, and where the task stands."""
-        text = f"[ERROR]: Task failed: {result.message or result.status.value}\n"
+        text = f"[ERROR]: Task failed: {_indented(result.message or result.status.value)}\n"
         place = self._tasks[task].place if task in self._tasks else None
         if place is not None:
             excerpt = place.excerpt()
@@ -236,7 +239,7 @@ class Plain:
             return
         kind = "DEPRECATION WARNING" if event.deprecation else "WARNING"
         where = f" ({event.place})" if event.place else ""
-        text = f"[{kind}]: {f'[{event.host}] ' if event.host else ''}{event.text}{where}"
+        text = f"[{kind}]: {f'[{event.host}] ' if event.host else ''}{_indented(event.text)}{where}"
         if text not in self._warnings:
             self._warnings[text] = None
             self.line(text, "deprecation" if event.deprecation else "warning")
@@ -313,6 +316,16 @@ class Plain:
             return f"{host:<26}"
         color = "failed" if recap.failed or recap.unreachable else "changed" if recap.changed else "ok"
         return f"{paint(host, color):<37}"
+
+
+def _on_one_line(label: str) -> str:
+    """A loop's item may be what a host printed: it must not begin lines of its own, which would look like ours."""
+    return label.replace("\n", "\\n")
+
+
+def _indented(message: str) -> str:
+    """The same for a message of several lines."""
+    return Room(longest=LONGEST_MESSAGE).text(message).replace("\n", "\n    ")
 
 
 def _label(host: str, delegate: str) -> str:

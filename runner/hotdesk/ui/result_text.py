@@ -6,7 +6,7 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.events import plain
+from hotdesk.events import Room, plain
 from hotdesk.text import safe
 from hotdesk.ui.colors import paint
 
@@ -24,7 +24,7 @@ FOR_MACHINES = frozenset({"invocation", "exception", "retries"})
 def dump(result: Result, *, indent: int | None = None, verbosity: int = 0, terse: bool = False) -> str:
     """The result's keys as JSON: on one line, or over several with ``indent`` and from -vvv on, as Ansible shows them.
 
-    ``terse`` leaves only what ``debug`` was asked to print.
+    ``terse`` leaves only what ``debug`` was asked to print. What is very long is shortened.
     """
     hidden = HIDDEN if verbosity >= 3 else HIDDEN | FOR_MACHINES
     data: dict[str, Any] = {
@@ -35,7 +35,7 @@ def dump(result: Result, *, indent: int | None = None, verbosity: int = 0, terse
     if terse:
         data = _asked_for(data)
     indent = 4 if verbosity >= 3 else indent
-    return safe(json.dumps(plain(data), indent=indent, ensure_ascii=False, sort_keys=True))
+    return safe(json.dumps(plain(data, Room()), indent=indent, ensure_ascii=False, sort_keys=True))
 
 
 def _asked_for(data: dict[str, Any]) -> dict[str, Any]:
