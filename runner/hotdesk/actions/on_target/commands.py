@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import stat
 import tempfile
 from typing import Any, Mapping, Match, Sequence
 
@@ -52,11 +53,15 @@ def prepare(
 
 
 def place_script(name: str, directory: str, payload: bytes = b"") -> str:
-    """Put a script into a fresh directory that only we can enter (below ``directory``, else the system's); return its path."""
+    """Put a script into a fresh directory that only we can enter (below ``directory``, else the system's); return its path.
+
+    ``directory`` serves only when nobody else can exchange what we put there.
+    """
     parent = os.path.expanduser(directory)
+    os.umask(0o077)
     try:
-        os.makedirs(parent, mode=0o700, exist_ok=True)
-        home = tempfile.mkdtemp(prefix="hotdesk-", dir=parent)
+        os.makedirs(parent, exist_ok=True)
+        home = tempfile.mkdtemp(prefix="hotdesk-", dir=parent if ours(parent) else None)
     except OSError:
         home = tempfile.mkdtemp(prefix="hotdesk-")
     path = os.path.join(home, name)
@@ -64,6 +69,27 @@ def place_script(name: str, directory: str, payload: bytes = b"") -> str:
     with os.fdopen(handle, "wb") as stream:
         stream.write(payload)
     return path
+
+
+def ours(directory: str) -> bool:
+    """May nobody else rename what lies in ``directory``, or the directory itself?
+
+    Each directory on the real way must belong to us or root, and be writable for nobody else or sticky (as /tmp is). A link that another
+    has planted on the way leads to one that is not ours, or is itself in such a directory.
+    """
+    path = os.path.abspath(directory)
+    while True:
+        found = os.lstat(path)
+        if found.st_uid not in (0, os.geteuid()):
+            return False
+        if stat.S_ISLNK(found.st_mode):
+            if not ours(os.path.realpath(path)):
+                return False
+        elif found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+            return False
+        if path == "/":
+            return True
+        path = os.path.dirname(path)
 
 
 def remove_script(path: str) -> None:

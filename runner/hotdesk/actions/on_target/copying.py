@@ -70,14 +70,14 @@ def _put(
     parent = os.path.dirname(path) or "."
     if not os.path.isdir(parent) and not check:
         raise Refused("Destination directory %s does not exist" % parent)
+    real = os.path.realpath(path) if not link else path
     if payload is None and temporary is None and not check:
-        return {"need": path}
+        return {"need": real}
     limit = options.get("diff_limit", 104448)
     if not options.get("no_diff"):
         answer["diff"] = [_diff(path, source, payload, temporary, size, limit)]
     if check:
         return dict(answer, changed=True)
-    real = os.path.realpath(path) if not link else path
     if temporary is None:
         temporary = staged(real, payload or b"")
     try:
@@ -153,8 +153,8 @@ def make_directories(path: str, mode: Any, attributes: Mapping[str, Any]) -> Non
 
 
 def reserve(path: str) -> str:
-    """A new empty file beside ``path`` under a name nobody knows, for content that comes in a stream."""
-    return staged(os.path.realpath(path), b"")
+    """A new empty file beside ``path`` (as ``put`` needs it) under a name nobody knows, for content that comes in a stream."""
+    return staged(path, b"")
 
 
 def discard(path: str) -> None:

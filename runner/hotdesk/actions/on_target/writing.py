@@ -42,8 +42,9 @@ def copied_stat(source: str, target: str) -> None:
 
 
 def back_up(path: str) -> str:
-    """Copy ``path`` to ``PATH.PID.DATE~`` beside it and return that name."""
+    """Copy ``path`` to ``PATH.PID.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
     name = "%s.%d.%s~" % (path, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S"))
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     shutil.copy2(path, name)
     copied_stat(path, name)
     return name
