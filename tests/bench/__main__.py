@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench.sshd import Server, server
 
@@ -93,6 +94,11 @@ PEERS: dict[str, Callable[[Server, int, int], tuple[list[str], dict[str, str]]]]
 
 def seconds(argv: Sequence[str], environment: dict[str, str]) -> float:
     """Wall seconds of one whole process; its failure ends the benchmark with its words."""
+    return run(argv, environment)[0]
+
+
+def run(argv: Sequence[str], environment: dict[str, str]) -> tuple[float, str]:
+    """The same, and what it printed."""
     surroundings = {**os.environ, **environment}
     surroundings.pop("PYTHONDONTWRITEBYTECODE", None)  # else everything that is not installed is compiled at each start
     begin = time.monotonic()
@@ -102,7 +108,7 @@ def seconds(argv: Sequence[str], environment: dict[str, str]) -> float:
         raise SystemExit(
             f"bench: {argv[0]} ended with {done.returncode}:\n{(done.stdout + done.stderr).decode(errors='replace')[-3000:]}"
         )
-    return taken
+    return taken, done.stdout.decode(errors="replace")
 
 
 def commands(at: Server, hosts: Sequence[int], tasks: int, rounds: int, without: Sequence[str]) -> None:
@@ -125,38 +131,54 @@ def commands(at: Server, hosts: Sequence[int], tasks: int, rounds: int, without:
 
 
 def transfer(at: Server, rounds: int) -> None:
-    """One big file, and many small ones: hotdesk.sync.folder beside ``rsync -e ssh``."""
+    """One big file, and many small ones: hotdesk.sync.folder beside ``rsync -e ssh``.
+
+    Two figures for hotdesk: the whole process, start and login included, as for rsync; and the task alone, which is what each further
+    mirror of a play costs, since the play's connections are there already.
+    """
     with tempfile.TemporaryDirectory(prefix="hotdesk-bench-src-") as directory:
         base = Path(directory)
         base.chmod(0o755)
         big, small = base / "big", base / "small"
         _trees(big, small)
-        ssh = f"ssh -p {at.port} -i {at.key} -o UserKnownHostsFile={at.directory}/known_hosts -c aes128-gcm@openssh.com"
-        print(f"\ntransfer to one host: median wall seconds of {rounds}; ratio: rsync / hotdesk, median of the pairs")
+        print(f"\ntransfer to one host: median wall seconds of {rounds} (ratio of the pairs: rsync / hotdesk)")
+        print(f"  {'':<20} {'rsync -e ssh':>14} {'whole process':>16} {'task alone':>16}")
         for name, tree in (("1 GB in one file", big), ("20,000 small files", small)):
-            taken: dict[str, list[float]] = {"hotdesk": [], "rsync": []}
-            ratios = []
-            for turn in range(rounds):
-                os.sync()  # what was written before is not paid for by whoever comes next
-                target = f"{at.home}/h-{tree.name}-{turn}"
-                taken["hotdesk"].append(seconds(*_folder(at, tree, target)))
-                rsync = [
-                    "rsync",
-                    "-aHAXS",
-                    "--numeric-ids",
-                    "-e",
-                    ssh,
-                    f"{tree}/",
-                    f"{at.user}@127.0.0.1:{at.home}/r-{tree.name}-{turn}/",
-                ]
-                os.sync()
-                taken["rsync"].append(seconds(rsync, {}))
-                ratios.append(taken["rsync"][-1] / taken["hotdesk"][-1])
-                subprocess.run(["rm", "-rf", target, f"{at.home}/r-{tree.name}-{turn}"], check=True)
-            own, peer = statistics.median(taken["hotdesk"]), statistics.median(taken["rsync"])
-            print(
-                f"  {name:<20} hotdesk {own:6.2f}  rsync {peer:6.2f}  ratio {statistics.median(ratios):.2f}", flush=True
-            )
+            pairs = [_pair(at, tree, turn) for turn in range(rounds)]
+            rsync = statistics.median(pair.rsync for pair in pairs)
+            cells = [
+                (
+                    statistics.median(values),
+                    statistics.median(pair.rsync / value for pair, value in zip(pairs, values, strict=True)),
+                )
+                for values in ([pair.whole for pair in pairs], [pair.task for pair in pairs])
+            ]
+            shown = " ".join(f"{f'{value:.2f} ({ratio:.2f}x)':>16}" for value, ratio in cells)
+            print(f"  {name:<20} {rsync:>14.2f} {shown}", flush=True)
+
+
+class Pair(NamedTuple):
+    """Wall seconds of one turn."""
+
+    whole: float
+    task: float
+    rsync: float
+
+
+def _pair(at: Server, tree: Path, turn: int) -> Pair:
+    """hotdesk and rsync, one after the other, each first every other time."""
+    ours, theirs = f"{at.home}/h-{tree.name}", f"{at.home}/r-{tree.name}"
+    ssh = f"ssh -p {at.port} -i {at.key} -o UserKnownHostsFile={at.directory}/known_hosts -c aes128-gcm@openssh.com"
+    rsync = ["rsync", "-aHAXS", "--numeric-ids", "-e", ssh, f"{tree}/", f"{at.user}@127.0.0.1:{theirs}/"]
+    turns = [lambda: run(*_folder(at, tree, ours)), lambda: run(rsync, {})]
+    found = {}
+    for which in (0, 1) if turn % 2 else (1, 0):
+        os.sync()  # what was written before is not paid for by whoever comes next
+        found[which] = turns[which]()
+    subprocess.run(["rm", "-rf", ours, theirs], check=True)
+    events = [json.loads(line) for line in found[0][1].splitlines()]
+    when = {event["event"]: event["at"] for event in events}
+    return Pair(found[0][0], when["TaskFinished"] - when["HostStarted"], found[1][0])
 
 
 def _trees(big: Path, small: Path) -> None:
@@ -179,7 +201,7 @@ def _folder(at: Server, tree: Path, target: str) -> tuple[list[str], dict[str, s
         f"- name: Folder\n  hosts: all\n  gather_facts: false\n  vars:\n    hotdesk_disk_watch: {{preflight_minimum: 1%, runtime_minimum: 1%}}\n"
         f"  tasks:\n    - name: Mirror\n      hotdesk.sync.folder:\n        path: {tree}\n        dest: {target}\n"
     )
-    return [str(BIN / "hotdesk"), "play", "-i", str(at.inventory(1)), "--output", "plain", str(path)], {}
+    return [str(BIN / "hotdesk"), "play", "-i", str(at.inventory(1)), "--output", "json", str(path)], {}
 
 
 def main() -> None:
