@@ -4,6 +4,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -X dev -m pytest
+# Tests wait for processes and PCs most of the time: two workers a processor. One test alone: make test ARGS='-n0 tests/unit/test_aio.py'
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check lint types format bench lab-test matrix conformance molecule build clean
 
@@ -36,7 +39,7 @@ demo: $(VENV)/.ready
 	@$(BIN)/hotdesk demo
 
 test: $(VENV)/.ready
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint types test
 
@@ -52,13 +55,13 @@ format: $(VENV)/.ready
 	$(BIN)/ruff format .
 
 lab-test: $(VENV)/.ready
-	@$(PYTEST) -m lab $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) -m lab $(ARGS)
 
 matrix: $(VENV)/.ready
 	@$(BIN)/python -m tests.matrix $(ARGS)
 
 conformance: $(VENV)/.ready
-	@$(PYTEST) tests/conformance $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/conformance $(ARGS)
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m pip install -q --require-hashes -r tests/bench/requirements.lock
