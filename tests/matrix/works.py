@@ -237,7 +237,7 @@ WORKS = (
     mirror("folder-delete", "relayed", delete=True),
     Work(
         name="apt",
-        task="ansible.builtin.command: apt-get install -y /var/tmp/MARK.deb\n",
+        task="ansible.builtin.command: apt-get install -y -o Dir::State::Lists=/nowhere /var/tmp/MARK.deb\n",
         signs=("MARK-postinst",),
         become=True,
         prepare=packages.prepare,

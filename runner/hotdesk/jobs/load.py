@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import JobError, nearest
@@ -30,9 +31,18 @@ FORBIDDEN = {
 }
 
 
-@functools.cache
+_one_at_a_time = threading.Lock()
+"""Hosts ask for the same job at once, each in a thread of its own."""
+
+
 def load(path: Path) -> type[SyncJob]:
     """The class ``Job`` of the file. Raises JobError with the place of what breaks the contract."""
+    with _one_at_a_time:
+        return _load(path)
+
+
+@functools.cache
+def _load(path: Path) -> type[SyncJob]:
     module = _import(path)
     job = getattr(module, "Job", None)
     if not inspect.isclass(job):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,11 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     """With the path."""
     with pytest.raises(JobError, match="cannot read"):
         load(tmp_path / "nowhere.py")
+
+
+def test_hosts_that_load_a_broken_job_at_once_get_the_same_error(tmp_path: Path) -> None:
+    """Each asks in a thread of its own; the second comes while the first is in the middle of the import."""
+    path = written(tmp_path, "import time\ntime.sleep(0.2)\nraise ImportError('not here')\n")
+    with ThreadPoolExecutor(4) as pool:
+        problems = [asked.exception() for asked in [pool.submit(load, path) for _ in range(4)]]
+    assert [str(problem) for problem in problems] == ["the job cannot be imported: ImportError: not here"] * 4
