@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ALLOWED_THREADS = ("pytest", "hotdesk-pool", "asyncio_")
+SLOW_FIRST = ("matrix", "lab", "load", "conformance", "packaging")
+FIRST_LAB = 20
+"""pytest-xdist's worker ``gwN`` has the lab of this number plus N: its own PCs in their own network (``tests/lab/machine.py``)."""
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["HOTDESK_LAB"] = str(int(os.environ.get("HOTDESK_LAB", FIRST_LAB)) + int(worker.removeprefix("gw")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of ``tests/lab`` are the ones that need whole PCs."""
-    for item in items:
-        if "lab" in item.path.relative_to(Path(__file__).parent).parts[:-1]:
+    """Tests of ``tests/lab`` need whole PCs. Slow folders come first: side by side, no worker shall be left alone with them at the end."""
+    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+    for item, folder in folders.items():
+        if folder == "lab":
             item.add_marker(pytest.mark.lab)
+    items.sort(key=lambda item: SLOW_FIRST.index(folders[item]) if folders[item] in SLOW_FIRST else len(SLOW_FIRST))
 
 
 def children() -> set[int]:

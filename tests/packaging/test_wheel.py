@@ -21,6 +21,7 @@ COLLECTION = "ansible_collections/hotdesk/sync/"
 WITHOUT_ANSIBLE = (
     "import sys; sys.modules['ansible'] = None; from hotdesk.cli.main import main; sys.exit(main(sys.argv[1:]))"
 )
+pytestmark = pytest.mark.xdist_group("wheel")  # it is built and installed once
 
 
 def names(wheel: Path) -> set[str]:

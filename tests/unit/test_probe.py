@@ -57,26 +57,31 @@ def test_leak():
 )
 def test_a_guard_turns_the_test_red(tmp_path: Path, text: str, said: str) -> None:
     """What the guard is there for is reported as an error of that test."""
+    done = run(tmp_path, text)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout
+
+
+def test_the_guards_work_on_a_worker_too(tmp_path: Path) -> None:
+    """What pytest-xdist's worker has of threads and descriptors is nobody's leak, and a leak is seen there as well."""
+    text = DESCRIPTOR + THREAD.replace("test_leak", "test_thread") + "\ndef test_nothing():\n    pass\n"
+    done = run(tmp_path, text, "-n", "1")
+    assert "3 passed, 2 errors" in done.stdout, done.stdout + done.stderr
+
+
+def run(tmp_path: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """pytest on a file of that text, under our conftest."""
     (tmp_path / "conftest.py").write_text(CONFTEST.read_text())
     (tmp_path / "test_it.py").write_text(text)
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
     )
-    argv = [
-        sys.executable,
-        "-X",
-        "dev",
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:testinfra",
-        str(tmp_path),
-    ]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, check=False, cwd=tmp_path, env={"HOTDESK_LOOP_TURN_LIMIT": "0.11"}
+    argv = [sys.executable, "-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:testinfra"]
+    return subprocess.run(
+        [*argv, *options, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"HOTDESK_LOOP_TURN_LIMIT": "0.11"},
     )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert said in done.stdout
