@@ -2,13 +2,14 @@
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -X dev -m pytest
 # Tests wait for processes and PCs most of the time: two workers a processor. One test alone: make test ARGS='-n0 tests/unit/test_aio.py'
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check lint types format bench lab-test matrix conformance molecule build clean
+.PHONY: help demo test check lint types format bench lab-test matrix matrix-peers conformance molecule build clean
 
 help:
 	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
@@ -18,6 +19,7 @@ help:
 	@echo 'make conformance  the same playbooks under ansible-playbook and hotdesk'
 	@echo 'make lab-test  the tests on whole PCs alone (root)'
 	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
+	@echo 'make matrix-peers  ansible-playbook, Mitogen and pyinfra in the same cells (root; half an hour)'
 	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
@@ -60,6 +62,15 @@ lab-test: $(VENV)/.ready
 matrix: $(VENV)/.ready
 	@$(BIN)/python -m tests.matrix $(ARGS)
 
+# The peers and what they need have a venv of their own.
+$(PEERS)/.ready: tests/matrix/peers/requirements.lock | $(VENV)/.ready
+	@$(BIN)/python -m venv $(PEERS) >/dev/null 2>&1 || $(BIN)/python -m venv --without-pip $(PEERS)
+	@$(BIN)/python -m pip --python $(PEERS)/bin/python install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+matrix-peers: $(VENV)/.ready $(PEERS)/.ready
+	@$(BIN)/python -m tests.matrix.peers $(ARGS)
+
 conformance: $(VENV)/.ready
 	@$(PYTEST) $(SIDE_BY_SIDE) tests/conformance $(ARGS)
 
@@ -75,4 +86,4 @@ build: $(VENV)/.ready
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist collection
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PEERS) dist build .mypy_cache .ruff_cache .pytest_cache
