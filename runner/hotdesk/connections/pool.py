@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from hotdesk.settings import Settings
 
 T = TypeVar("T")
+STARTS = 3
+"""An agent's start (a login shell, sudo, an interpreter) may take so many times as long as the login."""
 ATTEMPTS = 5
 """Failed attempts in a run after which a host is not tried again (``reset`` forgets them)."""
 AFTERMATH_GRACE = 1.0
@@ -54,6 +56,8 @@ class _Host:
     lease: float | None = None
     behind: Endpoint | None = None
     """Its jump host."""
+    starts: asyncio.Semaphore | None = None
+    """For starting agents there: many names may lead to one PC, which is not to start them all at once."""
 
 
 class Pool:
@@ -70,6 +74,7 @@ class Pool:
         self._hosts: dict[Endpoint, _Host] = {}
         self._handshakes = asyncio.Semaphore(settings.handshakes)
         self._gates: dict[tuple[str, int, Endpoint | None], Gate] = {}
+        self._starts: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
         self._group = aio.TaskGroup()
         self._grace = settings.stop_grace
         self._closing = False
@@ -165,7 +170,12 @@ class Pool:
     async def _start(self, endpoint: Endpoint, escalation: Escalation | None) -> Link:
         connection = await self._connection(endpoint)
         lease = self._lease(endpoint)
-        link = await Link.start(connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace)
+        host = self._hosts.get(endpoint)
+        async with (host and host.starts) or contextlib.nullcontext():
+            limit = STARTS * endpoint.connect_timeout
+            link = await Link.start(
+                connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace, start_limit=limit
+            )
         if self._grace != link.grace:
             link.grace = self._grace
         if self._lease(endpoint) != lease:
@@ -235,23 +245,35 @@ class Pool:
         self._emit(Connecting(host=endpoint.host, address=endpoint.address or endpoint.host))
         prepared = await aio.in_thread(prepare, endpoint, self._files)
         via = await self._jump(endpoint, prepared, host)
+        most = self._settings.handshakes_per_address
+        host.starts = self._starts.setdefault((prepared.host, prepared.port, prepared.jump), asyncio.Semaphore(most))
         key = (prepared.host, prepared.port, None) if prepared.jump is None else ("", 0, prepared.jump)
-        gate = self._gates.setdefault(key, Gate(self._settings.handshakes_per_address))
+        gate = self._gates.setdefault(key, Gate(most))
+        async with gate:
+            connection = await self._login(endpoint, prepared, via, gate)
+        self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
+        return connection
+
+    async def _login(
+        self, endpoint: Endpoint, prepared: Prepared, via: SSHConnection | None, gate: Gate
+    ) -> SSHConnection:
+        """Log in, again after refusals, with pauses that come to the connect limit together. Keeps its place meanwhile: so do the others.
+
+        Raises Refused and what ``SSHConnection.connect`` raises.
+        """
         paused, delay = 0.0, 0.1
         while True:
             try:
-                async with gate, self._handshakes:
+                async with self._handshakes:
                     connection = await SSHConnection.connect(endpoint, prepared=prepared, via=via)
             except Refused:
                 gate.refused()
-                # Only the pauses count: how long the others in front of us take says nothing about this host.
                 if paused + delay > endpoint.connect_timeout:
                     raise
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))
                 paused, delay = paused + delay, min(delay * 2, 2.0)
                 continue
             gate.admitted()
-            self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
             return connection
 
     async def _jump(self, endpoint: Endpoint, prepared: Prepared, host: _Host) -> SSHConnection | None:

@@ -8,12 +8,13 @@ import signal
 import socket
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.connections.base import Connection, Endpoint
 from hotdesk.connections.endpoint import endpoint_for
+from hotdesk.connections.link import Link
 from hotdesk.connections.pool import Pool, raise_descriptor_limit
 from hotdesk.errors import ConnectError, LinkLost
 from hotdesk.events import Connected, Connecting, Event
@@ -57,6 +58,29 @@ async def test_forty_hosts_behind_one_sshd_all_connect(server: Sshd) -> None:
     assert len({id(task.result()) for task in tasks}) == 40
 
 
+async def test_agents_start_a_few_at_a_time_on_a_pc_of_many_names(
+    server: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy PC that had to start all at once would start none within the limit."""
+    most = now = 0
+    start = Link.start
+
+    async def counted(*args: Any, **kwargs: Any) -> Link:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        try:
+            return await start(*args, **kwargs)
+        finally:
+            now -= 1
+
+    monkeypatch.setattr("hotdesk.connections.pool.Link.start", counted)
+    async with Pool(Settings(handshakes_per_address=3), run="r") as pool, asyncio.TaskGroup() as group:
+        for number in range(9):
+            group.create_task(pool.link(endpoint(server, f"pc{number}")))
+    assert most == 3
+
+
 async def test_a_refused_handshake_is_tried_again(tmp_path: Path) -> None:
     """With MaxStartups 2 and eight at once, most first attempts are refused; all get in."""
     async with (
@@ -69,13 +93,13 @@ async def test_a_refused_handshake_is_tried_again(tmp_path: Path) -> None:
 
 
 async def test_hosts_get_in_past_a_crowd_that_takes_nearly_all_places(tmp_path: Path) -> None:
-    """Strangers who do not log in leave one place at the address: thirty names take turns, however short their own limit."""
+    """Strangers who do not log in leave one place at the address: thirty names take turns, and waiting for one's turn costs no time."""
     async with sshd(tmp_path / "narrow", "MaxStartups 4") as server, AsyncExitStack() as crowd:
         for _ in range(3):
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)
             crowd.callback(writer.close)
         async with Pool(Settings(), run=RUN) as pool, asyncio.TaskGroup() as group:
-            points = [replace(endpoint(server, f"pc{number}"), connect_timeout=2.0) for number in range(30)]
+            points = [replace(endpoint(server, f"pc{number}"), connect_timeout=6.0) for number in range(30)]
             tasks = [group.create_task(pool.connection(point)) for point in points]
         assert len({id(task.result()) for task in tasks}) == 30
 
