@@ -11,6 +11,7 @@ import os
 import platform
 import queue
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -78,16 +79,16 @@ class Results:
             part.replace(self._path)
 
 
-def work_off(lab: Lab, waiting: queue.SimpleQueue[Cell], results: Results) -> None:
+def work_off(lab: Lab, waiting: queue.SimpleQueue[Cell], results: Results, stop: threading.Event) -> None:
     """One thread: cell after cell on its own three PCs. A cell whose work never got under way is tried once more."""
-    while True:
+    while not stop.is_set():
         try:
             peer, fault, work = waiting.get_nowait()
         except queue.Empty:
             return
         for _ in range(2):
             verdict = play_out(PEERS[peer], PEERS_FAULTS[fault], PEERS_WORKS[work], lab)
-            if verdict["judged"]:
+            if verdict["judged"] or stop.is_set():
                 break
         results.append(verdict)
         print(f"{waiting.qsize():>4} to come; {line(verdict)}", flush=True)
@@ -122,11 +123,14 @@ def main() -> int:
     if reason := missing():
         print(reason)
         return 2
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # the cells under way are played to their end
+        signal.signal(number, lambda *_: stop.set())
     Lab.down()
     pcs = list(Lab.up(3 * args.beside))
     try:
         labs = [Lab(pcs[first : first + 3]) for first in range(0, len(pcs), 3)]
-        threads = [threading.Thread(target=work_off, args=(each, waiting, results)) for each in labs]
+        threads = [threading.Thread(target=work_off, args=(each, waiting, results, stop)) for each in labs]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.matrix.scene import NotReached, Run, Scene, living, living_here
+from tests.matrix.scene import SERVICE, NotReached, Run, Scene, indented, living, living_here
 
 if TYPE_CHECKING:
     from tests.lab.lab import PC, Lab
@@ -39,6 +39,12 @@ class PeerScene(Scene):
         self.peer = peer
         self.judged: list[PC] = [self.faulted] if fault.one_host else self.hosts
         self._before = self._everything()
+
+    def prepare(self) -> None:
+        """Without the service of a finished task, which is not judged here."""
+        super().prepare()
+        book = self.directory / "matrix.yml"
+        book.write_text(book.read_text().replace(self.written(indented(SERVICE, 4)), ""))
 
     def start(self, *options: str) -> Run:
         argv, added = self.peer.start(self)

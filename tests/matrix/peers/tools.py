@@ -142,7 +142,7 @@ def ansible_said(output: str, host: str) -> str:
 
 
 def pyinfra_said(output: str, host: str) -> str:
-    """The same for pyinfra: its second operation is Work."""
+    """The same for pyinfra."""
     work = output.rpartition("Starting operation: Work")[2]
     lines = [line for line in work.splitlines() if f"[{host}]" in line]
     if any("Error" in line for line in lines):
