@@ -17,6 +17,7 @@ from hotdesk.playbook.model import TagSelection
 from hotdesk.prepare import Around, new_run_id
 from hotdesk.redaction import Redaction
 from hotdesk.report.run_log import RunLog, run_log
+from hotdesk.supervise.signals import one_ending
 from hotdesk.supervise.terminal import asker
 from hotdesk.ui.choose import renderer, style_of
 from hotdesk.ui.log_file import log_file
@@ -63,6 +64,7 @@ async def shown(
     bus = Bus()
     log: RunLog | None = None
     async with AsyncExitStack() as stack:
+        stack.enter_context(one_ending(bus))
         stack.enter_context(_clean_errors(redaction))
         view = stack.enter_context(renderer(settings, redaction))
         bus.subscribe(view)
@@ -78,8 +80,10 @@ async def shown(
             bus.emit(events.Warned(text=text))
         around = Around(bus=bus, redaction=redaction, run_id=run_id, prompt=view.making_room(asker()))
         code = await story(around)
-        if log is not None and log.failed:
-            bus.emit(events.Warned(text=log.failed))
+        if log is not None:
+            await in_thread(log.flush)
+            if log.failed:
+                bus.emit(events.Warned(text=log.failed))
     if report is not None and junit is not None:
         await in_thread(report.write, Path(junit))
     return code

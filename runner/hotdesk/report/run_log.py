@@ -89,12 +89,17 @@ class RunLog:
                 await aio.in_thread(self.flush)
 
     def flush(self) -> None:
-        """Write what has collected now (blocks)."""
+        """Write what has collected now (blocks). What does not fit on the disk is not written at all: every line of the log is whole."""
         entries, self._entries = self._entries, []
+        data = "".join(map(self._line, entries)).encode()
+        written = 0
         try:
-            os.write(self._fd, "".join(map(self._line, entries)).encode())
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
         except OSError as exc:  # the run matters more than its log; the reason is told at the end
             self.failed = self.failed or f"the run log {self.path} could not be written: {exc.strerror}"
+            if half := written - (data.rfind(b"\n", 0, written) + 1):
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - half)
 
     def close(self) -> None:
         self.flush()

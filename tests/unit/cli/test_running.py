@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -104,3 +105,20 @@ async def test_what_was_typed_after_a_is_not_in_the_run_log(place: Path) -> None
         "Changed",
         "TaskFinished",
     ]
+
+
+async def test_a_run_log_that_could_not_be_written_is_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also when its disk is full only for the last lines; the run itself is as it was."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def unlogged(around: Around) -> int:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # stands for a full disk
+        around.bus.emit(ev.TaskStarted(task="t", name="command", action="command"))
+        return 0
+
+    try:
+        code = await shown(load_settings({"output": "plain"}), unlogged)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 0
+    assert "could not be written" in " ".join("".join(capsys.readouterr()).split())

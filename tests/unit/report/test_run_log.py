@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from typing import TYPE_CHECKING
 
 from hotdesk import events as ev
@@ -50,6 +51,23 @@ async def test_only_the_owner_can_read_it_and_no_secret_is_in_it(tmp_path: Path)
     path = tmp_path / "logs" / "r1.jsonl"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert "word" not in path.read_text()
+
+
+async def test_on_a_full_disk_every_line_that_is_there_is_whole(tmp_path: Path) -> None:
+    """A write that fits in part leaves no half line, what comes when there is room again is written, and the reason is kept."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with run_log(tmp_path, "r1", Redaction()) as log:
+        for number in range(9):
+            log(ev.Noted(text=f"{number}" * 100))
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # stands for the disk's size
+            log.flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        log(ev.Noted(text="later"))
+    found = [json.loads(line)["text"][:1] for line in (tmp_path / "r1.jsonl").read_text().splitlines()]
+    assert found == ["0", "1", "2", "3", "l"]
+    assert "could not be written" in log.failed
 
 
 async def test_progress_is_thinned_and_old_logs_go(tmp_path: Path) -> None:
