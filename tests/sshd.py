@@ -103,6 +103,8 @@ def _configure(directory: Path, options: tuple[str, ...]) -> int:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for name in ("host_key", "identity"):
+        if (directory / name).exists():  # made, and perhaps signed, by the test
+            continue
         key = asyncssh.generate_private_key("ssh-ed25519")
         (directory / name).touch(mode=0o600)
         key.write_private_key(directory / name)

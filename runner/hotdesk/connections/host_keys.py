@@ -1,7 +1,7 @@
 """Host keys: is this the PC it claims to be? known_hosts as OpenSSH reads it, and ``accept-new``, which asyncssh does not have.
 
-Matching is asyncssh's (hashed names, patterns, ``[host]:port``, @cert-authority, @revoked; sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
-A key that has *changed* is refused always, except with checking switched off.
+Matching is asyncssh's (hashed names, patterns, ``[host]:port``, @cert-authority, @revoked; sshd(8), SSH_KNOWN_HOSTS FILE FORMAT);
+what follows from it is decided in ``host_key_check.py``.
 """
 
 from __future__ import annotations
@@ -72,19 +72,23 @@ class KnownHosts:
         return cls(lines)
 
     def trust(self, host: str, address: str, port: int) -> Trust:
-        """What is said about exactly this host and port."""
-        return _trust(self._known, host, address, port)
+        """What is said about this host. Keys are those of exactly this port; authorities and revocations hold on every port."""
+        found = _trust(self._known, host, address, port)
+        if port == 22:
+            return found
+        anywhere = _trust(self._known, host, address, 22)
+        return found + Trust((), anywhere.authorities, anywhere.revoked)
 
     def trusts_host_elsewhere(self, host: str, address: str, key: asyncssh.SSHKey) -> bool:
         """A server on another port that shows the key known for the host itself is that host (so does ssh)."""
         return key in _trust(self._known, host, address, 22).keys
 
-    def where(self, host: str, address: str, port: int) -> list[tuple[Line, asyncssh.SSHKey]]:
-        """The plain host keys known for it, with their places."""
+    def where(self, host: str, address: str, port: int, kind: str = "keys") -> list[tuple[Line, asyncssh.SSHKey]]:
+        """The ``kind`` (a field of Trust) known for it, with their places."""
         found = []
         for line in self._lines:
-            trust = _trust(asyncssh.import_known_hosts(line.text), host, address, port)
-            found += [(line, key) for key in trust.keys]
+            trust = KnownHosts((line,)).trust(host, address, port)
+            found += [(line, key) for key in getattr(trust, kind)]
         return found
 
 
@@ -104,7 +108,11 @@ def _trust(known: asyncssh.SSHKnownHosts, host: str, address: str, port: int) ->
 class HostKeyFiles:
     """known_hosts files, parsed once for all hosts of a run and again when they have changed on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, writable: bool = True) -> None:
+        """``writable``: new keys are written down; else (check mode) they are good for this run only."""
+        self.writable = writable
+        self.accepted: dict[str, asyncssh.SSHKey] = {}
+        """New keys of this run, by the host's name in known_hosts: another one is a changed one."""
         self._parsed: dict[tuple[str, ...], tuple[tuple[object, ...], KnownHosts]] = {}
 
     def known(self, files: tuple[str, ...]) -> KnownHosts:
@@ -122,64 +130,6 @@ def _stamp(name: str) -> object:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-@dataclass(slots=True)
-class HostKeyCheck:
-    """The check of one connection. asyncssh calls ``known_hosts`` and ``accepts``; both are quick and touch no file."""
-
-    name: str
-    """Of the host, for messages."""
-    known: KnownHosts
-    accept_new: bool
-    files: tuple[str, ...]
-    """Where a new key would be written: the first."""
-    shown: tuple[str, str, int, asyncssh.SSHKey] | None = None
-    """(host, address, port, key) that was not known."""
-    new: bool = False
-
-    def known_hosts(self, host: str, address: str, port: int | None) -> tuple[Sequence[object], ...]:
-        """asyncssh's hook: the keys, authorities and revoked keys for a host (7 lists; the X.509 ones stay empty)."""
-        trust = self.known.trust(host, address, port or 22)
-        return trust.keys, trust.authorities, trust.revoked, (), (), (), ()
-
-    def accepts(self, host: str, address: str, port: int, key: asyncssh.SSHKey) -> bool:
-        """asyncssh's hook for a key that is not among the known ones."""
-        if port != 22 and self.known.trusts_host_elsewhere(host, address, key):
-            return True
-        self.shown = (host, address, port, key)
-        self.new = self.accept_new and not self.known.trust(host, address, port).keys
-        return self.new
-
-    def remember(self) -> None:
-        """Write the new key down. Blocking: call it in a thread. Raises HostKeyError."""
-        if self.new and self.shown is not None and self.files:
-            host, _, port, key = self.shown
-            remember(Path(self.files[0]), host, port, key)
-
-    def error(self, reason: str) -> HostKeyError:
-        """Why the host was refused, with places and fingerprints. Blocking for long files: call it in a thread."""
-        if self.shown is None:
-            return HostKeyError(
-                f"{self.name}: {reason}", remedy="The host key or its certificate is revoked or not valid."
-            )
-        host, address, port, key = self.shown
-        now = f"{key.get_algorithm()} {key.get_fingerprint()}"
-        entry = name_for(host, port)
-        for line, old in self.known.where(host, address, port):
-            return HostKeyError(
-                f"{self.name}: the host key has changed: {line.file}:{line.number} says {old.get_algorithm()}"
-                f" {old.get_fingerprint()}, {entry} shows {now}",
-                remedy="Somebody may be in between. If the PC was installed anew, forget the old key:"
-                f" ssh-keygen -f {line.file} -R '{entry}'",
-            )
-        file = self.files[0] if self.files else "~/.ssh/known_hosts"
-        scan = f"ssh-keyscan{f' -p {port}' if port != 22 else ''} {host} >> {file}"
-        return HostKeyError(
-            f"{self.name}: the host key of {entry} is not known ({now})",
-            remedy=f"Compare the fingerprint, then run: {scan}\n"
-            "  or let new keys be accepted: --accept-new, host_key_checking = accept-new",
-        )
 
 
 def name_for(host: str, port: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from hotdesk import aio
 from hotdesk.connections.base import Connection, Endpoint, Escalation
 from hotdesk.connections.gate import Gate
+from hotdesk.connections.host_keys import HostKeyFiles
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.connections.ssh import SSHConnection
@@ -36,6 +37,7 @@ AFTERMATH_GRACE = 1.0
 """Seconds between TERM and KILL for what is left of a task whose command has died with its agent."""
 CLOSE_LIMIT = 4.0
 """Seconds for closing everything; each connection is bounded by itself."""
+UNCHECKED = "host keys are not checked (host_key_checking = no): any computer may pose as one of these PCs"
 LOCAL = Endpoint(host="localhost", kind="local")
 
 
@@ -70,8 +72,9 @@ class Pool:
         self._settings = settings
         self._run = run
         self._emit = on_event
-        self._files = SSHFiles()
+        self._files = SSHFiles(host_keys=HostKeyFiles(writable=not settings.check))
         self._hosts: dict[Endpoint, _Host] = {}
+        self._told_unchecked = False
         self._handshakes = asyncio.Semaphore(settings.handshakes)
         self._gates: dict[tuple[str, int, Endpoint | None], Gate] = {}
         self._starts: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
@@ -230,6 +233,7 @@ class Pool:
 
     async def _connect(self, endpoint: Endpoint, host: _Host) -> Connection:
         if endpoint.kind == "local":
+            host.starts = self._place(("", 0, None))
             return LocalConnection(endpoint)
         try:
             connection = await self._connect_ssh(endpoint, host)
@@ -244,14 +248,18 @@ class Pool:
         began = loop.time()
         self._emit(Connecting(host=endpoint.host, address=endpoint.address or endpoint.host))
         prepared = await aio.in_thread(prepare, endpoint, self._files)
+        if prepared.check is None and not self._told_unchecked:
+            self._told_unchecked = True
+            self._emit(Warned(text=UNCHECKED, host=endpoint.host))
         via = await self._jump(endpoint, prepared, host)
-        most = self._settings.handshakes_per_address
-        host.starts = self._starts.setdefault((prepared.host, prepared.port, prepared.jump), asyncio.Semaphore(most))
+        host.starts = self._place((prepared.host, prepared.port, prepared.jump))
         key = (prepared.host, prepared.port, None) if prepared.jump is None else ("", 0, prepared.jump)
-        gate = self._gates.setdefault(key, Gate(most))
+        gate = self._gates.setdefault(key, Gate(self._settings.handshakes_per_address))
         async with gate:
             connection = await self._login(endpoint, prepared, via, gate)
         self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
+        if connection.accepted:
+            self._emit(Warned(text=connection.accepted, host=endpoint.host))
         return connection
 
     async def _login(
@@ -275,6 +283,10 @@ class Pool:
                 continue
             gate.admitted()
             return connection
+
+    def _place(self, where: tuple[str, int, Endpoint | None]) -> asyncio.Semaphore:
+        """For starting agents on one PC; ("", 0, None) is this one."""
+        return self._starts.setdefault(where, asyncio.Semaphore(self._settings.handshakes_per_address))
 
     async def _jump(self, endpoint: Endpoint, prepared: Prepared, host: _Host) -> SSHConnection | None:
         host.behind = way = prepared.jump

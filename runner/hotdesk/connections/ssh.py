@@ -35,9 +35,10 @@ class _Client(asyncssh.SSHClient):
         self._prepared = prepared
         self._agent: asyncssh.SSHAgentClient | None = None
 
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        check = self._prepared.check
-        return check is not None and check.accepts(host, addr, port, key)
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        """The whole judgement of a host key is ours: asyncssh's own tells neither what a bad certificate is nor whose it is."""
+        if self._prepared.check is not None:
+            conn.validate_server_host_key = self._prepared.check.verified  # type: ignore[method-assign]
 
     async def public_key_auth_requested(self) -> Any:
         """Every key we named was refused: the agent's, once."""
@@ -73,6 +74,8 @@ class SSHConnection(Connection):
         self.endpoint = endpoint
         self.raw = raw
         self._where = where
+        self.accepted = ""
+        """What to tell about a new host key that was accepted."""
         self._slots = asyncio.Semaphore(CHANNELS)
 
     @classmethod
@@ -120,7 +123,7 @@ class SSHConnection(Connection):
         connection = cls(endpoint, raw, prepared.where)
         if check is not None and check.new:
             try:
-                await aio.in_thread(check.remember)
+                connection.accepted = await aio.in_thread(check.remember)
             except BaseException:
                 raw.abort()
                 raise

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
-from hotdesk.connections.host_keys import SYSTEM_FILES, USER_FILES, HostKeyCheck, HostKeyFiles
+from hotdesk.connections.host_key_check import HostKeyCheck
+from hotdesk.connections.host_keys import SYSTEM_FILES, USER_FILES, HostKeyFiles
 from hotdesk.connections.ssh_errors import translated
 from hotdesk.errors import AuthenticationError, ConnectError
 from hotdesk.paths import exists, expanded
@@ -109,7 +110,7 @@ def prepare(endpoint: Endpoint, files: SSHFiles) -> Prepared:
         if endpoint.host_key_checking != "no":
             names = _known_hosts_files(endpoint, options, base)
             accept = endpoint.host_key_checking == "accept-new"
-            check = HostKeyCheck(endpoint.host, files.host_keys.known(names), accept, names)
+            check = HostKeyCheck(endpoint.host, files.host_keys.known(names), accept, names, files.host_keys)
         extra["known_hosts"] = check.known_hosts if check else None
         jump, command = _way(endpoint, options, base, host, port)
         if command is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncssh
 import pytest
 
-from hotdesk.connections.host_keys import HostKeyCheck, HostKeyFiles, KnownHosts, Line, remember
+from hotdesk.connections.host_keys import HostKeyFiles, KnownHosts, Line, remember
 from hotdesk.errors import HostKeyError
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ def public(key: asyncssh.SSHKey) -> str:
 
 def known(*texts: str) -> KnownHosts:
     return KnownHosts(Line("kh", number, text) for number, text in enumerate(texts, 1))
-
-
-def check(entries: KnownHosts, *, accept_new: bool = False, files: tuple[str, ...] = ("kh",)) -> HostKeyCheck:
-    return HostKeyCheck("desk", entries, accept_new, files)
 
 
 def test_names_ports_and_patterns_match() -> None:
@@ -56,42 +52,6 @@ def test_markers_are_kept_apart() -> None:
 def test_a_broken_line_is_passed_over() -> None:
     """One bad line does not lock everybody out."""
     assert known("rubbish", f"desk {public(KEY)}", "@what x y").trust("desk", "", 22).keys == (KEY,)
-
-
-def test_an_unknown_key_is_refused_with_the_remedy() -> None:
-    """Fingerprint, ssh-keyscan with the port, accept-new."""
-    held = check(known())
-    assert not held.accepts("desk", "10.0.0.1", 2222, KEY)
-    text = held.error("not trusted").explain()
-    assert KEY.get_fingerprint() in text
-    assert "ssh-keyscan -p 2222 desk >> kh" in text
-    assert "accept-new" in text
-
-
-def test_a_changed_key_is_refused_even_with_accept_new() -> None:
-    """Naming the line and both fingerprints."""
-    held = check(known("# x", f"desk {public(OTHER)}"), accept_new=True)
-    assert not held.accepts("desk", "", 22, KEY)
-    assert not held.new
-    text = held.error("not trusted").explain()
-    assert "kh:2" in text
-    assert KEY.get_fingerprint() in text
-    assert OTHER.get_fingerprint() in text
-
-
-def test_accept_new_writes_the_key_once(tmp_path: Path) -> None:
-    """0600 in a directory 0700, after a last line without newline, and found by the next check."""
-    file = tmp_path / "new" / "known_hosts"
-    held = check(known(), accept_new=True, files=(str(file),))
-    assert held.accepts("desk", "", 2222, KEY)
-    held.remember()
-    held.remember()
-    assert file.read_text() == f"[desk]:2222 {public(KEY)}\n"
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert file.parent.stat().st_mode & 0o777 == 0o700
-    file.write_text("# no newline at the end")
-    held.remember()
-    assert file.read_text().splitlines()[1] == f"[desk]:2222 {public(KEY)}"
 
 
 def test_a_changed_key_is_never_written(tmp_path: Path) -> None:
@@ -123,8 +83,21 @@ def test_files_are_read_again_when_they_change(tmp_path: Path) -> None:
     assert files.known(names).trust("desk", "", 22).keys == (KEY,)
 
 
-def test_a_server_on_another_port_may_show_the_hosts_own_key() -> None:
-    """As ssh allows; another key there is simply unknown, and accept-new may take it."""
-    entries = known(f"desk {public(KEY)}")
-    assert check(entries).accepts("desk", "", 2222, KEY)
-    assert check(entries, accept_new=True).accepts("desk", "", 2222, OTHER)
+def test_a_written_key_is_private_and_found_again(tmp_path: Path) -> None:
+    """0600 in a directory 0700, after a last line without newline, once."""
+    file = tmp_path / "new" / "known_hosts"
+    for _ in range(2):
+        remember(file, "desk", 2222, KEY)
+    assert file.read_text() == f"[desk]:2222 {public(KEY)}\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    file.write_text("# no newline at the end")
+    remember(file, "desk", 2222, KEY)
+    assert file.read_text().splitlines()[1] == f"[desk]:2222 {public(KEY)}"
+
+
+def test_authorities_and_revocations_hold_on_every_port() -> None:
+    """As with ssh, which looks a host up without its port too; a plain key is that of its port alone."""
+    entries = known(f"@cert-authority *.lab {public(KEY)}", f"@revoked *.lab {public(OTHER)}", f"a.lab {public(KEY)}")
+    trust = entries.trust("a.lab", "", 2222)
+    assert (trust.keys, trust.authorities, trust.revoked) == ((), (KEY,), (OTHER,))
