@@ -13,8 +13,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.events import InterruptedRun
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from hotdesk.bus import Bus
+    from hotdesk.events import Event
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -53,8 +59,48 @@ def stop_signals(stop: Callable[[int], None], force: Callable[[], None]) -> Iter
             loop.add_signal_handler(signum, heard, signum)
         yield
     finally:
+        # Blocked meanwhile: between removing ours and putting theirs back, the default action would be Python's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         for signum in taken:
             loop.remove_signal_handler(signum)
         for number, handler in before.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+@contextmanager
+def one_ending(bus: Bus) -> Iterator[None]:
+    """Around all that a process does: once a stop has begun, the exit code is the first signal's.
+
+    A further one that comes when ``stop_signals`` is over (the recap is being written, Python is on its way out) is passed over, to the
+    end of the process. When no stop has begun everything is as before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN}
+    stopping = False
+
+    def seen(event: Event) -> None:
+        nonlocal stopping
+        stopping = stopping or isinstance(event, InterruptedRun)
+
+    def heard(signum: int, frame: FrameType | None) -> None:
+        handler = before[signal.Signals(signum)]
+        if stopping:
+            return
+        if callable(handler):
+            handler(signum, frame)
+        else:
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
+
+    bus.subscribe(seen)
+    for each in before:
+        signal.signal(each, heard)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_IGN if stopping else handler)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hotdesk.supervise.signals import stop_signals
+from hotdesk.bus import Bus
+from hotdesk.events import InterruptedRun
+from hotdesk.supervise.signals import STOPPING, one_ending, stop_signals
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,6 +46,29 @@ async def test_an_ignored_hangup_stays_ignored() -> None:
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_after_the_stop_is_passed_over_to_the_end_of_the_process() -> None:
+    """Twice Ctrl-C, and the first has ended the run already: the exit code is what the first made it."""
+    before, bus = signal.getsignal(signal.SIGTERM), Bus()
+    others = {each: signal.getsignal(each) for each in STOPPING}
+    try:
+        with one_ending(bus):
+            bus.emit(InterruptedRun(reason="SIGTERM", under_way={}))
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        for each, handler in others.items():
+            signal.signal(each, handler)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_before_any_stop_does_what_it_did() -> None:
+    """Ctrl-C while the playbook is read is Python's KeyboardInterrupt; afterwards nothing is changed."""
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), one_ending(Bus()):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
