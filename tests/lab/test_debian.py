@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.lab.lab import PC
 
+pytestmark = pytest.mark.xdist_group("debian")  # one PC for all of them
 NAME = "pc5"
 
 
