@@ -108,7 +108,7 @@ class Scope(Names):
 
 
 class VarsView(Names):
-    """``vars``: the variables by name, each rendered when asked for."""
+    """``vars`` and ``hostvars[NAME]``: the variables by name, each rendered when asked for. ``hostvars``, which has them all, is not listed."""
 
     __slots__ = ("_scope",)
 
@@ -119,10 +119,10 @@ class VarsView(Names):
         return self._scope.lookup(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._scope)
+        return (name for name in self._scope if name != "hostvars")
 
     def __len__(self) -> int:
-        return len(self._scope)
+        return sum(1 for _ in self)
 
 
 class HostVars(Names):
@@ -177,7 +177,8 @@ class Root(Mapping[str, Any]):
 
 def recursion(names: Iterable[str], place: Any) -> VariableError:
     """The error for variables that are defined in terms of each other."""
-    chain = " -> ".join(names)
+    if not (chain := " -> ".join(names)):
+        return VariableError("the value contains itself, or is nested too deeply", place=place)
     return VariableError(
         f"the variables {chain} are defined in terms of each other",
         place=place,

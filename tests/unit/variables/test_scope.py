@@ -134,3 +134,11 @@ async def test_a_scope_renders_such_a_value_when_awaited(templates: Templates) -
     scope = Scope(Layers(({"x": T("{{ lookup('pipe', 'echo 1') }}")},)), templates)
     assert await templates.value(scope, "x") == "1"
     assert await templates.value(scope, "y", "none") == "none"
+
+
+async def test_all_variables_of_a_host_can_be_shown(templates: Templates) -> None:
+    """``hostvars[NAME]`` as a whole: it lists everything but ``hostvars``, which would contain itself; that is found all the same."""
+    layers: dict[str, Any] = {"x": T("{{ hostvars.a.y }}"), "y": 1}
+    layers["hostvars"] = HostVars(["a"], lambda _name: Scope((layers,), templates))
+    assert await templates.render(T("{{ hostvars['a'] }}"), layers) == {"x": 1, "y": 1}
+    assert await templates.render(T("{{ hostvars.a.hostvars.a.x }}"), layers) == 1
