@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -X dev -m pytest
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check lint types format bench lab-test matrix matrix-peers conformance molecule build clean
+.PHONY: help demo test check lint types format bench lab-test matrix matrix-peers fuzz conformance molecule build clean
 
 help:
 	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make lab-test  the tests on whole PCs alone (root)'
 	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
 	@echo 'make matrix-peers  ansible-playbook, Mitogen and pyinfra in the same cells (root; half an hour)'
+	@echo 'make fuzz      spoiled input of every kind for half an hour (MINUTES=30)'
 	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
@@ -70,6 +71,9 @@ $(PEERS)/.ready: tests/matrix/peers/requirements.lock | $(VENV)/.ready
 
 matrix-peers: $(VENV)/.ready $(PEERS)/.ready
 	@$(BIN)/python -m tests.matrix.peers $(ARGS)
+
+fuzz: $(VENV)/.ready
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) $(ARGS)
 
 conformance: $(VENV)/.ready
 	@$(PYTEST) $(SIDE_BY_SIDE) tests/conformance $(ARGS)
