@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.errors import VaultError
+from hotdesk.executor.run import PlayOptions
 from hotdesk.variables.vault import encrypt
 
 if TYPE_CHECKING:
@@ -105,3 +106,35 @@ async def test_the_right_password_opens_everything(play: Callable[..., Awaitable
     assert (tmp_path / "out").read_text() == "one two three"
     assert (tmp_path / "big").read_text() == "x" * 300_000
     assert (tmp_path / "tree/small").read_text() == "four"
+
+
+@pytest.mark.parametrize("password", ["", "wrong", PASSWORD.decode()])
+async def test_playbooks_inventories_roles_and_extra_vars_may_be_wholly_vaulted(
+    play: Callable[..., Awaitable[Ran]], tmp_path: Path, password: str
+) -> None:
+    """With a missing or wrong password the file is named, before any host is touched."""
+    write(tmp_path, "pw", password)
+    write(tmp_path, "hosts.yml", encrypt(b"all: {hosts: {h1: {ansible_connection: local, a: one}}}", PASSWORD))
+    write(tmp_path, "roles/r/vars/main.yml", encrypt(b"b: two", PASSWORD))
+    tasks = f"- copy: {{content: '{{{{ a }}}} {{{{ b }}}} {{{{ c }}}}', dest: {tmp_path}/out}}"
+    write(tmp_path, "roles/r/tasks/main.yml", encrypt(tasks.encode(), PASSWORD))
+    write(tmp_path, "extra.yml", encrypt(b"c: three", PASSWORD))
+    write(tmp_path, "inner.yml", encrypt(b"- hosts: all\n  gather_facts: false\n  roles: [r]\n", PASSWORD))
+    given: dict[str, Any] = {"vault_password_files": (str(tmp_path / "pw"),)} if password else {}
+    given["inventory"] = (str(tmp_path / "hosts.yml"),)
+    options = PlayOptions(extra_vars=(f"@{tmp_path}/extra.yml",))
+    book = "- hosts: all\n  gather_facts: false\n- import_playbook: inner.yml\n"
+    if password == PASSWORD.decode():
+        assert (await play(book, options=options, **given)).code == 0
+        assert (tmp_path / "out").read_text() == "one two three"
+        return
+    with pytest.raises(VaultError) as caught:
+        await play(book, options=options, **given)
+    assert str(caught.value.place) == f"{tmp_path}/hosts.yml"
+    write(tmp_path, "hosts.yml", "all: {hosts: {h1: {ansible_connection: local}}}")
+    with pytest.raises(VaultError) as caught:
+        await play(book, options=options, **given)
+    assert str(caught.value.place) == f"{tmp_path}/extra.yml"
+    with pytest.raises(VaultError) as caught:
+        await play(book, **given)
+    assert str(caught.value.place) == f"{tmp_path}/inner.yml"
