@@ -58,6 +58,7 @@ class Desk:
             **{name: value for name, value in os.environ.items() if name != "HOTDESK_LAB"},
             "HOME": str(directory / "home"),
             "XDG_STATE_HOME": str(directory / "state"),
+            "HOTDESK_LOCKS": str(directory),  # of this machine: other tests on it hold their own
             "NO_COLOR": "1",
             "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         }

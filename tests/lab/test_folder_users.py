@@ -30,7 +30,6 @@ def desk(lab: Lab, tmp_path: Path) -> Iterator[Desk]:
         pc.run("rm", "-rf", ROOT)
     lab["pc1"].run("python3", "-c", SMALL, ROOT, "12")
     desk = Desk(lab, tmp_path)
-    desk.environment["HOTDESK_LOCKS"] = str(tmp_path)
     yield desk
     for pc in lab:
         pc.run("rm", "-rf", ROOT)

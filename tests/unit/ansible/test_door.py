@@ -52,7 +52,7 @@ def playbook(pcs: EmbeddedPCs, tmp_path: Path) -> Callable[..., Awaitable[tuple[
             str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(pcs.inventory_path), *options, *extra, "play.yml",
             cwd=tmp_path, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "HOME": str(tmp_path), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
-                 "ANSIBLE_NOCOLOR": "1", "PYTHONWARNINGS": "", "PYTHONDEVMODE": ""},
+                 "HOTDESK_LOCKS": str(tmp_path), "ANSIBLE_NOCOLOR": "1", "PYTHONWARNINGS": "", "PYTHONDEVMODE": ""},
         )  # fmt: skip
         text, _ = await asyncio.wait_for(process.communicate(), 120)
         return process.returncode or 0, text.decode()
