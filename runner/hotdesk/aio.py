@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from types import TracebackType
 
 T = TypeVar("T")
@@ -114,6 +114,18 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first cause in a group of errors: what is raised in its place when one is enough to be told."""
     cause = group.exceptions[0]
     return first(cause) if isinstance(cause, BaseExceptionGroup) else cause
+
+
+AT_ONCE = 16
+"""Things of the same kind that are begun in one turn of the event loop."""
+
+
+async def paced(items: Iterable[T]) -> AsyncIterator[T]:
+    """``items`` a few at a time, with a turn of the event loop between: what is begun for hundreds of hosts at once would hold it."""
+    for number, item in enumerate(items):
+        if number and number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        yield item
 
 
 class Threads:

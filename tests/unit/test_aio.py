@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 
 import pytest
 
-from hotdesk.aio import TaskGroup, Threads, finish, in_thread
+from hotdesk.aio import AT_ONCE, TaskGroup, Threads, finish, in_thread, paced
 
 
 async def test_clean_up_runs_to_its_end_although_the_caller_is_cancelled_twice() -> None:
@@ -98,3 +99,20 @@ def test_the_pool_is_bounded() -> None:
     for future in futures:
         future.result(5)
     assert len(names) <= 2
+
+
+async def test_paced_items_come_a_few_in_each_turn_of_the_loop() -> None:
+    """In order, with a turn for everybody else in between."""
+    others = 0
+
+    async def count() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    seen = [(item, others) async for item in paced(range(40))]
+    counting.cancel()
+    assert [item for item, _ in seen] == list(range(40))
+    assert max(Counter(turn for _, turn in seen).values()) == AT_ONCE

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.aio import TaskGroup, first
+from hotdesk.aio import TaskGroup, first, paced
 from hotdesk.errors import InventoryError, PlaybookError
 from hotdesk.executor import handlers, values
 from hotdesk.executor.attempt import error_result
@@ -175,7 +175,7 @@ class PlayRun:
     ) -> None:
         try:
             async with TaskGroup() as group:
-                for state in ready:
+                async for state in paced(ready):
                     task = group.create_task(
                         self._host(batch, state, sections, gather, window), name=f"host {state.name}"
                     )
@@ -295,7 +295,7 @@ class PlayRun:
             task = self.play.keywords or Task(id="connect", action=SETUP, written="setup", place=self.play.place)
             await self.run.machines.connect(state.name, self.scopes.for_task(state, task), task)
 
-        for state in ready:
+        async for state in paced(ready):
             self.run.connecting(one(state))
 
     def _touches(self, task: Task) -> bool:

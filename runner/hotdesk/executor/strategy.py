@@ -12,6 +12,7 @@ import heapq
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from hotdesk.aio import AT_ONCE
 from hotdesk.errors import PlaybookError, nearest
 
 if TYPE_CHECKING:
@@ -103,9 +104,16 @@ class Linear(Strategy):
                 group.append(host)
                 futures.append(future)
         self._busy.update(group)
-        together = tuple(group)
-        for future in futures:
+        _wake(futures, tuple(group))
+
+
+def _wake(futures: list[asyncio.Future[tuple[str, ...]]], together: tuple[str, ...]) -> None:
+    """A few in each turn of the event loop: what hundreds of hosts do at once would hold it."""
+    for future in futures[:AT_ONCE]:
+        if not future.done():
             future.set_result(together)
+    if rest := futures[AT_ONCE:]:
+        asyncio.get_running_loop().call_soon(_wake, rest, together)
 
 
 def strategy_for(name: str, hosts: Sequence[str], place: Place | None = None) -> Strategy:

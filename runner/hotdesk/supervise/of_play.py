@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hotdesk import events as ev
+from hotdesk.aio import paced
 from hotdesk.errors import HostError, HotdeskError
 from hotdesk.executor.run import Working
 from hotdesk.playbook.model import Task
@@ -35,8 +36,16 @@ class Supervision:
             if inspection.reads:
                 reads.setdefault(inspection.source, set()).update(inspection.reads)
         self._watched = [
-            *[one for host, paths in writes.items() if (one := await _watched(batch, host, paths, source=False))],
-            *[one for host, paths in reads.items() if (one := await _watched(batch, host, paths, source=True))],
+            *[
+                one
+                async for host, paths in paced(writes.items())
+                if (one := await _watched(batch, host, paths, source=False))
+            ],
+            *[
+                one
+                async for host, paths in paced(reads.items())
+                if (one := await _watched(batch, host, paths, source=True))
+            ],
         ]
         problems = await disk_watch.preflight(self._watched)
         for host, disks in problems.items():

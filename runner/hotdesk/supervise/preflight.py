@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hotdesk import events as ev
 from hotdesk.actions.sync_job import Inspection, SyncJobAction
-from hotdesk.aio import TaskGroup
+from hotdesk.aio import TaskGroup, paced
 from hotdesk.errors import HotdeskError, Unreachable
 from hotdesk.executor.inspecting import inspections
 from hotdesk.playbook.keywords import is_template
@@ -42,7 +42,7 @@ async def preflight(batch: Batch) -> Preflight:
     if not jobs:
         return result
     async with TaskGroup() as group:
-        for state in batch.alive():
+        async for state in paced(batch.alive()):
             group.create_task(_host(batch, state, jobs, result))
     return result
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotdesk.aio import AT_ONCE
 from hotdesk.errors import PlaybookError
 from hotdesk.executor.strategy import Linear, strategy_for
 
@@ -105,3 +106,42 @@ def test_an_unknown_strategy_names_the_nearest() -> None:
     with pytest.raises(PlaybookError) as caught:
         strategy_for("liner", [])
     assert "linear" in caught.value.remedy
+
+
+async def test_hosts_set_out_together_a_few_in_each_turn_of_the_loop() -> None:
+    """All belong to one group and keep their order, and the event loop is never held by hundreds of them."""
+    hosts = [f"h{number}" for number in range(100)]
+    linear, order, turns = Linear(hosts), [], []
+
+    async def one(host: str) -> None:
+        assert await linear.turn(host, (1,)) == tuple(hosts)
+        order.append(host)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(host)) for host in hosts]
+        while not all(task.done() for task in tasks):
+            before = len(order)
+            await asyncio.sleep(0)
+            turns.append(len(order) - before)
+    assert order == hosts
+    assert max(turns) <= AT_ONCE
+
+
+async def test_a_host_that_is_cancelled_before_it_sets_out_holds_nobody() -> None:
+    """Its turn has been decided, but it is not told any more."""
+    hosts = [f"h{number}" for number in range(40)]
+    linear = Linear(hosts)
+
+    async def one(host: str) -> None:
+        try:
+            await linear.turn(host, (1,))
+            await linear.turn(host, (2,))
+        finally:
+            linear.leave(host)
+
+    tasks = [asyncio.ensure_future(one(host)) for host in hosts]
+    await asyncio.sleep(0)
+    tasks[-1].cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait(tasks)
+    assert [task.cancelled() for task in tasks] == [False] * 39 + [True]
