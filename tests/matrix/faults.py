@@ -218,7 +218,7 @@ FAULTS = (
         faulted="failed",
         others="ok",
         one_host=True,
-        keywords=f"timeout: \"{{{{ {TIMEOUT} if inventory_hostname == 'FAULTED' else 600 }}}}\"\n",
+        keywords=f"timeout: \"{{{{ {TIMEOUT} if inventory_hostname == 'FAULTED' and not matrix_again | default(false) else 600 }}}}\"\n",
     ),
     Fault(
         name="stall",

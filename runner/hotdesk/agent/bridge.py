@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SIZE = 1 << 18
+PATIENCE = 30.0
+"""Seconds that rsync may take until it starts its remote shell."""
 
 
 def answer(value: object) -> None:
@@ -58,12 +60,21 @@ def hand(wanted: "dict[str, Any]") -> None:
     agent.recv(1)
 
 
+def leave_with(peer: socket.socket) -> None:
+    """When rsync's remote shell is gone (its agent has ended it) we go too, whatever still hangs: nobody is left to copy for."""
+    try:
+        peer.recv(1)
+    finally:
+        os._exit(0)
+
+
 def shell(wanted: "dict[str, Any]") -> None:
     """rsync's remote shell, on this channel."""
     address = "hotdesk-" + os.urandom(16).hex()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind("\0" + address)
     listener.listen(4)
+    listener.settimeout(PATIENCE)
     answer({"address": address})
     while True:
         peer = listener.accept()[0]
@@ -80,6 +91,7 @@ def shell(wanted: "dict[str, Any]") -> None:
         os.set_blocking(fd, True)
     answer({"words": json.loads(data[32:].decode("ascii"))})
     threading.Thread(target=copy, args=(takes, 1), daemon=True).start()
+    threading.Thread(target=leave_with, args=(peer,), daemon=True).start()
     copy(0, gives)
     peer.send(b"\0")
 

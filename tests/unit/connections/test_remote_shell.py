@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.agent import bridge as bridge_program
 from hotdesk.connections import bulk
 from hotdesk.connections.bulk import opening
 from hotdesk.connections.local import LocalConnection
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from hotdesk.connections.base import Channel
     from hotdesk.connections.link import Link
 
+BRIDGE = str(bridge_program.__file__)
 pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="needs rsync")
 
 
@@ -80,3 +87,27 @@ async def test_an_rsync_that_cannot_begin_says_why(link: Link) -> None:
     """Its own words in a TaskError."""
     with pytest.raises(TaskError, match="unknown option"):
         await link.remote_shell(["rsync", "--no-such-option", "/a", "peer:/b"], task="t")
+
+
+async def test_the_copying_bridge_leaves_with_rsyncs_remote_shell() -> None:
+    """When its agent has ended rsync, nothing holds it: not a runner that is frozen and neither reads nor closes the channel."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", BRIDGE, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert program.stdin is not None
+    assert program.stdout is not None
+    wanted = json.dumps({"do": "shell", "token": "t" * 32, "users": [os.geteuid()]}).encode()
+    program.stdin.write(b"%10d" % len(wanted) + wanted)
+    address = json.loads(await program.stdout.readline())["address"]
+    takes, gives = os.pipe(), os.pipe()
+    with socket.socket(socket.AF_UNIX) as remote_shell:
+        remote_shell.connect("\0" + address)
+        socket.send_fds(remote_shell, [b"t" * 32 + b"[]"], [takes[0], gives[1]])
+        assert json.loads(await program.stdout.readline()) == {"words": []}
+        os.close(takes[0])
+        os.close(gives[1])
+        os.write(takes[1], bytes(1 << 16))  # more than anybody reads
+    assert await asyncio.wait_for(program.wait(), 10) == 0
+    os.close(takes[1])
+    os.close(gives[0])
+    program.stdin.close()
