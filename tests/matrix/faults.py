@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.settings import Settings
 from tests.lab.network import SWITCH
+from tests.matrix.disk_faults import DISK_FAULTS
+from tests.matrix.environment_faults import ENVIRONMENT_FAULTS
 from tests.matrix.fault import FORCED, LEASE_OVER, STOP, Fault
 from tests.matrix.pc_faults import PC_FAULTS
 from tests.matrix.scene import living
@@ -251,6 +253,8 @@ FAULTS = (
         others="unreachable",
     ),
     *PC_FAULTS,
+    *DISK_FAULTS,
+    *ENVIRONMENT_FAULTS,
 )
 """The table."""
 DEFAULT = Settings().lease

@@ -219,9 +219,7 @@ class Scene:
 
     def run_id(self) -> str:
         """What the latest run's processes carry as HOTDESK_RUN."""
-        for event in self.events():
-            return str(event["run"])
-        return "no run"
+        return next((str(event["run"]) for event in self.events("RunStarted")), "no run")
 
     # --- seen from outside
 
