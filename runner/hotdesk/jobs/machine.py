@@ -242,7 +242,7 @@ class Machine:
 
 
 class _Lines:
-    """Cuts a command's output into lines, one buffer a stream; a line is given up at 8 KiB."""
+    """Cuts a command's output into lines, one buffer a stream; a line is given up at 8 KiB, if it can be before a word."""
 
     LONGEST = 8192
 
@@ -255,8 +255,9 @@ class _Lines:
         for line in whole:
             self._say(stream, line.decode(errors="replace"))
         if len(rest) > self.LONGEST:
-            self._say(stream, rest.decode(errors="replace"))
-            rest = b""
+            head, _, tail = rest.rpartition(b" ")  # half a word may be half a secret, which nobody would know as one
+            head, rest = (rest, b"") if len(tail) > self.LONGEST else (head, tail)
+            self._say(stream, head.decode(errors="replace"))
         self._rest[stream] = rest
 
     def flush(self) -> None:
