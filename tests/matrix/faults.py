@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from tests.matrix.disk_faults import DISK_FAULTS
 from tests.matrix.environment_faults import ENVIRONMENT_FAULTS
 from tests.matrix.fault import FORCED, LEASE_OVER, STOP, Fault
 from tests.matrix.pc_faults import PC_FAULTS
-from tests.matrix.scene import living
+from tests.matrix.scene import living, living_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,8 +140,10 @@ def stop_twice(scene: Scene) -> None:
 TIMEOUT = 4
 STALL = 4
 """Seconds; in the next run, which is to succeed on a busy machine too, there is no such limit."""
-BUFFERED = 4.0
-"""Seconds until the sender feels that the receiver takes nothing: what lies between them then is full."""
+FULL_LIMIT = 20.0
+"""Seconds until the buffers between sender and receiver must be full."""
+SETTLED = 1.5
+"""Seconds without a byte from the sender after which what lies between it and the receiver counts as full."""
 
 
 def time_is_up(scene: Scene) -> float:
@@ -150,11 +153,29 @@ def time_is_up(scene: Scene) -> float:
 
 
 def silence(scene: Scene) -> float:
-    """The receiver stands still; the moment when that has been for too long."""
+    """The receiver stands still; the moment when the sender has felt that for too long."""
     for lines in living([scene.faulted], [b"rsync --server", b"rsync\0--server"]).values():
         for pid in lines:
             os.kill(pid, signal.SIGSTOP)
-    return time.monotonic() + STALL + BUFFERED
+    sent, at = sent_to_faulted(scene), time.monotonic()
+    deadline = at + FULL_LIMIT
+    while time.monotonic() - at < SETTLED and time.monotonic() < deadline:
+        time.sleep(0.1)
+        if (now := sent_to_faulted(scene)) != sent:
+            sent, at = now, time.monotonic()
+    return at + STALL
+
+
+def sent_to_faulted(scene: Scene) -> int:
+    """Bytes that the senders to that PC have written, known by its rate."""
+    run = f"HOTDESK_RUN={scene.run_id()}".encode()
+    everywhere = [living_here(run), *living([scene.source], [run]).values()]
+    total = 0
+    for pid, line in ((pid, line) for lines in everywhere for pid, line in lines.items()):
+        if "rsync" in line and "--bwlimit=2m" in line and "--server" not in line:
+            with contextlib.suppress(OSError):  # it has ended
+                total += int(Path(f"/proc/{pid}/io").read_text().split()[3])
+    return total
 
 
 # --- the runner
