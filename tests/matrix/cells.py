@@ -155,9 +155,8 @@ def _problems(scene: Scene, outcome: Outcome) -> Iterator[str]:
         yield f"locks are held: {', '.join(held)}"
     yield from work.after(scene)
     rebooted = {scene.faulted.name} if fault.reboots else set()
-    served = {
-        name for name, result in scene.results("Service").items() if not result.get("failed") and name not in lost
-    }
+    done = {name for name, result in scene.results("Service").items() if not result.get("failed")} - lost.keys()
+    served = done & {pc.name for pc in scene.hosts}
     if dead := sorted(served - set(scene.services()) - rebooted):
         yield f"the service of a finished task is dead on {', '.join(dead)}"
     if fault.says and fault.says not in scene.output():
