@@ -21,6 +21,7 @@ help:
 	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
 	@echo 'make matrix-peers  ansible-playbook, Mitogen and pyinfra in the same cells (root; half an hour)'
 	@echo 'make fuzz      spoiled input of every kind for half an hour (MINUTES=30)'
+	@echo 'make guarantees  put what these two have measured into docs/guarantees.md'
 	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
@@ -61,7 +62,8 @@ lab-test: $(VENV)/.ready
 	@$(PYTEST) $(SIDE_BY_SIDE) -m lab $(ARGS)
 
 matrix: $(VENV)/.ready
-	@$(BIN)/python -m tests.matrix $(ARGS)
+	@mkdir -p build/matrix
+	@$(BIN)/python -m tests.matrix --write build/matrix/hotdesk.json $(ARGS)
 
 # The peers and what they need have a venv of their own.
 $(PEERS)/.ready: tests/matrix/peers/requirements.lock | $(VENV)/.ready
@@ -70,7 +72,11 @@ $(PEERS)/.ready: tests/matrix/peers/requirements.lock | $(VENV)/.ready
 	@touch $@
 
 matrix-peers: $(VENV)/.ready $(PEERS)/.ready
-	@$(BIN)/python -m tests.matrix.peers $(ARGS)
+	@$(BIN)/python -m tests.matrix.peers --output build/matrix/peers.json $(ARGS)
+
+# The figures of docs/guarantees.md from what the two above have measured.
+guarantees: $(VENV)/.ready
+	@$(BIN)/python -m tests.matrix.table docs/guarantees.md --hotdesk build/matrix/hotdesk.json --peers build/matrix/peers.json
 
 fuzz: $(VENV)/.ready
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) $(ARGS)

@@ -39,6 +39,7 @@ class Promise:
     shown_by: Callable[[Fault], bool]
 
 
+LEASE_BOUND = "lease + 5 s"
 PROMISES = (
     Promise(
         "After Ctrl-C, SIGTERM or a closed terminal, at any moment of a run, all is ended and the run with it",
@@ -52,24 +53,33 @@ PROMISES = (
         lambda fault: fault.kind == "timeout",
     ),
     Promise(
-        "A runner that is killed or frozen: the PCs end the work by themselves",
-        "lease + 5 s",
+        "The runner is killed or frozen: the PCs end the work by themselves",
+        LEASE_BOUND,
         lambda fault: fault.kind == "runner",
     ),
     Promise(
-        "A PC that is cut off, hangs or loses power ends the work by itself, and is `unreachable`; the others finish",
-        "lease + 5 s",
-        lambda fault: fault.kind in ("network", "power"),
+        "A PC is cut off, both ways or one: it ends the work by itself and is `unreachable`; the others finish",
+        LEASE_BOUND,
+        lambda fault: fault.kind == "network" and fault.code != 0,
     ),
     Promise(
-        "The SSH session or the agent is killed, or runs out of memory: the PC is `unreachable` and the work ended",
-        "lease + 5 s",
+        "A cut shorter than the lease changes nothing", "", lambda fault: fault.kind == "network" and fault.code == 0
+    ),
+    Promise(
+        "A PC hangs or loses power: it is `unreachable`, and nothing of the work is left when it is back; the others finish",
+        "5 s after it is back",
+        lambda fault: fault.kind == "power",
+    ),
+    Promise(
+        "The SSH session or the agent is killed, or memory runs out: the work is ended, the PC `unreachable`; the others finish",
+        "5 s",
         lambda fault: fault.kind in ("process", "memory"),
     ),
+    Promise("A disk is full: the task fails, files are whole", "5 s", lambda fault: fault.kind == "disk"),
     Promise(
-        "A full disk, a hostile login shell, a Python that will not do, a `sudo` that refuses: `failed` or `unreachable` with one clear line",
-        "as above",
-        lambda fault: fault.kind in ("disk", "environment"),
+        "Login shells that print, odd Pythons, clocks that jump, a `sudo` that refuses: it works, or one line says why not",
+        "",
+        lambda fault: fault.kind == "environment",
     ),
 )
 
@@ -214,12 +224,12 @@ def main(words: list[str]) -> int:
     """Read the records, write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.matrix.table", description=__doc__)
     parser.add_argument("page", type=Path)
-    parser.add_argument("--hotdesk", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--hotdesk", type=Path, nargs="+", required=True, metavar="JSON")
     parser.add_argument("--peers", type=Path, required=True, metavar="JSON")
     options = parser.parse_args(words)
-    records: list[Record] = json.loads(options.hotdesk.read_text())
+    records: list[Record] = [record for path in options.hotdesk for record in json.loads(path.read_text())]
     peers: dict[str, Any] = json.loads(options.peers.read_text())
-    date = time.strftime("%Y-%m-%d", time.gmtime(options.hotdesk.stat().st_mtime))
+    date = time.strftime("%Y-%m-%d", time.gmtime(max(path.stat().st_mtime for path in options.hotdesk)))
     parts = {
         "setting": setting(records, date, peers),
         "promises": promises(records),

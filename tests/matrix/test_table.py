@@ -44,7 +44,7 @@ def record(fault: str, work: str, seconds: float, *, ok: bool = True, detail: st
 
 def verdict(**known: Any) -> dict[str, Any]:
     """One cell of a peer."""
-    cell = {"peer": "pyinfra", "fault": "sshd-killed", "work": "command", "faulted": "pc2", "judged": True, "exit": 0}
+    cell = {"peer": "pyinfra", "fault": "session-killed", "work": "command", "faulted": "pc2", "judged": True, "exit": 0}
     return {**cell, "ended": 1.0, "said": {"pc2": "failed"}, "left": 0, "gone": 2.0, "files": [], **known}
 
 
@@ -83,7 +83,7 @@ def test_a_peer_s_fault_is_summed_up() -> None:
         verdict(work="nohup", said={"pc2": "ok"}),
         verdict(work="daemons", judged=False, left=9),
     ]
-    line = next(line for line in table.comparison([], cells).splitlines() if "| sshd-killed" in line)
+    line = next(line for line in table.comparison([], cells).splitlines() if "| session-killed" in line)
     assert "**left in 1 of 2**; **hung: 1**; **said ok: 1**" in line
 
 

@@ -60,6 +60,10 @@ class PeerScene(Scene):
     def output(self) -> str:
         return (self.directory / "output").read_text(errors="replace")
 
+    def services(self) -> list[str]:
+        """Those of hotdesk's cells are not started here: nobody shall miss them."""
+        return [pc.name for pc in self.hosts]
+
     def left(self) -> dict[str, list[str]]:
         """The work's processes on the judged PCs: those with the mark, and for a copy, which has none, whatever the peer runs there."""
         if not self.work.signs:

@@ -61,6 +61,6 @@ PEERS_FAULTS = {
             bound=LEASE_OVER,
             one_host=True,
         ),
-        _fault(name="sshd-killed", kind="process", strike=kill_session, bound=LEASE_OVER, one_host=True),
+        _fault(name="session-killed", kind="process", strike=kill_session, bound=LEASE_OVER, one_host=True),
     )
 }
