@@ -30,6 +30,8 @@ ANSWERED = 30.0
 """Seconds in which an agent answers what it does by itself, without starting anything."""
 ANSWER = 0.4
 """Seconds in which an agent must be heard once there is no time left."""
+TURN = 1.0
+"""Seconds that a big frame may keep a stop from being heard by an agent."""
 
 
 class Exchange:
@@ -103,6 +105,7 @@ class Wire:
         self._more, self._room, self._leased = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._demand: asyncio.TimerHandle | None = None
+        self._forced = False
         self._owner = owned(self._serve(), name=f"link to {host}")
 
     @property
@@ -177,21 +180,31 @@ class Wire:
             each.wake()
 
     def limit(self, grace: float) -> None:
-        """Tell the agent its new grace. With none left, one that is not heard soon counts as lost: only those that answer are waited for."""
+        """Tell the agent its new grace: a stop has begun. One that is not heard soon counts as lost when no grace is left, and when
+        what is still to be sent keeps it from hearing of the stop: the end of the link is the only thing that it can hear then."""
         if self.lost is not None:
             return
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        asked, patience = loop.time(), ANSWER if grace <= 0 else TURN
+        unsent = self._queued > _SLICE
 
         def judge() -> None:
-            if self._heard <= asked:
-                self.lose(f"no answer within {ANSWER:g} s")
+            if self._heard <= asked and (grace <= 0 or self._queued > _SLICE):
+                self.lose(f"no answer within {patience:g} s")
                 self._owner.cancel()
 
         self.post({"op": "grace", "id": 0, "grace": grace})
-        if grace <= 0 and self._demand is None:
+        if grace <= 0 and not self._forced:
+            self._forced = True
             self.post({"op": "ping", "id": 0})
-            self._demand = loop.call_later(ANSWER, judge)
+            self._judge(loop.call_later(patience, judge))
+        elif grace > 0 and unsent:
+            self._judge(loop.call_later(patience, judge))
+
+    def _judge(self, timer: asyncio.TimerHandle) -> None:
+        if self._demand is not None:
+            self._demand.cancel()
+        self._demand = timer
 
     def _end(self, reason: str) -> NoReturn:
         self.lose(reason)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hotdesk.connections import protocol
 from hotdesk.connections.base import Channel
 from hotdesk.connections.wire import Wire
@@ -44,11 +46,13 @@ class SlowChannel(Channel):
         self.closed.set()
 
 
-async def lost_while_sending(channel: SlowChannel) -> str | None:
-    """Why the link was lost by the time a big frame had been taken, or until it was lost."""
+async def lost_while_sending(channel: SlowChannel, *, grace: float | None = None) -> str | None:
+    """Why the link was lost by the time a big frame had been taken, or until it was lost. ``grace``: of a stop that begins meanwhile."""
     wire = Wire(channel, protocol.decoder(), host="pc", lease=LEASE, stderr=bytearray())
     try:
         wire.post({"op": "call", "id": 0}, bytes(SLICES << 18))
+        if grace is not None:
+            wire.limit(grace)
         await until(lambda: wire.lost is not None or channel.slices == SLICES)
         return wire.lost
     finally:
@@ -63,3 +67,14 @@ async def test_a_slow_link_that_takes_a_big_frame_is_not_lost() -> None:
 async def test_a_link_that_takes_nothing_is_lost() -> None:
     """After the lease, however much waits to be sent."""
     assert "not answered for" in (await lost_while_sending(SlowChannel(60.0)) or "")
+
+
+@pytest.mark.parametrize("grace", [3.0, 0.0])
+async def test_a_stop_does_not_wait_until_a_big_frame_is_sent(grace: float) -> None:
+    """The agent hears nothing else before it has all of it: the link is ended, which it hears."""
+    assert "no answer within" in (await lost_while_sending(SlowChannel(LEASE / 5), grace=grace) or "")
+
+
+async def test_a_stop_waits_for_a_frame_that_is_soon_sent() -> None:
+    """Then the agent hears of it, and can still do the clean-up."""
+    assert await lost_while_sending(SlowChannel(0.001), grace=3.0) is None
