@@ -12,7 +12,7 @@ ANSWER = 32 << 20
 """Bytes of what one called function returns, or of one item that it yields."""
 UNREAD = 8 * WINDOW
 """Bytes of one request's events that wait for their reader. An honest agent keeps to a window for each of three streams."""
-OUTPUT = 32 << 20
+OUTPUT = 16 << 20
 """Bytes of one output stream that are kept (the first half and the last), where a line counts ``LINE`` bytes more."""
 LINE = 64
 """What a line costs once it stands in ``stdout_lines``."""

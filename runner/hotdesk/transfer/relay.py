@@ -20,6 +20,8 @@ END_GRACE = 10.0
 """Seconds for the last bytes to arrive once the receiver has ended."""
 GONE = (BrokenPipeError, ConnectionResetError, LinkLost)
 """A channel says one of these when the process behind it has ended, too."""
+RECEIVER_GRACE = 20.0
+"""Seconds for the receiver to end once the sender has."""
 LAST_WORDS = 3.0
 """Seconds for the sender to read what a failed receiver said last, and to end by itself."""
 
@@ -41,11 +43,12 @@ async def copy(source: Channel, sink: Channel, *, end: bool) -> None:
             await sink.write_eof()
 
 
-async def relay(client: Bulk, server: Bulk, *, limit: float) -> tuple[Completed, Completed] | None:
+async def relay(client: Bulk, server: Bulk, *, limit: float) -> tuple[Completed | None, Completed | None]:
     """Copy both ways until the receiver (``server``) has ended, then let the sender (``client``) end; how both did.
 
     The receiver's end is known from its agent, never from an end of file on the sender's pipe: rsync waits for its remote shell, and
-    that for us. None: the sender has not ended ``limit`` seconds after its receiver. Raises LinkLost.
+    that for us. A sender that ends first has failed. None: one has not ended in time (``limit``, ``RECEIVER_GRACE``) after the other.
+    Raises LinkLost.
     """
 
     async def road(source: Channel, sink: Channel, *, end: bool) -> None:
@@ -59,7 +62,16 @@ async def relay(client: Bulk, server: Bulk, *, limit: float) -> tuple[Completed,
         up = group.create_task(road(client.channel, server.channel, end=True), name="rsync up")
         down = group.create_task(road(server.channel, client.channel, end=False), name="rsync down")
         sender = group.create_task(client.wait(), name="rsync sender")
-        ended = await server.wait()
+        receiver = group.create_task(server.wait(), name="rsync receiver")
+        await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({receiver}, timeout=RECEIVER_GRACE if not receiver.done() else 0)
+        if (
+            not receiver.done()
+        ):  # it goes on although nobody speaks to it: it is no rsync, or cannot be stopped that way
+            for each in (up, down, receiver):
+                each.cancel()
+            return sender.result(), None
+        ended = receiver.result()
         await asyncio.wait({down}, timeout=END_GRACE)
         down.cancel()
         if ended.rc:
@@ -70,7 +82,7 @@ async def relay(client: Bulk, server: Bulk, *, limit: float) -> tuple[Completed,
         await asyncio.wait({sender}, timeout=limit)
         up.cancel()
         late = sender.cancel()
-    return None if late else (sender.result(), ended)
+    return None if late else sender.result(), ended
 
 
 async def _explained(client: Bulk, server: Bulk) -> bool:

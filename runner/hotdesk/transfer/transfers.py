@@ -126,10 +126,14 @@ async def _session(
         async with client:
             server = await _receiver(server_argv(client.command, mirror, dry_run=dry_run), target, bridge)
             async with server:
-                ended = await relay(client, server, limit=mirror.timeout)
-                if ended is None:
+                sent, received = await relay(client, server, limit=mirror.timeout)
+                if sent is None:
                     raise TransferError(f"rsync on {source.host} did not end after its receiver on {target.host} had")
-                return ended
+                if received is None:
+                    raise TransferError(
+                        f"rsync on {target.host} did not end after its sender on {source.host} had (rsync exit code {sent.rc})"
+                    )
+                return sent, received
 
 
 async def _sender(mirror: Mirror, source: End, dry_run: bool, take: Callable[[str, bytes], None]) -> Bulk:
