@@ -184,6 +184,9 @@ def run(desktop: Desktop, output: str) -> subprocess.CompletedProcess[str]:
     ]  # fmt: skip
     (desk.directory / "extra.json").write_text(json.dumps({"extra_password": desktop.secrets.extra}))
     environment = {**desk.environment, "ANSIBLE_LOG_PATH": str(desk.directory / "plain.log"), "TERM": "xterm"}
+    for name in ("TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"):  # so that what a run puts there is seen as its own
+        environment[name] = str(desk.directory / name.lower())
+        (desk.directory / name.lower()).mkdir(mode=0o700)
     return subprocess.run(
         argv, env=environment, cwd=desk.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False
     )  # fmt: skip

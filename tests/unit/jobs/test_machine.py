@@ -8,7 +8,7 @@ import pytest
 
 from hotdesk.errors import CheckModeError, Stalled, TimedOut
 from hotdesk.events import Changed, Output, Progressed, Warned
-from hotdesk.jobs.machine import display
+from hotdesk.jobs.machine import _Lines, display
 from hotdesk.results import Progress
 
 if TYPE_CHECKING:
@@ -101,3 +101,21 @@ def test_commands_are_shown_as_typed_and_cut() -> None:
     """Bytes that are not UTF-8 too; never in the middle of a word, which may be a secret."""
     assert display(["a b", b"\xff"]) == "'a b' '\\xff'"
     assert display(["echo", "x" * 1000]) == "echo ..."
+
+
+async def test_no_log_hides_warnings_and_what_progress_says(make_machine: MakeMachine) -> None:
+    """Both may name what the task works on."""
+    machine = make_machine(no_log=True)
+    machine.warn("cannot read hunter22")
+    machine.report(Progress(bytes_done=1, message="hunter22"))
+    assert "hunter22" not in str(make_machine.events)
+    assert [type(event) for event in make_machine.events] == [Warned, Progressed]
+
+
+def test_a_line_without_an_end_is_cut_before_a_word() -> None:
+    """Half a secret would not be known as one; without any space it is cut where it is."""
+    said: list[str] = []
+    lines = _Lines(lambda _stream, line: said.append(line))
+    for chunk in (b"a" * _Lines.LONGEST, b" hunt", b"er22\n", b"b" * _Lines.LONGEST, b"b", b"c\n"):
+        lines.feed("stdout", chunk)
+    assert said == ["a" * _Lines.LONGEST, "hunter22", "b" * (_Lines.LONGEST + 1), "c"]
