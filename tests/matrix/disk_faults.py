@@ -20,6 +20,8 @@ FINISH = 60.0
 MOUNT = "64m"
 """Size of the separate mount: the work's files fit."""
 STATE = "256k"
+TARGET = "/var/tmp"
+"""On the PC's disk, beside what the work writes."""
 WRAP = 'mkdir "$2" && cp -a "$1/." "$2" && mount -t tmpfs -o size="$3" tmpfs "$1" && cp -a "$2/." "$1"'
 
 
@@ -36,12 +38,16 @@ def writes_nothing(work: Work) -> str:
 
 def is_not_writing(work: Work) -> str:
     """At the moment when the work is held."""
-    written = "its new file is whole when its gate is reached" if work.name in ("copy", "lineinfile") else ""
-    return writes_nothing(work) or written
+    reasons = {
+        "copy": "its new file is whole when its gate is reached",
+        "lineinfile": "its new file is whole when its gate is reached",
+        "apt": "without room dpkg cannot put its records in order: a limit, see docs/guarantees.md",
+    }
+    return writes_nothing(work) or reasons.get(work.name, "")
 
 
 def has_no_directory_of_its_own(work: Work) -> str:
-    return is_not_writing(work) or ("a package goes to many directories" if work.name == "apt" else "")
+    return "a package goes to many directories" if work.name == "apt" else is_not_writing(work)
 
 
 def is_looked_at_before(work: Work) -> str:
@@ -58,12 +64,12 @@ def _place(scene: Scene) -> str:
 
 def fill_target(scene: Scene) -> None:
     """Not a byte is free; then what waits goes on."""
-    scene.faulted.fill(_place(scene))
+    scene.faulted.fill(TARGET)
     scene.release([scene.faulted])
 
 
 def fill_target_before(scene: Scene) -> None:
-    scene.faulted.fill(_place(scene))
+    scene.faulted.fill(TARGET)
 
 
 def others_under_way(scene: Scene) -> bool:
@@ -71,6 +77,15 @@ def others_under_way(scene: Scene) -> bool:
 
 
 def empty_target(scene: Scene) -> None:
+    scene.faulted.empty(TARGET)
+
+
+def fill_mount(scene: Scene) -> None:
+    scene.faulted.fill(_place(scene))
+    scene.release([scene.faulted])
+
+
+def empty_mount(scene: Scene) -> None:
     scene.faulted.empty(_place(scene))
 
 
@@ -160,6 +175,8 @@ DISK_FAULTS = (
         DISK_FULL,
         name="disk-full-mount",
         before=mount_place,
+        strike=fill_mount,
+        mend=empty_mount,
         restore=unmount_place,
         senseless=has_no_directory_of_its_own,
     ),
