@@ -119,8 +119,12 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
         scene.release(scene.others)
     ends_with_run = fault.kind == "signal"
     connected = fault.kind == "timeout"  # the agent stays, for the next task
-    while left := scene.marked(pcs, agents=not connected) or (not fault.one_host and scene.marked_here()):
-        if ends_with_run and scene.run.process.poll() is not None:
+    while True:
+        ended = scene.run.process.poll() is not None
+        left = scene.marked(pcs, agents=not connected) or (not fault.one_host and scene.marked_here())
+        if not left:
+            break
+        if ends_with_run and ended and not (fault.unheard and left.keys() <= {scene.faulted.name}):
             outcome.problems.append(f"the run has ended and these have not: {left}")
             break
         if time.monotonic() - begin > fault.bound:

@@ -74,6 +74,8 @@ class Fault:
     """The gates are open from the start: the work is finished when the fault comes."""
     terminal: bool = False
     """The run has a terminal."""
+    unheard: bool = False
+    """The faulted PC cannot be told of a stop: what is left there when the run has ended ends by itself, within the bound."""
     reboots: bool = False
     """Services do not survive it."""
     lease: float = 0.0

@@ -196,6 +196,7 @@ FAULTS = (
         "SIGINT-sending",
         before=slow_link,
         mend=fast_link,
+        unheard=True,
         ready=being_sent,
         head=FREE,
         first=first_on_faulted("  ansible.builtin.script: DIRECTORY/big.sh\n"),
