@@ -9,13 +9,15 @@ PYTEST := $(BIN)/python -X dev -m pytest
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check lint types format bench lab-test matrix matrix-peers fuzz conformance molecule build clean
+.PHONY: help demo test check lint types format bench load soak lab-test matrix matrix-peers fuzz conformance molecule build clean
 
 help:
 	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
 	@echo 'make test      run the tests (real PCs too, when root and sshd are there)'
 	@echo 'make check     lint, types and tests'
 	@echo 'make bench     time hotdesk beside ansible-playbook, pyinfra and a bare loop'
+	@echo 'make load      200 PCs in one inventory: memory, threads, turns of the event loop, every way to end a run (root: whole PCs)'
+	@echo 'make soak      an hour of runs with random faults on whole PCs: nothing may grow (root)'
 	@echo 'make conformance  the same playbooks under ansible-playbook and hotdesk'
 	@echo 'make lab-test  the tests on whole PCs alone (root)'
 	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
@@ -87,6 +89,12 @@ conformance: $(VENV)/.ready
 bench: $(VENV)/.ready
 	@$(BIN)/python -m pip install -q --require-hashes -r tests/bench/requirements.lock
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+load: $(VENV)/.ready
+	@$(BIN)/python -m tests.load $(ARGS)
+
+soak: $(VENV)/.ready
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 molecule: $(VENV)/.ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all

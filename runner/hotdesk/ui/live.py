@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 12
 """Rows of active hosts; the rest is a count. Fewer on a low terminal."""
-SOONEST, TICK = 0.1, 0.25
+SOONEST, TICK = 0.1, 0.5
 """Seconds between two drawings when much happens, and when nothing does (so that clocks run)."""
 BAR = 20
 """Columns of a progress bar; left out on a terminal narrower than ROOM_FOR_BAR."""

@@ -1,0 +1,72 @@
+"""A process that lives long and executes many plays through the public Python API: ``python -m tests.soak.resident``.
+
+Each line on stdin is JSON {"inventory": path, "playbook": path}; each line on stdout is JSON: the exit code and what the process holds
+after that play. It ends at the end of stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from hotdesk.app import Around, PlayOptions, play
+from hotdesk.bus import Bus
+from hotdesk.configuration import load_settings
+from hotdesk.errors import HotdeskError
+from hotdesk.events import Event, Warned
+from hotdesk.paths import run_log_dir
+from hotdesk.prepare import new_run_id
+from hotdesk.redaction import Redaction
+from hotdesk.report.run_log import run_log
+from tests.load.probe import memory
+
+
+async def one(job: dict[str, str]) -> dict[str, Any]:
+    """One play, with a run log as the command line has it."""
+    warnings: list[str] = []
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Warned):
+            warnings.append(event.text)
+
+    settings = load_settings({"inventory": (job["inventory"],), "output": "plain"})
+    redaction, bus, run = Redaction(), Bus(heard), new_run_id()
+    async with run_log(run_log_dir(), run, redaction) as log:
+        bus.subscribe(log)
+        around = Around(bus=bus, redaction=redaction, run_id=run, prompt=None)
+        try:
+            code = await play(settings, [job["playbook"]], PlayOptions(), around)
+        except HotdeskError as exc:
+            code, warnings = exc.exit_code, [*warnings, exc.message]
+    return {"code": code, "warnings": warnings}
+
+
+def held() -> dict[str, int]:
+    """What this process holds when no play runs."""
+    gc.collect()
+    return {
+        "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+        "tasks": len(asyncio.all_tasks()) - 1,
+        "threads": len(os.listdir("/proc/self/task")),  # noqa: PTH208
+        "objects": len(gc.get_objects()),
+        "memory": memory("self", "VmRSS"),
+    }
+
+
+async def main() -> None:
+    """A play for each line."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # one that comes after a play must not end us
+        signal.signal(number, lambda *_: None)
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        answer = await one(json.loads(line))
+        print(json.dumps({**answer, **held()}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
