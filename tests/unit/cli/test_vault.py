@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -212,3 +214,39 @@ def test_what_a_killed_edit_left_goes_with_the_next(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("EDITOR", "true")
     editing.edited(b"x")
     assert [path.name for path in tmp_path.iterdir()] == [f"{editing.PREFIX}{os.getpid()}-x"]
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="script (util-linux) is not installed")
+def test_passwords_are_asked_for_and_not_shown(vault: Vault, place: Path) -> None:
+    """On the terminal: an old one once, a new one twice, and what is typed stands nowhere."""
+    vault("encrypt", "--vault-password-file", "pw", "vars.yml").check_returncode()
+    shown = typed(place, ["rekey", "-J", "vars.yml"], "first", "third", "third")
+    assert prompts(shown) == ["Vault password: ", "New Vault password: ", "Confirm new Vault password: "]
+    assert "third" not in shown
+    shown = typed(place, ["view", "vars.yml"], "third")
+    assert "pin: geheim" in shown
+    shown = typed(place, ["encrypt", "--vault-id", "me@prompt", "pw2"], "one", "other")
+    assert prompts(shown) == ["New vault password (me): ", "Confirm new vault password (me): "]
+    assert "the vault passwords that were typed differ" in shown
+    assert (place / "pw2").read_text() == "second\n"
+
+
+def prompts(shown: str) -> list[str]:
+    return [line for line in shown.splitlines() if line.endswith(": ")]
+
+
+def typed(place: Path, args: list[str], *answers: str) -> str:
+    """What a terminal shows of ``hotdesk vault`` when its prompts are answered in turn."""
+    command = shlex.join([sys.executable, "-m", "hotdesk", "vault", *args])
+    argv = ["script", "-qefc", command, "/dev/null"]
+    shown, waiting = "", list(answers)
+    env = {**os.environ, "PAGER": "cat"}
+    with subprocess.Popen(argv, cwd=place, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while data := os.read(process.stdout.fileno(), 4096):
+            shown += data.decode()
+            if shown.endswith(": ") and waiting:
+                process.stdin.write(f"{waiting.pop(0)}\n".encode())
+                process.stdin.flush()
+    return shown
