@@ -109,7 +109,8 @@ class Scene:
         for pc in self.lab:
             pc.run("sh", "-c", f"mkdir -m 755 {self.folder} && mkfifo -m 644 {self.gate}")
         self.work.prepare(self)
-        rates = {pc.name: f"matrix_rate: {'2m' if pc is self.faulted else '6m'}" for pc in self.lab}
+        slow, soon = ("2m", "6m") if self.fault.one_host else ("1m", "1m")
+        rates = {pc.name: f"matrix_rate: {slow if pc is self.faulted else soon}" for pc in self.lab}
         self.desk.inventory(self.work.user, f"hotdesk_source: {self.source.name}", rates)
         (self.directory / "sudo").write_text("bob-pw\n")
         self._add_aliases()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.matrix.scene import Scene
 
 BIG = 24
-"""Megabytes of the file that a transfer is held by: the faulted PC gets 2 MB/s, the others 6 (``matrix_rate``)."""
+"""Megabytes of the file that a transfer is held by: 1 MB/s (``matrix_rate``); for a fault of one PC 2 there, and 6 where it is to finish."""
 
 
 def nothing(scene: Scene) -> None:
