@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,10 @@ FIRST_LAB = 20
 """pytest-xdist's worker ``gwN`` has the lab of this number plus N: its own PCs in their own network (``tests/lab/machine.py``)."""
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["HOTDESK_LAB"] = str(int(os.environ.get("HOTDESK_LAB", FIRST_LAB)) + int(worker.removeprefix("gw")))
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("hotdesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hotdesk")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

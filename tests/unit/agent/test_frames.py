@@ -21,7 +21,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.dictionaries(st.text(min_size=2), VALUES), st.binary())), st.integers(1, 50))
 def test_frames_survive_any_cut(sent: list[tuple[dict[str, object], bytes]], step: int) -> None:
     """Whatever pieces the bytes arrive in, the same frames come out."""
@@ -58,7 +58,7 @@ def test_bytes_do_not_grow() -> None:
     assert len(frames.pack({"x": bytes(1000000)})) < 1000100
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(), VALUES.filter(lambda value: "b'" not in repr(value) and 'b"' not in repr(value))))
 def test_the_text_is_what_json_makes_of_it(value: dict[str, object]) -> None:
     """An agent does without the module, not without the format."""
@@ -88,3 +88,32 @@ def test_an_agent_starts_without_slow_modules() -> None:
         [sys.executable, "-I", "-S", "-c", code, root, *SLOW], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (frames.PREFIX.pack(2, 0, 2000) + b"{}", "a frame of 2002 bytes"),
+        (frames.PREFIX.pack(2, 0, 0) + b"[]", "not an object"),
+        (frames.PREFIX.pack(200_000, 0, 0) + b"[" * 200_000, "a frame of"),
+        (frames.PREFIX.pack(2, 2, 0) + b"{}\0\0", "not a frame"),
+        (frames.PREFIX.pack(19, 5, 0) + b'{"a":{"\\u0000":"x"}}'[:19] + b"\0\0\0\1a", "not a frame"),
+    ],
+)
+def test_a_frame_beyond_the_limit_or_of_another_shape_is_refused(stream: bytes, said: str) -> None:
+    """From its prefix alone, when that is enough."""
+    with pytest.raises(frames.FrameError, match=said):
+        frames.Decoder(1000).feed(stream)
+
+
+def test_json_too_deep_for_the_stack_is_no_frame() -> None:
+    """Not a RecursionError."""
+    with pytest.raises(frames.FrameError):
+        frames.Decoder().feed(frames.PREFIX.pack(200_000, 0, 0) + b"[" * 200_000)
+
+
+def test_a_value_stands_for_itself_once() -> None:
+    """A million names for one megabyte would be a terabyte when they are written out."""
+    text = b'{"a":[{"\\u0000":0},{"\\u0000":0}]}'
+    with pytest.raises(frames.FrameError, match="named twice"):
+        frames.Decoder().feed(frames.PREFIX.pack(len(text), 5, 0) + text + b"\0\0\0\1x")
