@@ -199,5 +199,6 @@ class Interrupted(HotdeskError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A remedy naming the nearest right spelling, or nothing: ``Did you mean 'become'?``"""
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {found[0]!r}?" if found else ""
+    names = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f"Did you mean {names[found[0]]!r}?" if found else ""

@@ -300,10 +300,10 @@ class _Build:
             raise self._unknown_tag(node)
         try:
             return construct(_scalars, node)
-        except (ValueError, KeyError, AttributeError, OverflowError):
-            kind = tag.removeprefix(_YAML)
+        except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
+            written = node.value if len(node.value) <= 60 else node.value[:57] + "..."
             raise self._error(
-                f"{node.value!r} is not a {kind}", place=self._place(node), remedy="Put quotes around it if it is text."
+                f"{written!r} is not {_KINDS[tag.removeprefix(_YAML)]}", place=self._place(node), remedy="Put quotes around it if it is text."
             ) from None
 
     def _unknown_tag(self, node: Any) -> InputError:
@@ -319,6 +319,10 @@ class _Build:
 _UNFINISHED = object()
 _STR = _YAML + "str"
 _COLLECTIONS = {_YAML + name for name in ("map", "seq", "omap", "pairs", "set")}
+_KINDS = {
+    "null": "null", "bool": "true or false", "int": "a whole number that can be read", "float": "a number", "timestamp": "a date or time",
+    "binary": "binary data in base64",
+}  # fmt: skip
 _SCALARS: dict[str, Callable[[Any, Any], Any]] = {
     _YAML + "null": lambda make, node: make.construct_yaml_null(node),
     _YAML + "bool": lambda make, node: make.construct_yaml_bool(node),

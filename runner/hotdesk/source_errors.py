@@ -7,6 +7,8 @@ from typing import Any
 
 from hotdesk.place import Place
 
+LONGEST_LINE = 1000
+"""Characters that are looked at: the expressions below go back and forth."""
 QUOTE_ALL = "A value that starts with '{{' needs quotes around all of it: \"{{ name }}\"."
 _TEMPLATE = re.compile(r"""(?:^|[:\-]\s+)(?=\{\{)""")
 _AFTER_QUOTE = re.compile(r"""[:\-]\s+(?P<quoted>"[^"]*"|'[^']*')\s*[^\s#,\]}:]""")
@@ -31,7 +33,7 @@ def diagnose(text: str, file: str, problem: Any) -> tuple[str, Place, str]:
             "Look for a missing quote or a bad \\ escape.",
         )
     for number in (mark.line, mark.line - 1):
-        line = lines[number] if 0 <= number < len(lines) else ""
+        line = lines[number][:LONGEST_LINE] if 0 <= number < len(lines) else ""
         for look in (_tab, _bare_template, _text_after_quote, _colon_in_text):
             if found := look(line):
                 message, column, remedy = found
@@ -61,6 +63,11 @@ def _by_complaint(said: str, character: str, place: Place) -> tuple[str, Place, 
     if "expected <block end>" in said or "did not find expected" in said or "could not find expected" in said:
         remedy = "Check the indentation against the lines above, and that every key is followed by ': '."
         return "this line does not fit what stands above it", place, remedy
+    if "sequence entries are not allowed" in said:
+        remedy = "Put the '- ' on the next line, indented, or write the list in brackets: [a, b]."
+        return "a list cannot begin on the line of its key", place, remedy
+    if "mapping keys are not allowed" in said:
+        return "text that starts with '? ' needs quotes", place, "Put quotes around the value."
     if "duplicate anchor" in said:
         return "the same anchor is defined twice", place, "Give it another name."
     return f"this is not valid YAML: {said}", place, ""

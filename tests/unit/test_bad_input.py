@@ -74,6 +74,11 @@ PLAYBOOKS = {
     "quote": (TASKS + "    - debug: {msg: 'x}\n", "4:20", "not closed", "quote"),
     "colon in text": (TASKS + "    - debug: msg=a: b\n", "4:14", "': '", "quotes"),
     "template without quotes": (TASKS + "    - debug:\n        msg: {{ a }}\n", "5:14", "without quotes", "quotes"),
+    "colon of a module": (TASKS + "    - ping\n", "4:7", "a task must be a mapping, not 'ping'", "'ping:', with a colon"),
+    "capitals": (TASKS + "    - include_role: {NAME: common}\n", "4:22", "no option 'NAME'", "'name'"),
+    "list behind its key": (TASKS + "    - debug: - a\n", "4:14", "cannot begin on the line of its key", "[a, b]"),
+    "nested too deeply": ("[" * 2000, "1:101", "more than 100 deep", ""),
+    "number that is none": (TASKS + "    - debug: {msg: !!int x}\n", "4:20", "'x' is not a whole number", "quotes"),
     "control character": ("- hosts: \x01\n", "1:10", "YAML does not allow", "escape"),
 }  # fmt: skip
 
@@ -82,6 +87,7 @@ COMMAND_LINES: dict[str, tuple[dict[str, Any], str, str, int]] = {
     "playbook": ({"playbook": "playbok.yml"}, "playbok.yml could not be found", "'playbook.yml'", 4),
     "limit": ({"limit": "heer"}, "'heer' leaves no host", "'here'", 4),
     "extra variable": ({"extra_vars": ("word",)}, "'word' is not name=value", "-e name=value", 5),
+    "open quote in an extra variable": ({"extra_vars": ("a='b",)}, "-e \"a='b\": a quote (') is opened", "-e @file", 5),
     "extra variables as YAML": ({"extra_vars": ("{a: [}",)}, "not closed", "", 4),
     "file of extra variables": ({"extra_vars": ("@nothere.yml",)}, "nothere.yml", "", 4),
     "inventory": ({"inventory": "nothere.ini"}, "no such inventory file", "comma", 4),

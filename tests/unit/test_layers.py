@@ -19,6 +19,7 @@ VOCABULARY = (
     "text",
     "redaction",
     "aio",
+    "regex",
     "source_errors",
     "source_depth",
     "source",

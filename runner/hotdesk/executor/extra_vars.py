@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import UsageError
+from hotdesk.errors import PlaybookError, UsageError
 from hotdesk.paths import expanded
 from hotdesk.playbook.free_form import parse
 from hotdesk.source import load_yaml, load_yaml_file
@@ -40,7 +40,12 @@ def _one(argument: str, decrypt: Decrypt | None) -> dict[Any, Any]:
     elif argument.startswith(("{", "[")):
         loaded = load_yaml(argument, COMMAND_LINE)
     else:
-        loaded = parse(argument)
+        try:
+            loaded = parse(argument)
+        except PlaybookError as problem:
+            raise UsageError(
+                f"-e {argument!r}: {problem.message}", remedy="Close it, or use -e '{json}' or -e @file."
+            ) from None
         if "_raw_params" in loaded:
             raise UsageError(
                 f"-e {argument!r}: {str(loaded['_raw_params'])!r} is not name=value",

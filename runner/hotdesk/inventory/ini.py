@@ -47,7 +47,7 @@ class _Ini:
             if not line or line[0] in "#;":
                 continue
             place = Place(self._file, number, len(raw) - len(raw.lstrip()) + 1)
-            if line.startswith("[") and (line.partition("#")[0].rstrip().endswith("]")):
+            if line.startswith("[") and (line.partition("#")[0].rstrip().endswith("]") or "]" not in line):
                 self._section(line, place)
             elif self._kind == "hosts":
                 self._hosts(line, place)
@@ -68,7 +68,7 @@ class _Ini:
     def _section(self, line: str, place: Place) -> None:
         found = _SECTION.match(line)
         if not found:
-            remedy = "Write [group], [group:children] or [group:vars], without spaces."
+            remedy = "Write [group], [group:children] or [group:vars], with both brackets and without spaces."
             raise InventoryError(f"bad section {line!r}", place=place, remedy=remedy)
         self._group, self._kind = found["group"], found["kind"] or "hosts"
         if self._kind not in _KINDS:

@@ -12,6 +12,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Literal
 
+from hotdesk import regex
 from hotdesk.errors import InventoryError, nearest
 from hotdesk.inventory.builder import LOCAL_NAMES
 from hotdesk.inventory.model import Host
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from hotdesk.inventory.model import Inventory
 
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
-_SUBSCRIPT = re.compile(r"^(?P<of>.+)\[(?:(?P<one>-?[0-9]+)|(?P<first>[0-9]+):(?P<last>[0-9]*))\]$")
+LONGEST_MATCH = 0.5
+"""Seconds of processor time for a regular expression and one name."""
+_SUBSCRIPT = re.compile(r"^(?P<of>.+)\[(?:(?P<one>-?[0-9]{1,9})|(?P<first>[0-9]{1,9}):(?P<last>[0-9]{0,9}))\]$")
 _PART = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 _SPECIAL = re.compile(r"[*?\[~]")
 
@@ -192,10 +195,22 @@ class _Selection:
     def _matcher(self, term: str) -> Callable[[str], object]:
         if term == "~":
             raise InventoryError("the regular expression after '~' is missing", place=self._place)
+        if term[0] != "~":
+            return re.compile(fnmatch.translate(term)).match
         try:
-            return re.compile(term[1:] if term[0] == "~" else fnmatch.translate(term)).match
-        except re.error as problem:
+            match = re.compile(term[1:]).match
+        except (re.error, OverflowError, RecursionError) as problem:
             raise InventoryError(f"{term!r} is not a regular expression: {problem}", place=self._place) from None
+
+        def matches(name: str) -> object:
+            try:
+                return regex.within(LONGEST_MATCH, lambda: match(name))
+            except TimeoutError:
+                message = f"the regular expression {term!r} takes too long on the name {name!r}"
+                remedy = "Leave out a repetition within a repetition, such as (a+)+."
+                raise InventoryError(message, place=self._place, remedy=remedy) from None
+
+        return matches
 
     def _unmatched(self, term: str) -> list[str]:
         if (local := find_host(self._inventory, term)) is not None:

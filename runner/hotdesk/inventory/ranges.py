@@ -26,9 +26,9 @@ def split_port(text: str, place: Place | None = None) -> tuple[str, int | None]:
     found = _BRACKETED.match(text) or _HOST_PORT.match(text)
     if not found:
         return text, None
-    port = int(found["port"])
+    port = int(found["port"][:9])
     if not 0 < port < 65536:
-        raise InventoryError(f"port {port} of {found['host']!r} is not between 1 and 65535", place=place)
+        raise InventoryError(f"port {found['port']} of {found['host']!r} is not between 1 and 65535", place=place)
     return found["host"], port
 
 
@@ -72,7 +72,7 @@ def _values(bounds: str, text: str, place: Place | None) -> list[str]:
     if len(first) == len(last) == 1 and first in string.ascii_letters and last in string.ascii_letters:
         letters = string.ascii_letters
         found = list(letters[letters.index(first) : letters.index(last) + 1 : step])
-    elif re.fullmatch(r"[0-9]+", first) and re.fullmatch(r"[0-9]+", last):
+    elif re.fullmatch(r"[0-9]{1,18}", first) and re.fullmatch(r"[0-9]{1,18}", last):
         width = len(first) if first[0] == "0" and len(first) > 1 else 0
         if width and len(last) != width:
             raise wrong("begin and end must have the same number of digits")

@@ -121,7 +121,9 @@ def unknown_action(name: str, actions: Actions, place: Place | None, level: Leve
     remedy = REMOVED.get(name.removeprefix("ansible.builtin."), "") or nearest(name, spellings)
     if not remedy and name.count(".") >= 2 and not any(one.startswith(collection + ".") for one in known):
         remedy = f"The collection {collection} is not installed where hotdesk looks (see collections_path)."
-    return PlaybookError(f"there is no module {name!r}", place=place, remedy=remedy)
+    return PlaybookError(
+        f"there is no module {name!r}", place=place, remedy=remedy or "'hotdesk doc --list' names those there are."
+    )
 
 
 def _refuse(actions: Actions, fqcn: str, place: Place | None) -> None:
@@ -192,7 +194,9 @@ def _normalized(thing: Any, fqcn: str, name: str, place: Place | None) -> Mappin
     if isinstance(thing, dict):
         for key in thing:
             if not isinstance(key, str):
-                raise PlaybookError(f"the option {key!r} of {name} is not a text", place=place_of(thing) or place)
+                raise PlaybookError(
+                    f"the option {key!r} of {name} is not a text", place=place_of(thing) or place,
+                    remedy="Put quotes around it; YAML takes yes, no, on, off and null for values.")  # fmt: skip
             if key.startswith("_ansible_"):
                 raise PlaybookError(f"{str(key)!r} is not an option a playbook may set", place=place_of(key) or place)
         return thing

@@ -11,7 +11,7 @@ from hotdesk.errors import PlaybookError, nearest
 from hotdesk.paths import expanded, is_dir, is_file, names_in
 from hotdesk.place import Place
 from hotdesk.playbook.inherit import as_tuple
-from hotdesk.playbook.keywords import FALSE, TRUE
+from hotdesk.playbook.keywords import FALSE, TRUE, shown
 from hotdesk.playbook.model import Role
 from hotdesk.results import EMPTY
 from hotdesk.source import Map, Seq, place_of
@@ -120,7 +120,7 @@ def _boolean(value: Any, place: Place | None) -> bool:
         return bool(value)
     if str(value).lower() in TRUE | FALSE:
         return str(value).lower() in TRUE
-    raise PlaybookError(f"'allow_duplicates' must be true or false, not {value!r}", place=place)
+    raise PlaybookError(f"'allow_duplicates' must be true or false, not {shown(value)}", place=place)
 
 
 def _meta(context: Context, path: Path) -> Mapping[str, Any]:

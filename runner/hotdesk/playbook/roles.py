@@ -108,7 +108,7 @@ class RoleReader:
             if option not in ("name", "role", *OPTIONS):
                 raise PlaybookError(
                     f"import_role has no option {str(option)!r}", place=place_of(option) or place,
-                    remedy="Variables for the role go under 'vars:'.")  # fmt: skip
+                    remedy=nearest(str(option), OPTIONS) or "Variables for the role go under 'vars:'.")  # fmt: skip
         return self.named(args, inside, place, public=_flag(args, "public", True), from_include=True)
 
     def named(

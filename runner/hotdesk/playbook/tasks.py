@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import PlaybookError
+from hotdesk.errors import PlaybookError, nearest
 from hotdesk.place import Place
 from hotdesk.playbook import roles
 from hotdesk.playbook.actions import RAW, Written, find_action
@@ -20,6 +20,7 @@ from hotdesk.playbook.keywords import (
     is_identifier,
     is_template,
     refused,
+    shown,
 )
 from hotdesk.playbook.loops import read_loop
 from hotdesk.playbook.model import Block, Task
@@ -64,12 +65,24 @@ class TaskReader:
         found: list[Task | Block] = []
         for values in data:
             if not isinstance(values, Map):
-                raise PlaybookError("a task must be a mapping", place=place_of(values) or data.place)
+                raise self._no_mapping(values, data.place)
             if any(part in values for part in _BLOCK_PARTS):
                 found.append(self._block(values, around, handlers))
             else:
                 found.extend(self._task(values, around, handlers))
         return tuple(found)
+
+    def _no_mapping(self, values: Any, where: Place | None) -> PlaybookError:
+        """The error for what stands in a list of tasks and is none: often a module whose colon was forgotten."""
+        known = isinstance(values, str) and values.strip() and self.context.actions.resolve(values.split()[0])
+        remedy = (
+            f"Write '{values.split()[0]}:', with a colon."
+            if known
+            else "A task is 'MODULE:' with its options below it."
+        )
+        return PlaybookError(
+            f"a task must be a mapping, not {shown(values)}", place=place_of(values) or where, remedy=remedy
+        )
 
     def section(self, values: Map, key: str, around: Inherited, *, handlers: bool = False) -> Items:
         """The tasks under ``key`` of a play or block."""
@@ -142,7 +155,7 @@ class TaskReader:
             if option not in _INCLUDES[written.fqcn] and option != "_variable_params":
                 raise PlaybookError(
                     f"{written.name} has no option {str(option)!r}", place=place_of(option) or written.place,
-                    remedy="Variables for the included tasks go under 'vars:'.")  # fmt: skip
+                    remedy=nearest(str(option), _INCLUDES[written.fqcn]) or "Variables for the included tasks go under 'vars:'.")  # fmt: skip
         apply = written.args.get("apply")
         if apply is not None:
             if not isinstance(apply, Map):

@@ -64,9 +64,20 @@ class Compiler:
                 tree = parse()
                 self._check_names(env, tree, place, filename)
                 embed(tree) if kind == "expression" else _embed_terms(tree)
+                bounded(tree)
                 code = env.compile(tree, filename=filename)
             except jinja2.TemplateSyntaxError as exc:
                 raise self._syntax(exc, text, place, filename) from None
+            except TemplateError:
+                raise
+            except Exception as exc:  # Python's own limits: nesting, blocks, digits of a number
+                where = Place(filename) if filename else place
+                why = "it is nested too deeply" if isinstance(exc, (RecursionError, MemoryError)) else str(exc)
+                raise TemplateError(
+                    f"the template {_short(text)} cannot be compiled: {why}",
+                    place=where,
+                    remedy="Make several variables of it, each with a part.",
+                ) from None
             found = env.template_class.from_code(env, code, env.globals)
             if len(self._cache) >= MOST_CACHED:
                 self._cache.clear()
@@ -118,12 +129,28 @@ def known_name(kind: str, name: str, table: Mapping[str, Any], place: Place | No
 
 def embed(tree: nodes.Node) -> None:
     """Make constants that contain a template render it: ``'{{ a }}' == b`` (Ansible does this in conditions and lookups' terms)."""
+    _replace(tree, _embedded)
+
+
+def bounded(tree: nodes.Node) -> None:
+    """Loops are counted and ``~`` is measured, by methods of the environment."""
+    for loop in tree.find_all(nodes.For):
+        loop.iter = _method("counted", [loop.iter], loop.lineno)
+    _replace(tree, lambda value: _method("joined", value.nodes, value.lineno) if type(value) is nodes.Concat else value)
+
+
+def _method(name: str, args: list[Any], lineno: int) -> nodes.Call:
+    return nodes.Call(nodes.EnvironmentAttribute(name), args, [], None, None, lineno=lineno)
+
+
+def _replace(tree: nodes.Node, change: Callable[[Any], Any]) -> None:
+    """Every node below ``tree`` by what ``change`` makes of it."""
     for owner in [tree, *tree.find_all(nodes.Node)]:
         for name, value in list(owner.iter_fields()):
             if isinstance(value, nodes.Node):
-                setattr(owner, name, _embedded(value))
+                setattr(owner, name, change(value))
             elif isinstance(value, list):
-                setattr(owner, name, [_embedded(item) for item in value])
+                setattr(owner, name, [change(item) for item in value])
 
 
 def _embed_terms(tree: nodes.Node) -> None:
@@ -137,7 +164,7 @@ def _embed_terms(tree: nodes.Node) -> None:
 
 def _embedded(value: Any) -> Any:
     if type(value) is nodes.Const and isinstance(value.value, str) and "{{" in value.value and "}}" in value.value:
-        return nodes.Call(nodes.EnvironmentAttribute("embedded"), [value], [], None, None, lineno=value.lineno)
+        return _method("embedded", [value], value.lineno)
     return value
 
 

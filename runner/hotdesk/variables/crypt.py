@@ -30,11 +30,12 @@ class Method:
     rounds: str = ""
     """How a number of rounds is written; empty: this method has none."""
     default_rounds: int | None = None
+    most_rounds: int = 5_000_000
 
 
 METHODS: Final = {
     "md5_crypt": Method("1", 8),
-    "bcrypt": Method("2b", 22, exact=True, rounds="{:02d}", default_rounds=12),
+    "bcrypt": Method("2b", 22, exact=True, rounds="{:02d}", default_rounds=12, most_rounds=16),
     "sha256_crypt": Method("5", 16, rounds="rounds={}"),
     "sha512_crypt": Method("6", 16, rounds="rounds={}"),
 }
@@ -65,6 +66,10 @@ def password_hash(
             f"the salt of {hashtype} must have {'' if method.exact else 'at most '}{method.salt_size} characters"
         )
     cost = rounds or method.default_rounds
+    if cost and cost > method.most_rounds:
+        raise TemplateError(
+            f"password_hash with {cost:,} rounds would take minutes or more: {method.most_rounds:,} are the most"
+        )
     parts = ["", ident or method.ident, *([method.rounds.format(cost)] if cost and method.rounds else []), salt]
     return crypt(str(password), "$".join(parts))
 

@@ -15,9 +15,11 @@ from jinja2.lexer import TokenStream
 from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.parser import Parser
 from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
-from jinja2.utils import missing
+from jinja2.sandbox import MAX_RANGE, SandboxedEnvironment
+from jinja2.utils import generate_lorem_ipsum, missing
 
+from hotdesk.variables import bounds
+from hotdesk.variables.blocking import tick
 from hotdesk.variables.lazy import DICT_METHODS, LazyMap, LazySeq, Names
 from hotdesk.variables.trust import OMIT
 from hotdesk.variables.undefined import Missing, Undefined
@@ -34,7 +36,11 @@ def concat(values: Iterable[Any]) -> Any:
     found = [value for value in everything if value is not None and value is not OMIT]
     if len(found) == 1:
         return found[0]
-    return "".join([value if type(value) is str else _shown(value) for value in found]) if found else None
+    if not found:
+        return None
+    texts = [value if type(value) is str else _shown(value) for value in found]
+    bounds.check_joined(texts)
+    return "".join(texts)
 
 
 def concat_text(values: Iterable[Any]) -> str:
@@ -46,6 +52,7 @@ def concat_text(values: Iterable[Any]) -> str:
         except Missing as exc:
             exc.line = getattr(getattr(values, "gi_frame", None), "f_lineno", 0)
             raise
+    bounds.check_joined(parts)
     return "".join(parts)
 
 
@@ -97,6 +104,36 @@ class Template(JinjaTemplate):
         return ScopeContext(self.environment, parent, self.name, self.blocks, globals=self.globals)
 
 
+class Counted:
+    """What a ``{% for %}`` goes through; each turn is counted against the rendering's time."""
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[Any]:
+        for value in self._values:
+            tick()
+            yield value
+
+
+def lipsum(n: int = 5, html: bool = True, min: int = 20, max: int = 100) -> str:
+    """Jinja's, of a size that can be wanted."""
+    if n * max > bounds.WIDEST:
+        raise bounds.too_large(f"lipsum() of {n:,} paragraphs of up to {max:,} words")
+    return generate_lorem_ipsum(n, html, min, max)
+
+
+def numbers(*bounds_and_step: int) -> range:
+    """``range()``, of a length that can be wanted (MAX_RANGE of Jinja's sandbox)."""
+    found = range(*bounds_and_step)
+    if found[MAX_RANGE:]:  # len() of a longer range may not fit a machine word
+        raise bounds.too_large(f"range() gives more than {MAX_RANGE:,} numbers")
+    return found
+
+
 class Environment(SandboxedEnvironment):
     """See the module. ``overlay`` gives variants with other delimiters; all of them share filters, tests and globals."""
 
@@ -107,6 +144,7 @@ class Environment(SandboxedEnvironment):
     final: Any = staticmethod(concat)
     """Joins the output of a whole template."""
     literal_backslashes = True
+    intercepted_binops = frozenset(("*", "**", "%", "+"))
 
     def __init__(self, **options: Any) -> None:
         defaults: dict[str, Any] = {"trim_blocks": True}
@@ -116,6 +154,7 @@ class Environment(SandboxedEnvironment):
             extensions=("jinja2.ext.do", "jinja2.ext.loopcontrols"),
             **{**defaults, **options},
         )
+        self.globals.update(lipsum=lipsum, range=numbers)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         kind = type(obj)
@@ -150,7 +189,36 @@ class Environment(SandboxedEnvironment):
             parser.fail(f"unexpected {token.value!r} after the end of the expression", token.lineno)
         return nodes.Template([nodes.Output([tree], lineno=1)], lineno=1)
 
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        bounds.check_operation(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def wrap_str_format(self, value: Any) -> Any:
+        """``format`` of a text, with widths that can be wanted."""
+        found = super().wrap_str_format(value)
+        if found is None:
+            return None
+        form = str(value.__self__)
+
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            bounds.check_widths(form, (*args, *kwargs.values()))
+            return found(*args, **kwargs)
+
+        return checked
+
+    counted = Counted
+    """What the compiled code calls for a loop's values (``compiling.bounded``)."""
+
+    @staticmethod
+    def joined(*values: Any) -> str:
+        """What the compiled code calls for ``a ~ b``."""
+        texts = [value if type(value) is str else str(value) for value in values]
+        bounds.check_joined(texts)
+        return "".join(texts)
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        tick()
+        bounds.check_method(__obj, args, kwargs)
         found = super().call(__context, __obj, *args, **kwargs)
         return list(cast("Iterable[Any]", found)) if isinstance(found, MappingView) else found
 

@@ -9,7 +9,8 @@ from typing import Any
 from jinja2 import Undefined as AnyUndefined
 
 from hotdesk.errors import HotdeskError, TemplateError
-from hotdesk.variables.blocking import leave_loop
+from hotdesk.variables import bounds
+from hotdesk.variables.blocking import leave_loop, tick
 from hotdesk.variables.undefined import Missing
 
 LARGE = 50_000
@@ -38,11 +39,20 @@ def shielded(kind: str, name: str, func: Callable[..., Any], *, takes_undefined:
                     return argument if kind == "filter" else _fail(argument)
         if len(args) > skip and type(args[skip]) in (list, dict) and len(args[skip]) > LARGE:
             leave_loop()
+        tick()
         try:
+            if name in bounds.MEASURED:
+                bounds.check_filter(name, args[skip], args[skip + 1 :], kwargs)
             result = func(*args, **kwargs)
             return list(result) if isinstance(result, Iterator) else result
         except (HotdeskError, Missing):
             raise
+        except RecursionError:
+            raise PluginError(
+                f"the {kind} {name!r} failed: the value is nested too deeply, or contains itself"
+            ) from None
+        except MemoryError:
+            raise PluginError(f"the {kind} {name!r} failed: there is not enough memory for its result") from None
         except Exception as exc:
             raise PluginError(f"the {kind} {name!r} failed: {str(exc).strip() or type(exc).__name__}") from exc
 

@@ -177,10 +177,9 @@ class Root(Mapping[str, Any]):
 
 def recursion(names: Iterable[str], place: Any) -> VariableError:
     """The error for variables that are defined in terms of each other."""
-    if not (chain := " -> ".join(names)):
-        return VariableError("the value contains itself, or is nested too deeply", place=place)
+    chain = " -> ".join(names)
     return VariableError(
-        f"the variables {chain} are defined in terms of each other",
+        f"{f'the variables {chain}' if chain else 'variables'} are defined in terms of each other",
         place=place,
         remedy="A variable cannot contain itself; give one of them another name.",
     )

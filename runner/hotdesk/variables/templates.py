@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from hotdesk.settings import Settings
 
-LARGE_TEXT = 64 * 1024
+LARGE_TEXT = 16 * 1024
 """Characters: a longer template is rendered in a thread."""
 SOLE_NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 DEEPEST = 80
@@ -363,7 +363,11 @@ class Templates:
                 raise
             raise UndefinedError(str(exc), place=exc.place, remedy=self._hint(exc.name, scope)) from None
         except RecursionError:
-            raise recursion(dict.fromkeys(self._stack.names[-10:]), place) from None
+            if self._stack.names:
+                raise recursion(dict.fromkeys(self._stack.names[-10:]), place) from None
+            raise TemplateError("the value contains itself, or is nested too deeply", place=place) from None
+        except MemoryError:
+            raise TemplateError("there is not enough memory for the result", place=place) from None
         except jinja2.TemplateError as exc:
             raise TemplateError(str(exc), place=line_of(exc) or place) from None
         except Exception as exc:

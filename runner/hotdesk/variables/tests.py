@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,8 @@ from jinja2.tests import TESTS as JINJA
 from hotdesk.source import Vaulted
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.filters.data import to_bool
+from hotdesk.variables.filters.numbers import holds
+from hotdesk.variables.matching import bounded, compiled
 from hotdesk.variables.plugin import table
 from hotdesk.variables.vault import is_encrypted
 from hotdesk.variables.versions import version_compare
@@ -83,10 +84,10 @@ def regex(
 ) -> bool:
     if not isinstance(value, str):
         value = "" if value is None else str(value)
-    flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     if match_type not in ("search", "match", "fullmatch"):
         raise ValueError(f"match_type must be search, match or fullmatch, not {match_type!r}")
-    return getattr(re.compile(str(pattern), flags), match_type)(str(value)) is not None
+    made = compiled(pattern, ignorecase=ignorecase, multiline=multiline)
+    return bounded(made, lambda: getattr(made, match_type)(str(value))) is not None
 
 
 def match(value: Any, pattern: Any = "", ignorecase: bool = False, multiline: bool = False) -> bool:
@@ -102,8 +103,7 @@ def contains(value: Any, item: Any) -> bool:
 
 
 def subset(value: Any, other: Any) -> bool:
-    others = list(other)
-    return all(item in others for item in value)
+    return all(map(holds(other), value))
 
 
 def superset(value: Any, other: Any) -> bool:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from hotdesk.errors import TemplateError
 from hotdesk.source import Map, Seq, Trusted, Vaulted
+from hotdesk.variables.blocking import count
 
 
 class Omit:
@@ -61,11 +62,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, SCALARS):
         return value
     if isinstance(value, Mapping):
+        count(len(value))
         return {plain(key): done for key, item in value.items() if (done := plain(item)) is not OMIT}
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "surrogateescape")
     if isinstance(value, (list, tuple, Set, MappingView, range, Iterator)):
+        count(0 if isinstance(value, Iterator) else len(value))
         return _items(cast("Iterable[Any]", value))
+    if isinstance(value, Vaulted):
+        raise TemplateError("the template gives a value that is still encrypted")
     raise TemplateError(f"the template gives a {kind.__name__}, which is not a value a variable can have")
 
 

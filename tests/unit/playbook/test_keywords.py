@@ -65,7 +65,8 @@ def test_a_wrong_play_is_one_clear_error(
         ("- debug: {}\n  with_items:", "says nothing to loop over", ""),
         ("- rescue: []", "'rescue' stands beside a 'block'", ""),
         ("- block: []\n  loop: [1]", "'loop' is not a keyword of a block", "task"),
-        ("- just text", "a task must be a mapping", ""),
+        ("- just text", "a task must be a mapping", "'MODULE:'"),
+        ("- ping", "a task must be a mapping", "'ping:', with a colon"),
     ],
 )
 def test_a_wrong_task_is_one_clear_error(project: Project, text: str, message: str, remedy: str) -> None:

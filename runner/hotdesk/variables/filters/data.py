@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -10,6 +11,7 @@ from jinja2 import Undefined, pass_environment
 from jinja2.filters import sync_do_groupby
 
 from hotdesk.errors import nearest
+from hotdesk.variables import bounds
 from hotdesk.variables.trust import plain
 from hotdesk.variables.undefined import Missing
 
@@ -176,15 +178,21 @@ def zip_longest(*lists: Iterable[Any], fillvalue: Any = None) -> list[tuple[Any,
 
 
 def product(*lists: Iterable[Any], repeat: int = 1) -> list[tuple[Any, ...]]:
-    return list(itertools.product(*lists, repeat=repeat))
+    found = [list(one) for one in lists]
+    bounds.check_size([], math.prod(map(len, found)) ** repeat if repeat < bounds.MOST_BITS else bounds.MOST_TEXT)
+    return list(itertools.product(*found, repeat=repeat))
 
 
 def permutations(items: Iterable[Any], r: int | None = None) -> list[tuple[Any, ...]]:
-    return list(itertools.permutations(items, r))
+    found = list(items)
+    bounds.check_size([], math.perm(len(found), r))
+    return list(itertools.permutations(found, r))
 
 
 def combinations(items: Iterable[Any], r: int) -> list[tuple[Any, ...]]:
-    return list(itertools.combinations(items, r))
+    found = list(items)
+    bounds.check_size([], math.comb(len(found), r))
+    return list(itertools.combinations(found, r))
 
 
 @pass_environment

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from hotdesk.errors import InputError
+from hotdesk.source import load_yaml_documents
+from hotdesk.variables.blocking import prefer_thread
 from hotdesk.variables.trust import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LARGE: Final = 16 * 1024
+"""Characters: a longer YAML text takes tens of milliseconds."""
 
 
 def _json_value(value: Any) -> Any:
@@ -57,12 +61,26 @@ def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, 
 
 def from_yaml(value: Any) -> Any:
     """One YAML document; what is no text already is data and stays as it is."""
-    return yaml.load(str(value), Loader) if isinstance(value, str) else value  # a safe loader: data only
+    if not isinstance(value, str):
+        return value
+    documents = from_yaml_all(value)
+    if len(documents) > 1:
+        raise ValueError("the text holds several YAML documents; from_yaml_all reads them")
+    return documents[0] if documents else None
 
 
 def from_yaml_all(value: Any) -> Any:
-    """All documents of a YAML text, as a list."""
-    return list(yaml.load_all(str(value), Loader)) if isinstance(value, str) else value
+    """All documents of a YAML text, as a list. Nesting and aliases have bounds: the text may come from a host."""
+    if not isinstance(value, str):
+        return value
+    if len(value) > LARGE:
+        prefer_thread()
+    try:
+        return plain(load_yaml_documents(str(value), "", trusted=False))
+    except InputError as problem:
+        place = problem.place
+        where = f"line {place.line}: " if place and place.line else ""
+        raise ValueError(f"{where}{problem.message}") from None
 
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {

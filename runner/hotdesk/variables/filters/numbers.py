@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from random import Random, SystemRandom
@@ -9,6 +10,8 @@ from typing import Any, Final
 
 from jinja2 import pass_environment
 from jinja2.filters import do_unique
+
+from hotdesk.variables.blocking import tick
 
 
 @pass_environment
@@ -29,9 +32,30 @@ def _once(items: list[Any]) -> list[Any]:
         return list(dict.fromkeys(items))
     except TypeError:
         for item in items:
+            tick()
             if item not in result:
                 result.append(item)
         return result
+
+
+def holds(values: Any) -> Callable[[Any], bool]:
+    """Whether something is among ``values``: found by its hash where all have one, else by a look at each."""
+    items = list(values)
+    try:
+        by_hash = frozenset(items)
+    except TypeError:  # dicts and lists
+        by_hash = None
+
+    def among(item: Any) -> bool:
+        tick()
+        if by_hash is not None:
+            try:
+                return item in by_hash
+            except TypeError:
+                pass
+        return item in items
+
+    return among
 
 
 def union(first: Any, second: Any) -> list[Any]:
@@ -39,18 +63,17 @@ def union(first: Any, second: Any) -> list[Any]:
 
 
 def intersect(first: Any, second: Any) -> list[Any]:
-    others = list(second)
-    return _once([item for item in first if item in others])
+    return _once(list(filter(holds(second), first)))
 
 
 def difference(first: Any, second: Any) -> list[Any]:
-    others = list(second)
-    return _once([item for item in first if item not in others])
+    return _once(list(itertools.filterfalse(holds(second), first)))
 
 
 def symmetric_difference(first: Any, second: Any) -> list[Any]:
     one, other = list(first), list(second)
-    return _once([item for item in [*one, *other] if (item in one) != (item in other)])
+    in_one, in_other = holds(one), holds(other)
+    return _once([item for item in [*one, *other] if in_one(item) != in_other(item)])
 
 
 def log(value: float, base: float = math.e) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus, urlsplit
 
 from hotdesk.errors import nearest
+from hotdesk.variables.matching import bounded, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +27,6 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _pattern(pattern: str, ignorecase: bool, multiline: bool) -> re.Pattern[str]:
-    return re.compile(pattern, (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0))
-
-
 def regex_replace(
     value: Any = "",
     pattern: str = "",
@@ -39,14 +36,16 @@ def regex_replace(
     count: int = 0,
     mandatory_count: int = 0,
 ) -> str:
-    result, replaced = _pattern(pattern, ignorecase, multiline).subn(replacement, _text(value), count)
+    made, text = compiled(pattern, ignorecase=ignorecase, multiline=multiline), _text(value)
+    result, replaced = bounded(made, lambda: made.subn(replacement, text, count))
     if mandatory_count and replaced != mandatory_count:
         raise ValueError(f"{pattern!r} should match {mandatory_count} times, but matches {replaced} times")
     return result
 
 
 def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
-    return _pattern(regex, ignorecase, multiline).findall(_text(value))
+    made, text = compiled(regex, ignorecase=ignorecase, multiline=multiline), _text(value)
+    return bounded(made, lambda: made.findall(text))
 
 
 def regex_search(value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False) -> Any:
@@ -60,7 +59,8 @@ def regex_search(value: Any, regex: str, *groups: str, ignorecase: bool = False,
             wanted.append(int(numbered.group(1)))
         else:
             raise ValueError(f"a group is written \\\\1 or \\\\g<name>, not {group!r}")
-    found = _pattern(regex, ignorecase, multiline).search(_text(value))
+    made, text = compiled(regex, ignorecase=ignorecase, multiline=multiline), _text(value)
+    found = bounded(made, lambda: made.search(text))
     if not found:
         return None
     return [found.group(group) for group in wanted] if wanted else found.group()

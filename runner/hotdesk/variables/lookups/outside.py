@@ -167,11 +167,17 @@ def _locked(path: Path, *, write: bool) -> Iterator[bool]:
         os.close(descriptor)
 
 
+LONGEST_PASSWORD: Final = 10_000
+"""Characters."""
+
+
 def _generated(call: LookupCall, options: dict[str, Any]) -> str:
     try:
         length = int(options.get("length", 20))
     except ValueError:
         raise call.fail(f"length must be a number, not {options['length']!r}") from None
+    if not 0 < length <= LONGEST_PASSWORD:
+        raise call.fail(f"length must be between 1 and {LONGEST_PASSWORD:,}, not {length:,}")
     wanted = options.get("chars") or ["ascii_letters", "digits", PUNCTUATION]
     letters = "".join(_letters(part) for part in (_parts(wanted) if isinstance(wanted, str) else wanted))
     letters = "".join(dict.fromkeys(letters))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from hotdesk.variables import bounds
 from hotdesk.variables.filters.data import type_debug
 from hotdesk.variables.lookups.call import LookupCall, flattened, words_and_options
 from hotdesk.variables.undefined import Undefined
@@ -74,7 +76,9 @@ def together(call: LookupCall) -> list[Any]:
 def nested(call: LookupCall) -> list[Any]:
     if not call.terms:
         raise call.fail("it needs at least one list")
-    return [flattened(row) for row in itertools.product(*(_as_list(term) for term in call.terms))]
+    lists = [_as_list(term) for term in call.terms]
+    bounds.check_size([], math.prod(map(len, lists)))
+    return [flattened(row) for row in itertools.product(*lists)]
 
 
 def _as_list(term: Any) -> list[Any]:
@@ -170,6 +174,9 @@ def _sequence(call: LookupCall, term: str) -> list[str]:
             )
         values = range(start, last + (1 if stride > 0 else -1), stride) if stride else range(0)
     form = str(given.get("format", "%d"))
+    if values[bounds.MOST_ITEMS :]:  # len() of a longer range may not fit a machine word
+        raise call.fail(f"it stands for more than {bounds.MOST_ITEMS:,} numbers")
+    bounds.check_widths(form)
     try:
         return [form % value for value in values]
     except (TypeError, ValueError) as exc:
