@@ -29,6 +29,7 @@ PLAY = """\
   hosts: all
   become: true
   vars_files: [whole.yml]
+  vars: {hotdesk_verify: test_state.py}
   tasks:
     - template: {src: page.j2, dest: /root/page}
     - copy: {content: "{{ inline }}\\n{{ whole.pin }}\\n", dest: /root/copied, mode: "0600"}
@@ -70,6 +71,11 @@ PLAY = """\
       ignore_errors: true
     - file: {path: "/root/{{ item }}", state: absent}
       loop: [page, copied, vaulted, nolog]
+"""
+VERIFICATION = """\
+def test_state(host, variables):
+    print(variables["inline"], variables["whole"])
+    assert host.run("id").stdout == variables["inline"] + variables["whole"]["pin"]
 """
 TEMPLATE = "{% for one in whole.list %}{{ one }}\n{% endfor %}key={{ inline }}\n"
 WRITABLE = ("/tmp", "/var", "/home", "/root", "/etc", "/run", "/dev/shm", "/opt", "/srv", "/usr/local")
@@ -135,6 +141,7 @@ def desktop(lab: Lab, tmp_path: Path) -> Desktop:
     (tmp_path / "whole.yml").write_text(encrypt(json.dumps(whole).encode(), vault))
     (tmp_path / "vaulted.txt").write_text(encrypt(f"[section]\n{known.key}\n".encode(), vault))
     (tmp_path / "page.j2").write_text(TEMPLATE)
+    (tmp_path / "test_state.py").write_text(VERIFICATION)
     book = PLAY.replace("NOLOG", known.no_log).replace("URL", known.url)
     (tmp_path / "book.yml").write_text(book)
     (tmp_path / "keys-client").write_text(f"#!/bin/sh\necho '{known.vault}'\n")
@@ -202,7 +209,7 @@ def test_no_secret_is_seen_or_left_anywhere(desktop: Desktop, lab: Lab, tmp_path
     began = (tmp_path / "began").stat().st_mtime
     with Watch([form.encode() for form in forms]) as watch:
         done = run(desktop, output)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 3, done.stdout[-3000:] + done.stderr[-3000:]
     assert watch.rounds > 5
     assert watch.found == set()
     assert "********" in done.stdout
