@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 ALLOWED_THREADS = ("pytest", "hotdesk-pool", "asyncio_")
 SLOW_FIRST = ("matrix", "lab", "load", "conformance", "packaging")
-FIRST_LAB = 20
-"""pytest-xdist's worker ``gwN`` has the lab of this number plus N: its own PCs in their own network (``tests/lab/machine.py``)."""
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["HOTDESK_LAB"] = str(int(os.environ.get("HOTDESK_LAB", FIRST_LAB)) + int(worker.removeprefix("gw")))
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("hotdesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NUMBER = int(os.environ.get("HOTDESK_LAB", "0"))
+FIRST_OF_WORKERS = 20
+
+
+def _number() -> int:
+    """This lab's, from ``HOTDESK_LAB``; workers of pytest-xdist (``gw0``, ``gw1`` ...) count on from there, each its own PCs."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    return int(os.environ.get("HOTDESK_LAB") or (FIRST_OF_WORKERS if worker else 0)) + int(worker or 0)
+
+
+NUMBER = _number()
 STATE = Path(f"/run/hotdesk-lab/{NUMBER}")
 CACHE = Path("/var/cache/hotdesk-lab")
 """What is costly to make and the same for every lab: the Debian base. ``down`` leaves it."""
