@@ -56,7 +56,7 @@ def create(file: str, skip_tty_check: bool, **given: Any) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"there is no directory {path.parent}")
     label, password = _password(given)
-    vault_files.write(file, encrypted(edited(b"", suffix=path.suffix), password, vault_id=label).encode())
+    vault_files.write_edited(file, encrypted(edited(b"", suffix=path.suffix), password, vault_id=label).encode())
 
 
 @command.command("edit")
@@ -73,7 +73,7 @@ def edit(files: tuple[str, ...], **given: Any) -> None:
         before = vault.decrypt(text, Place(file))
         after = edited(before, suffix=Path(file).suffix)
         if after != before or given["encrypt_id"]:
-            vault_files.write(file, encrypted(after, password, vault_id=label).encode())
+            vault_files.write_edited(file, encrypted(after, password, vault_id=label).encode())
 
 
 @command.command("view")

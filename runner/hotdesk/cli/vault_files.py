@@ -29,12 +29,18 @@ def read(name: str) -> bytes:
 
 
 def write(name: str, data: bytes) -> None:
-    """Replace a file at once or not at all; its owner and mode stay, a new one is 0600. A link is followed. Raises UsageError."""
+    """Replace a file at once or not at all; its owner and mode stay, a new one is 0600. A link is followed, a device or pipe written to.
+
+    Raises UsageError.
+    """
     if name == STREAM:
         sys.stdout.buffer.write(data)
         return
     path = Path(os.path.realpath(name))
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -49,6 +55,17 @@ def write(name: str, data: bytes) -> None:
             raise
     except OSError as problem:
         raise UsageError(f"cannot write {name}: {problem.strerror}") from None
+
+
+def write_edited(name: str, data: bytes) -> None:
+    """As ``write``; what cannot be written there, and took somebody's time, is kept elsewhere. Raises UsageError that says where."""
+    try:
+        write(name, data)
+    except UsageError as problem:
+        descriptor, kept = tempfile.mkstemp(prefix="hotdesk-vault-kept-")
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        raise UsageError(problem.message, remedy=f"What you wrote is in {kept}, encrypted.") from None
 
 
 def _keep_attributes(path: Path, descriptor: int) -> None:

@@ -114,6 +114,28 @@ def test_mode_and_link_of_a_file_stay(vault: Vault, place: Path) -> None:
     assert (place / "vars.yml").read_text().startswith("$ANSIBLE_VAULT")
 
 
+def test_what_was_edited_is_not_lost(vault: Vault, place: Path, tmp_path: Path) -> None:
+    """When it cannot be written it is kept, encrypted."""
+    (place / "dir").mkdir()
+    editor = place / "editor"
+    editor.write_text('#!/bin/sh\necho "pin: mine" > "$1"\nrmdir dir\n')
+    editor.chmod(0o755)
+    env = {"EDITOR": str(editor), "TMPDIR": str(tmp_path)}
+    done = vault("create", "--skip-tty-check", "--vault-password-file", "pw", "dir/new.yml", **env)
+    assert (done.returncode, "cannot write dir/new.yml: No such file" in done.stderr) == (5, True), done.stderr
+    kept = done.stderr[done.stderr.index(str(tmp_path)) :].partition(",")[0]
+    assert vault("view", "--vault-password-file", "pw", kept).stdout == "pin: mine\n"
+
+
+def test_a_pipe_is_written_to_and_not_replaced(vault: Vault, place: Path) -> None:
+    """Nor would a device be."""
+    os.mkfifo(place / "fifo")
+    with subprocess.Popen(["cat", "fifo"], cwd=place, stdout=subprocess.PIPE, text=True) as reader:
+        vault("encrypt", "--vault-password-file", "pw", "--output", "fifo", "vars.yml").check_returncode()
+        assert reader.communicate(timeout=30)[0].startswith("$ANSIBLE_VAULT")
+    assert (place / "fifo").is_fifo()
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
