@@ -15,7 +15,7 @@ def safe(text: str) -> str:
 def brief(text: str, most: int = 300) -> str:
     """``text`` as a part of one line: blanks and line breaks run together, cut in the middle when it is longer than ``most``."""
     words = " ".join(text.split())
-    half = most // 2 - 2
+    half = (most - 5) // 2
     return words if len(words) <= most else f"{words[:half]} ... {words[-half:]}"
 
 

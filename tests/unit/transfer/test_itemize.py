@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotdesk.errors import TransferError
+from hotdesk.transfer import itemize
 from hotdesk.transfer.itemize import Item, Output, number, parse_item, shown, unescape
 
 if TYPE_CHECKING:
@@ -96,3 +98,46 @@ def test_progress_may_be_cut_anywhere() -> None:
     assert [item.name for item in output.items] == [b"a"]
     assert (output.totals.entries, output.totals.transferred) == (1010, 4_000_000)
     assert output.messages == []
+
+
+def test_a_line_that_no_rsync_prints_is_refused() -> None:
+    """The other end may be anything; it must not fill the memory."""
+    output = Output()
+    output.feed(b"x" * 60_000)
+    with pytest.raises(TransferError, match="a line of more than 65536 bytes"):
+        output.feed(b"x" * 6_000)
+
+
+def test_more_changes_than_can_be_kept_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each counts as its names and a little more."""
+    monkeypatch.setattr(itemize, "MOST_ITEMS", 1000)
+    output = Output()
+    output.feed(b"@hd >f+++++++++ 1 a//\n" * 4)
+    with pytest.raises(TransferError, match="more than 4 changes"):
+        output.feed(b"@hd >f+++++++++ 1 a//\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"@hd >f+++++++++ " + b"9" * 5000 + b" a//",
+        b"9" * 5000 + b" 1% 1kB/s 0:00:00",
+        b"1 1% 1kB/s 0:00:00 (xfr#1, to-chk=" + b"9" * 5000 + b"/1)",
+        b" " * 60_000 + b"x",
+        b"Total file size: " + b"1," * 5000,
+    ],
+)
+def test_numbers_without_end_are_no_numbers(line: bytes) -> None:
+    """Neither an error nor a long search."""
+    output = Output(on_progress=lambda _: None)
+    output.feed(line + b"\n")
+    assert output.items == []
+
+
+def test_messages_cannot_draw() -> None:
+    """What an rsync says is one short line each."""
+    output = Output()
+    output.feed(b"warning: \x1b[2J\xff" + b"x" * 1000 + b"\n")
+    (said,) = output.messages
+    assert said.startswith("warning: \\x1b[2J\\xff")
+    assert len(said) <= 300

@@ -177,3 +177,25 @@ def test_a_diff_comes_before_its_line() -> None:
     diff = Diff(before="a\n", after="b\n")
     shown = lines_of(TASK, ev.TaskFinished(task="t1", host="h", result=Result(changed=True, diff=(diff,)), diff=True))
     assert shown.index("+b") < shown.index("changed: [h]")
+
+
+def test_a_message_of_a_host_begins_no_lines_of_its_own() -> None:
+    """It could pass for a line of ours: failures, warnings, items of a loop."""
+    lie = "no\nok: [desk]\nPLAY RECAP ***"
+    shown = lines_of(
+        TASK,
+        ev.TaskFinished(task="t1", host="evil", result=failure(lie)),
+        ev.ItemFinished(task="t1", host="evil", label=lie, result=Result()),
+        ev.Warned(text=lie, host="evil"),
+        ev.Included(file="f.yml", hosts=("evil",), label=lie),
+    )
+    assert [line for line in shown.splitlines() if line.startswith(("ok: [desk]", "PLAY RECAP"))] == []
+
+
+def test_what_is_very_long_is_shortened() -> None:
+    """A gigabyte on one line, or a million lines: their beginning, their end, and how much is left out."""
+    result = Result(data={"stdout": "a" * 10**7 + "z", "stdout_lines": ["line"] * 10**6})
+    shown = lines_of(TASK, ev.TaskFinished(task="t1", host="evil", result=result), style=Style(verbosity=1))
+    assert len(shown) < 10**7
+    assert "9934465 characters left out here" in shown
+    assert "more left out here" in shown

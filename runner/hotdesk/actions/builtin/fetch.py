@@ -33,7 +33,7 @@ class Fetch(Action):
     DOCUMENTATION = """
 short_description: Fetch a file from the target
 description:
-  - The file is put under O(dest) as HOST/PATH, or with O(flat) at O(dest) itself.
+  - The file is put under O(dest) as HOST/PATH, or with O(flat) at O(dest) itself; no symbolic link below O(dest) is followed.
 attributes:
   check_mode: {support: none, details: Nothing is fetched in a preview.}
   diff_mode: {support: none}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hotdesk.actions.on_target.writing import back_up
 from hotdesk.errors import ArgumentError, UndefinedError
 from hotdesk.source import Vaulted
 from hotdesk.variables.vault import Vault, encrypt
@@ -280,3 +282,28 @@ async def test_a_vaulted_source_is_decrypted(result: RunResult, tmp_path: Path) 
     assert (tmp_path / "dest").read_text() == "clear\n"
     await result("copy", src=tmp_path / "src", dest=tmp_path / "dest", decrypt=False)
     assert (tmp_path / "dest").read_text().startswith("$ANSIBLE_VAULT")
+
+
+def test_a_backup_goes_through_no_planted_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name can be guessed; what stands there already is not written."""
+    monkeypatch.setattr(time, "strftime", lambda _form: "now")
+    (tmp_path / "f").write_text("content")
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / f"f.{os.getpid()}.now~").symlink_to(tmp_path / "victim")
+    with pytest.raises(FileExistsError):
+        back_up(str(tmp_path / "f"))
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+async def test_a_large_file_replaces_a_planted_link(result: RunResult, tmp_path: Path) -> None:
+    """Nothing is put, not even for a moment, where the link leads."""
+    (tmp_path / "big").write_bytes(b"x" * 300_000)
+    (tmp_path / "elsewhere").mkdir(mode=0o500)
+    (tmp_path / "elsewhere/victim").write_text("mine")
+    (tmp_path / "dest").symlink_to(tmp_path / "elsewhere/victim")
+    before = (tmp_path / "elsewhere").stat().st_mtime_ns
+    done = await result("copy", src=str(tmp_path / "big"), dest=str(tmp_path / "dest"))
+    assert done.changed
+    assert not (tmp_path / "dest").is_symlink()
+    assert (tmp_path / "elsewhere/victim").read_text() == "mine"
+    assert (tmp_path / "elsewhere").stat().st_mtime_ns == before

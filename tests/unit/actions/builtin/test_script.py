@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.actions.on_target import commands
 from hotdesk.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.unit.actions.builtin.conftest import RunResult
 
 
@@ -70,3 +73,21 @@ async def test_a_missing_script_is_named(result: RunResult) -> None:
     """A script that is not there is an error with the places."""
     with pytest.raises(ArgumentError, match=r"files/nope\.sh"):
         await result("script", _raw_params="nope.sh")
+
+
+def test_a_script_lies_where_nobody_else_can_exchange_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that others may write, or a link that they have planted, does not serve."""
+    monkeypatch.setattr(os, "umask", lambda _mask: 0)  # it is the call's own process that has another one
+    system = tmp_path / "system"
+    system.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
+    for name, mode in (("open", 0o777), ("mine", 0o700)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "open" / "link").symlink_to(tmp_path / "mine")
+    for wanted, there in (("open", "system"), ("open/link", "system"), ("mine", "mine"), ("mine/new", "mine/new")):
+        path = Path(commands.place_script("s.sh", str(tmp_path / wanted), b"true"))
+        assert path.is_relative_to(tmp_path / there), wanted
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        commands.remove_script(str(path))
+        assert not path.parent.exists()
