@@ -27,8 +27,10 @@ RELUCTANCE = 0.3
 ORDERLY = (b"dpkg",)
 """Programs that end by themselves once what they have started is gone, and put their records in order before; ended by a signal (TERM, or
 PIPE because apt-get ended first), they leave records that stop every later call ("dpkg was interrupted, you must manually run ...")."""
-ORDERLY_PATIENCE = 0.5
-"""Seconds that these have after everything else was killed."""
+TIDY = (b"rsync",)
+"""Programs that on TERM put away what they have begun; killed, rsync leaves half a file under a temporary name, which nothing removes."""
+PATIENCE = 0.5
+"""Seconds that both have after everything else was killed."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -135,9 +137,10 @@ class Stop:
             interrupted = sorted(name.decode() for name in self._interrupted)
             self.done([(stat.pid, stat.born) for stat in found], interrupted)
             return
-        number = _signal.SIGKILL if over >= 0 else _signal.SIGTERM
-        spared = self._orderly(found) if over < ORDERLY_PATIENCE else set()
-        self._elevate([stat for stat in found if stat.pid not in spared and not self._signal(stat, number)], number)
+        spared = self._orderly(found) if over < PATIENCE else set()
+        for number in (_signal.SIGTERM, _signal.SIGKILL):
+            due = [stat for stat in found if stat.pid not in spared and _due(stat, over) == number]
+            self._elevate([stat for stat in due if not self._signal(stat, number)], number)
         self._pause = min(self._pause * 1.6, 0.1)
         soon = 0.0 if not found else self._pause
         self._timer = self.agent.loop.later(min(soon, max(0.0, -over)) if over < 0 else soon, self.step)
@@ -241,6 +244,12 @@ class Stop:
             stat.pid, stat.born, stat.ppid, stat.session, stat.name = -root.pid, 0, 0, root.pid, b""
             found.append(stat)
         return found
+
+
+def _due(stat: Stat, over: float) -> int:
+    """Which signal a process is to get, ``over`` seconds after the grace."""
+    number: int = _signal.SIGKILL if over >= (PATIENCE if stat.name in TIDY else 0.0) else _signal.SIGTERM
+    return number
 
 
 def carries_any(pid: int) -> bool:

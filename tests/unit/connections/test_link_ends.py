@@ -64,6 +64,29 @@ async def test_dpkg_is_let_finish_its_records(link: Link, tmp_path: Path) -> Non
     assert "dpkg --configure -a" in warning
 
 
+RSYNC = """#!/bin/sh
+trap 'echo tidy >>"$0.log"; exit 20' TERM
+echo ready
+while :; do sleep 0.05; done
+"""
+
+
+async def test_rsync_is_let_tidy_up_when_there_is_no_grace(link: Link, tmp_path: Path) -> None:
+    """A forced stop kills the rest at once, and rsync a moment later: half a file would stay under its temporary name."""
+    program = tmp_path / "rsync"
+    program.write_text(RSYNC)
+    program.chmod(0o755)
+    ready = asyncio.Event()
+    running = asyncio.ensure_future(link.run(["env", str(program)], task="t", on_output=lambda *_: ready.set()))
+    async with asyncio.timeout(10):
+        await ready.wait()
+    link.grace = 0
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (tmp_path / "rsync.log").read_text() == "tidy\n"
+
+
 async def test_cancel_leaves_the_other_commands_of_the_task_alone(link: Link, run_id: str) -> None:
     """A cancel ends one command, not its task."""
     first, second = await started(link, "sleep 300 & wait", "t"), await started(link, "sleep 301 & wait", "t")
