@@ -24,6 +24,8 @@ _HIGH = 1 << 20
 _SLICE = 1 << 18
 """Bytes of a big frame that are written at once."""
 _TAIL = 4096
+_INSTANT = 0.01
+"""Seconds."""
 _HEADER = 200
 """Bytes that an event's header counts as."""
 ANSWERED = 30.0
@@ -283,20 +285,29 @@ class Wire:
             await asyncio.sleep(0)
 
     async def _heartbeat(self) -> None:
+        """Ping, and give up an agent that has not been heard for the lease: no later, since one that hears us but cannot be heard ends its
+        work only when it sees the end of the link."""
         loop = asyncio.get_running_loop()
         while True:
             beat, began = self._lease / 4, loop.time()
+            pause = min(beat, max(self._given_up_at() - began, _INSTANT))
             self._leased.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(beat):
+                async with asyncio.timeout(pause):
                     await self._leased.wait()
                 continue  # it has changed
-            away = loop.time() - began > 2 * beat  # we were frozen ourselves: what came meanwhile is still to be read
-            # An agent that is being sent a big frame over a slow link can answer nothing before it has all of it.
-            if not away and loop.time() - max(self._heard, self._taken) > self._lease + beat:
+            if (
+                loop.time() - began > pause + beat / 2
+            ):  # we were frozen ourselves: what came meanwhile is still to be read
+                self._heard = max(self._heard, loop.time() + beat - self._lease)
+            if loop.time() >= self._given_up_at():
                 self._end(f"the agent has not answered for {self._lease:g} s")
             if not self._queue:
                 self.post({"op": "ping", "id": 0})
+
+    def _given_up_at(self) -> float:
+        # An agent that is being sent a big frame over a slow link can answer nothing before it has all of it.
+        return max(self._heard, self._taken) + self._lease
 
     async def aclose(self, patience: float) -> None:
         """Let the agent leave by itself for ``patience`` seconds (it was told to end), then give the channel up."""

@@ -12,7 +12,7 @@ from hotdesk.connections.wire import Wire
 
 from .conftest import until
 
-LEASE = 0.4
+LEASE = 0.8
 SLICES = 30
 
 
@@ -53,7 +53,7 @@ async def lost_while_sending(channel: SlowChannel, *, grace: float | None = None
         wire.post({"op": "call", "id": 0}, bytes(SLICES << 18))
         if grace is not None:
             wire.limit(grace)
-        await until(lambda: wire.lost is not None or channel.slices == SLICES)
+        await until(lambda: wire.lost is not None or channel.slices >= SLICES)
         return wire.lost
     finally:
         await wire.aclose(0)
@@ -78,3 +78,12 @@ async def test_a_stop_does_not_wait_until_a_big_frame_is_sent(grace: float) -> N
 async def test_a_stop_waits_for_a_frame_that_is_soon_sent() -> None:
     """Then the agent hears of it, and can still do the clean-up."""
     assert await lost_while_sending(SlowChannel(0.001), grace=3.0) is None
+
+
+async def test_a_silent_agent_is_given_up_when_the_lease_is_over() -> None:
+    """Not a beat later: an agent that hears us and cannot be heard goes on for as long as we wait."""
+    channel = SlowChannel(0.0)
+    wire = Wire(channel, protocol.decoder(), host="pc", lease=LEASE, stderr=bytearray())
+    await until(lambda: wire.lost is not None)
+    await wire.aclose(0)
+    assert channel.slices <= 3, "a ping each quarter of the lease, and none after it"
