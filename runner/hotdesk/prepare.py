@@ -26,6 +26,7 @@ from hotdesk.executor.scopes import Scopes
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
+from hotdesk.paths import exists
 from hotdesk.playbook.check_templates import check_templates
 from hotdesk.playbook.load import Loader
 from hotdesk.source import place_of
@@ -150,7 +151,7 @@ async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
 
 
 def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOptions) -> Playbook:
-    if not path.exists():
+    if not exists(path):
         near = nearest(path.name, [p.name for p in path.absolute().parent.glob("*.y*ml")])
         raise PlaybookError(f"the playbook {path} could not be found", remedy=near)
     return loader.load_playbook(path, extra_vars=extra, tags=options.tags)

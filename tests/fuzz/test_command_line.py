@@ -16,7 +16,7 @@ from tests.fuzz.grammar import inputs
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXAMPLES = 4
+EXAMPLES = 2
 """Of each kind: a start of the program each."""
 EXIT_CODES = {0, 2, 3, 4, 5}
 """docs/exit-codes.md, without 1 (a fault of hotdesk itself) and the signals."""

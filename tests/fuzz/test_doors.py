@@ -15,7 +15,7 @@ from tests.fuzz.judge import judge
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXAMPLES = 40
+EXAMPLES = 60
 """For each door: the whole folder takes seconds. The same ones every time."""
 
 

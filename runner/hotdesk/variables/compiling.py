@@ -9,6 +9,7 @@ from jinja2 import nodes
 
 from hotdesk.errors import TemplateError, nearest
 from hotdesk.place import Place
+from hotdesk.variables.complaints import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ class Compiler:
                 where = Place(filename) if filename else place
                 why = "it is nested too deeply" if isinstance(exc, (RecursionError, MemoryError)) else str(exc)
                 raise TemplateError(
-                    f"the template {_short(text)} cannot be compiled: {why}",
+                    f"the template {short(text)} cannot be compiled: {why}",
                     place=where,
                     remedy="Make several variables of it, each with a part.",
                 ) from None
@@ -89,7 +90,7 @@ class Compiler:
     ) -> TemplateError:
         where = Place(filename, exc.lineno) if filename else place
         return TemplateError(
-            f"syntax error in the template {_short(text)}: {exc.message}"
+            f"syntax error in the template {short(text)}: {exc.message}"
             if not filename
             else f"syntax error: {exc.message}",
             place=where,
@@ -166,8 +167,3 @@ def _embedded(value: Any) -> Any:
     if type(value) is nodes.Const and isinstance(value.value, str) and "{{" in value.value and "}}" in value.value:
         return _method("embedded", [value], value.lineno)
     return value
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return repr(line if len(line) <= 80 else line[:77] + "...")

@@ -41,3 +41,9 @@ def not_an_expression(expression: Any, what: str, place: Place | None) -> Templa
         place=place,
         remedy=f"Write {what}: true or an expression.",
     )
+
+
+def short(text: str) -> str:
+    """A template or expression on one line, in quotes, with no more of it than shows which it is."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 80 else line[:77] + "...")

@@ -19,7 +19,7 @@ from hotdesk.place import Place
 from hotdesk.source import Trusted, Vaulted, place_of
 from hotdesk.variables import blocking
 from hotdesk.variables.compiling import Compiler, known_name
-from hotdesk.variables.complaints import described, line_of, not_an_expression, wrapped
+from hotdesk.variables.complaints import described, line_of, not_an_expression, short, wrapped
 from hotdesk.variables.environment import Environment, ScopeContext, with_newlines
 from hotdesk.variables.filters import FILTERS
 from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, call_lookup, lookup_functions
@@ -179,7 +179,7 @@ class Templates:
             return result
         data = " (an untrusted template or expression is never evaluated)" if isinstance(result, str) else ""
         raise TemplateError(
-            f"the condition of {what!r}, {str(expression)!r}, gives {described(result)}{data}; a condition must be true or false",
+            f"the condition of {what!r}, {short(expression)}, gives {described(result)}{data}; a condition must be true or false",
             place=where,
             remedy="Compare it (x == 'a', x | length > 0), or turn it into a boolean with `| bool` or `is truthy`.",
         )
