@@ -117,7 +117,7 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
     begin = fault.strike(scene) or time.monotonic()
     if fault.one_host:
         scene.release(scene.others)
-    ends_with_run = fault.kind == "signal"
+    ends_with_run = fault.stops
     connected = fault.kind == "timeout"  # the agent stays, for the next task
     while True:
         ended = scene.run.process.poll() is not None
@@ -178,7 +178,7 @@ def _log_problems(scene: Scene) -> Iterator[str]:
         return
     if scene.fault.code >= 0 and "RunFinished" not in kinds[-1:]:
         yield f"the run log ends with {kinds[-1:]}"
-    if scene.fault.kind == "signal" and "InterruptedRun" not in kinds:
+    if scene.fault.stops and "InterruptedRun" not in kinds:
         yield "the run log does not say that the run was interrupted"
 
 

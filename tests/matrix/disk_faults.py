@@ -193,6 +193,7 @@ DISK_FAULTS = (
     replace(
         STATE_FULL,
         name="disk-full-state-before",
+        sampled=False,
         before=mount_full_state,
         strike=lambda scene: scene.release(scene.hosts),
     ),

@@ -178,7 +178,7 @@ def no_compiler(work: Work) -> str:
 
 WORKS_THERE = Fault(
     name="works",
-    kind="signal",
+    kind="environment",
     strike=stop,
     bound=STOP,
     code=130,
@@ -210,7 +210,7 @@ ENVIRONMENT_FAULTS = (
     replace(REFUSED, name="sudo-missing", before=remove_sudo, mend=real_sudo, senseless=becomes_nobody, says="sudo is not installed"),
     *(
         replace(
-            WORKS_THERE, name=name, kind="environment", before=fake_clocks, strike=jump(seconds), restore=real_clocks,
+            WORKS_THERE, name=name, before=fake_clocks, strike=jump(seconds), restore=real_clocks,
             senseless=no_compiler, bound=FINISH, code=0, faulted="ok", others="ok",
         )
         for name, seconds in (("clock-forward", HOUR), ("clock-back", -HOUR))

@@ -92,3 +92,8 @@ class Fault:
     """The run log cannot be written; what happened is read from the output."""
     sampled: bool = True
     """Part of the sample that every test run takes."""
+
+    @property
+    def stops(self) -> bool:
+        """It is a signal that ends the run in order."""
+        return self.code > 128

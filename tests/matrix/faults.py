@@ -284,6 +284,6 @@ DEFAULT = Settings().lease
 DEFAULT_LEASE = tuple(
     replace(fault, name=f"{fault.name}-{DEFAULT:g}s", lease=DEFAULT, bound=DEFAULT + 5.0, sampled=False)
     for fault in FAULTS
-    if fault.name in ("kill-9", "runner-frozen", "cut", "hung")
+    if fault.name in ("kill-9", "runner-frozen", "cut", "cut-from", "hung")
 )
 """The same with the lease that a run has when nobody sets it."""
