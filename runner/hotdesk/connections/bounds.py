@@ -10,7 +10,7 @@ FRAME = 4 << 20
 """Bytes of one frame. An honest agent's have a body of at most 64 KiB; the list of processes that could not be ended may be long."""
 ANSWER = 32 << 20
 """Bytes of what one called function returns, or of one item that it yields."""
-UNREAD = 8 * WINDOW
+UNREAD = 16 * WINDOW
 """Bytes of one request's events that wait for their reader. An honest agent keeps to a window for each of three streams."""
 OUTPUT = 16 << 20
 """Bytes of one output stream that are kept (the first half and the last), where a line counts ``LINE`` bytes more."""

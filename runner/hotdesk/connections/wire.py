@@ -26,7 +26,7 @@ _SLICE = 1 << 18
 _TAIL = 4096
 _INSTANT = 0.01
 """Seconds."""
-_HEADER = 200
+_HEADER = 64
 """Bytes that an event's header counts as."""
 ANSWERED = 30.0
 """Seconds in which an agent answers what it does by itself, without starting anything."""

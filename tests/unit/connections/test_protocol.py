@@ -18,6 +18,7 @@ from hotdesk.errors import TaskError
     [
         ({}, "it says None"),
         ({"ev": "sing"}, "it says 'sing'"),
+        ({"ev": "hello", "id": []}, "it says 'hello'"),
         ({"ev": ["out"]}, r"it says \['out'\]"),
         ({"ev": "exit", "id": 1, "rc": 0, "signal": None, "seconds": -1.0}, "it took -1.0 seconds"),
         ({"ev": "stopped", "id": 1, "left": [[1]]}, "has 1 parts, not 2"),

@@ -55,6 +55,13 @@ async def test_a_login_shell_without_end_is_refused(run_id: str) -> None:
             await Link.start(connection, run=run_id)
 
 
+async def test_output_that_is_closed_before_the_agent_speaks_is_a_lost_link(run_id: str) -> None:
+    """Nobody waits for the rest of the start's limit: nothing can come any more."""
+    async with Shell(lambda _: "exec >&- 2>&-; exec sleep 60") as connection:
+        with pytest.raises(LinkLost, match="ended while the agent was starting"):
+            await Link.start(connection, run=run_id)
+
+
 @pytest.mark.parametrize("shell", ["bash", "dash", "fish", "tcsh", "csh", "zsh", "busybox"])
 async def test_every_login_shell_understands_the_command(run_id: str, shell: str) -> None:
     """The line means the same in all of them."""
