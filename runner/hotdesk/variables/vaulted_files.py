@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from hotdesk.variables.vault import Vault
 
 
+SHORTEST_NUMBER = 6
+"""Digits. A port or an hour in a vaulted file is no secret, and part of many other numbers."""
+
+
 def decrypter(vault: Vault, on_secret: Callable[[str], None] | None = None) -> Decrypt:
     """What loaders call with the content and the place of a vaulted file (blocking). ``on_secret`` hears of each value in it."""
 
@@ -47,7 +51,10 @@ def _scalars(value: Any) -> Iterator[str]:
     elif isinstance(value, list | set):
         for one in value:
             yield from _scalars(one)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool) and "{{" not in str(value):
+    elif isinstance(value, str):
+        if "{{" not in value:
+            yield value
+    elif isinstance(value, int | float) and len(str(value)) >= SHORTEST_NUMBER:
         yield str(value)
 
 
