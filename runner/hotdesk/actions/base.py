@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hotdesk.errors import ArgumentError
+from hotdesk.paths import exists
 from hotdesk.results import EMPTY, Result
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Call:
         """
         for directory in self.search:
             for candidate in (directory / subdirectory / name, directory / name):
-                if candidate.exists():
+                if exists(candidate):
                     return candidate
         places = [place for d in self.search for place in (d / subdirectory / name, d / name)]
         tried = "\n\t".join(dict.fromkeys(map(str, places)))

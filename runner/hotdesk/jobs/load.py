@@ -72,6 +72,8 @@ def _import(path: Path) -> ModuleType:
         raise JobError(f"cannot read the job: {exc.strerror}", place=Place(str(path))) from None
     except SyntaxError as exc:
         raise JobError(f"not Python: {exc.msg}", place=Place(str(path), exc.lineno or 0, exc.offset or 0)) from None
+    except (ValueError, RecursionError, MemoryError):  # NUL, another encoding; brackets within brackets
+        raise JobError("not Python: it is not UTF-8 text, or nested too deeply", place=Place(str(path))) from None
     _imports(path, tree)
     name = f"hotdesk_job_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)

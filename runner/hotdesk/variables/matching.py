@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+SHORT, LONG = 2_000, 1_000_000
+"""Characters: what is matched at once by a pattern with one repetition, and without any."""
 LONGEST = 0.5
 """Seconds of processor time that a match may take; it holds the event loop for as long."""
 
@@ -28,12 +31,14 @@ def compiled(pattern: object, *, ignorecase: bool = False, multiline: bool = Fal
         raise TemplateError("the regular expression is nested too deeply") from None
 
 
-def bounded(pattern: re.Pattern[str], call: Callable[[], T]) -> T:
-    """``call()``, which uses the pattern. Raises TemplateError when it takes too long.
+def bounded(pattern: re.Pattern[str], text: str, call: Callable[[], T]) -> T:
+    """``call()``, which uses the pattern on the text. Raises TemplateError when it takes too long.
 
     On the loop it has little time, then the rendering moves to a thread; from there it is asked of the loop's thread once more,
     where it can be ended.
     """
+    if _harmless(pattern.pattern, text):
+        return call()
     if regex.can_be_ended():
         seconds = blocking.ON_LOOP if blocking.may_leave() else LONGEST
         try:
@@ -52,6 +57,17 @@ def bounded(pattern: re.Pattern[str], call: Callable[[], T]) -> T:
         return blocking.wait_for(there)
     except TimeoutError:
         raise _too_long(pattern) from None
+
+
+@functools.lru_cache(maxsize=1000)
+def _repetitions(pattern: str) -> int:
+    return sum(map(pattern.count, "*+{?")) - pattern.count("(?")
+
+
+def _harmless(pattern: str, text: str) -> bool:
+    """With one repetition at most, the time grows with the square of the text's length: no timer is worth its price."""
+    repetitions = _repetitions(pattern)
+    return repetitions < 2 and len(text) <= (SHORT if repetitions else LONG)
 
 
 def _too_long(pattern: re.Pattern[str]) -> TemplateError:

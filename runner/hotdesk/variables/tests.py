@@ -87,7 +87,8 @@ def regex(
     if match_type not in ("search", "match", "fullmatch"):
         raise ValueError(f"match_type must be search, match or fullmatch, not {match_type!r}")
     made = compiled(pattern, ignorecase=ignorecase, multiline=multiline)
-    return bounded(made, lambda: getattr(made, match_type)(str(value))) is not None
+    text = str(value)
+    return bounded(made, text, lambda: getattr(made, match_type)(text)) is not None
 
 
 def match(value: Any, pattern: Any = "", ignorecase: bool = False, multiline: bool = False) -> bool:

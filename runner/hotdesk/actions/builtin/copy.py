@@ -17,6 +17,7 @@ from hotdesk.actions.on_target import copying
 from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
+from hotdesk.paths import expanded
 from hotdesk.place import Place
 from hotdesk.results import Diff, Result, failure
 from hotdesk.source import VAULT_HEADER, Vaulted
@@ -126,7 +127,7 @@ options:
 
 def local_file(call: Call, name: str, subdirectory: str = "files") -> Path:
     """The file or directory ``name`` of the playbook's side; ``~`` is the home of who runs hotdesk."""
-    return call.find_file(str(Path(name.rstrip("/") or "/").expanduser()), subdirectory)
+    return call.find_file(str(expanded(name.rstrip("/") or "/")), subdirectory)
 
 
 async def decrypted(call: Call, body: bytes, path: Path) -> bytes:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.base import Action, Call, Outcome
 from hotdesk.actions.base import IncludeVars as Effect
 from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError, VariableError
+from hotdesk.paths import expanded, is_dir
 from hotdesk.results import Result
 from hotdesk.source import Map, Seq, Vaulted, load_yaml_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 
 class IncludeVars(Action):
@@ -51,9 +52,9 @@ options:
         if file:
             if set(call.given) & {"depth", "files_matching", "ignore_files", "extensions", "ignore_unknown_extensions"}:
                 raise ArgumentError("depth, extensions and the like only go with dir", place=call.task.place)
-            paths = [call.find_file(str(Path(str(file)).expanduser()), "vars")]  # noqa: ASYNC240 - no file is touched
+            paths = [call.find_file(str(expanded(str(file))), "vars")]
         else:
-            root = call.find_file(str(Path(str(directory)).expanduser()), "vars")  # noqa: ASYNC240 - no file is touched
+            root = call.find_file(str(expanded(str(directory))), "vars")
             paths = await in_thread(lambda: list(_below(call, root)))
         found: dict[Any, Any] = {}
         for path in paths:
@@ -80,7 +81,7 @@ async def _load(call: Call, path: Path) -> Mapping[Any, Any]:
 
 def _below(call: Call, root: Path) -> Iterator[Path]:
     """The files of a directory that are to be loaded, sorted. Blocking. Raises ArgumentError."""
-    if not root.is_dir():
+    if not is_dir(root):
         raise ArgumentError(f"{root} is not a directory", place=call.task.place)
     args = call.args
     endings = tuple(args.get("extensions") or ("yaml", "yml", "json"))

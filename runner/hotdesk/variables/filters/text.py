@@ -37,7 +37,7 @@ def regex_replace(
     mandatory_count: int = 0,
 ) -> str:
     made, text = compiled(pattern, ignorecase=ignorecase, multiline=multiline), _text(value)
-    result, replaced = bounded(made, lambda: made.subn(replacement, text, count))
+    result, replaced = bounded(made, text, lambda: made.subn(replacement, text, count))
     if mandatory_count and replaced != mandatory_count:
         raise ValueError(f"{pattern!r} should match {mandatory_count} times, but matches {replaced} times")
     return result
@@ -45,7 +45,7 @@ def regex_replace(
 
 def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
     made, text = compiled(regex, ignorecase=ignorecase, multiline=multiline), _text(value)
-    return bounded(made, lambda: made.findall(text))
+    return bounded(made, text, lambda: made.findall(text))
 
 
 def regex_search(value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False) -> Any:
@@ -60,7 +60,7 @@ def regex_search(value: Any, regex: str, *groups: str, ignorecase: bool = False,
         else:
             raise ValueError(f"a group is written \\\\1 or \\\\g<name>, not {group!r}")
     made, text = compiled(regex, ignorecase=ignorecase, multiline=multiline), _text(value)
-    found = bounded(made, lambda: made.search(text))
+    found = bounded(made, text, lambda: made.search(text))
     if not found:
         return None
     return [found.group(group) for group in wanted] if wanted else found.group()
