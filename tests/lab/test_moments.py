@@ -163,18 +163,31 @@ def test_a_root_child_of_a_user_whose_sudo_wants_a_password(
         assert all("could not be ended" in warned[pc.name] for pc in lab)
 
 
+STARTED = """
+- name: Long
+  ansible.builtin.shell:
+    executable: /bin/bash
+    cmd: |
+      if [ $N = 600 ]; then
+        setsid bash -c 'exec -a {mark}-child sleep 600' &
+        sudo -n bash -c 'exec -a {mark}-root sleep 600' &
+      fi
+      exec -a {mark}-main sleep $N
+  environment:
+    N: "{{{{ 600 if inventory_hostname == 'pc1' else 8 }}}}"
+"""
+
+
 def test_a_killed_agent(desk: Desk, lab: Lab, mark: str) -> None:
-    """kill -9 of an agent: its PC is unreachable, and the command it had started dies with it."""
-    task = SLEEP.format(mark=mark, pad="  ").replace("600", "$N")
-    book = desk.playbook(
-        f"- name: Long\n  {task}  environment:\n    N: \"{{{{ 600 if inventory_hostname == 'pc1' else 8 }}}}\"\n"
-    )
-    with desk.playing(book) as run:
-        until(lambda: all(pc.marked(f"{mark} ") for pc in lab), 30, "the task on every PC")
+    """Its PC is unreachable; the command dies with it, and a new agent ends what that had started, root's too."""
+    with desk.playing(desk.playbook(STARTED.format(mark=mark))) as run:
+        until(lambda: all(pc.marked(f"{mark}-main ") for pc in lab), 30, "the task on every PC")
+        until(lambda: lab["pc1"].marked(f"{mark}-child ") and lab["pc1"].marked(f"{mark}-root "), 10, "its children")
         lab["pc1"].run("pkill", "-9", "-f", "^[^ ]*python3 -I -S -X utf8")
-        until(lambda: not lab["pc1"].marked(mark), 5, "pc1 is empty")
+        until(lambda: not lab["pc1"].marked(mark), 10, "pc1 is empty")
         done = run.ended(30)
     assert done.code == 4, done.stderr
+    assert "the agent was killed" in done.results("pc1")[-1]["msg"]
     assert done.results("pc1")[-1].get("unreachable")
     assert not done.results("pc2")[-1]["failed"]
 
