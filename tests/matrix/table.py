@@ -225,10 +225,11 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix.table", description=__doc__)
     parser.add_argument("page", type=Path)
     parser.add_argument("--hotdesk", type=Path, nargs="+", required=True, metavar="JSON")
-    parser.add_argument("--peers", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--peers", type=Path, nargs="+", required=True, metavar="JSON")
     options = parser.parse_args(words)
     records: list[Record] = [record for path in options.hotdesk for record in json.loads(path.read_text())]
-    peers: dict[str, Any] = json.loads(options.peers.read_text())
+    several: list[dict[str, Any]] = [json.loads(path.read_text()) for path in options.peers]
+    peers = {**several[-1], "cells": [cell for each in several for cell in each["cells"]]}
     date = time.strftime("%Y-%m-%d", time.gmtime(max(path.stat().st_mtime for path in options.hotdesk)))
     parts = {
         "setting": setting(records, date, peers),

@@ -13,7 +13,7 @@ from tests.matrix.fault import FORCED, LEASE_OVER, STOP, Fault
 if TYPE_CHECKING:
     from tests.matrix.scene import Scene
 
-TIMEOUT = 8
+TIMEOUT = 20
 """Seconds of the task's time limit on the faulted PC: a peer may need some of them to get the work under way at all."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from tests.lab.lab import PC
     from tests.matrix.scene import Scene
 
-SIZE = 100 << 20
-"""Bytes of the file that is copied; sparse at its source."""
-RATE = "8mbit"
+SIZE = 50 << 20
+"""Bytes of the file that is copied; nothing makes them fewer (Mitogen compresses)."""
+RATE = "4mbit"
 """What the network carries to a PC meanwhile, so that the fault meets the copy on its way."""
 SOURCE = STATE / "big-file"
 TARGET = "/var/tmp/MARK/big"
@@ -25,8 +26,10 @@ OLD = "old\n"
 
 
 def _prepare(scene: Scene) -> None:
-    with SOURCE.open("wb") as file:
-        file.truncate(SIZE)
+    if not SOURCE.exists():
+        part = SOURCE.with_suffix(f".{scene.mark}")
+        part.write_bytes(os.urandom(SIZE))
+        part.replace(SOURCE)
     for pc in scene.lab:
         pc.run("sh", "-c", f"mkdir -m 777 /var/tmp/{scene.mark} && cat >{scene.written(TARGET)}", stdin=OLD.encode())
         pc.run("chown", "ada:", scene.written(TARGET))
@@ -56,9 +59,10 @@ def _size(scene: Scene, pc: PC) -> int:
 
 
 def _partial(scene: Scene, pc: PC) -> list[str]:
-    """Big files that have been made since the scene began."""
-    fresh = ["-newer", scene.folder, "-type", "f", "-size", "+500k", "-printf", "%p\n"]
-    found = pc.run("find", "/home", "/root", "/tmp", "/var/tmp", *fresh, check=False).splitlines()
+    """Big files that have been made since the scene began, where a peer's own directories and the target are."""
+    where = ["/home/ada", "/tmp", f"/var/tmp/{scene.mark}"]
+    fresh = ["-newer", scene.folder, "-type", "f", "-size", "+200k", "-printf", "%p\n"]
+    found = pc.run("find", *where, *fresh, check=False).splitlines()
     return [path for path in found if path != scene.written(TARGET)]
 
 
