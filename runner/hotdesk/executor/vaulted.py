@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.aio import in_thread
-from hotdesk.errors import HotdeskError
+from hotdesk.errors import HotdeskError, VaultError
 from hotdesk.executor.handlers import flat
 from hotdesk.executor.host import HostState
 from hotdesk.executor.machines import CONNECTION_VARIABLES
+from hotdesk.executor.play_variables import PlayVarsFiles
 from hotdesk.executor.scopes import Scopes
+from hotdesk.executor.walk import META
 from hotdesk.inventory.patterns import select
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.paths import is_file
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hotdesk.executor.run import Run
+    from hotdesk.inventory.model import VarsFiles
     from hotdesk.playbook.model import Play, Playbook
     from hotdesk.variables.references import Reference
     from hotdesk.variables.scope import Scope
@@ -55,9 +58,10 @@ async def check_vaulted(run: Run, playbooks: Sequence[Playbook]) -> None:
     if run.options.start_at_task or run.options.step:
         return  # what runs is not known
     replaced = _Replaced()
+    beside: dict[Path, VarsFiles] = {}
     for playbook in playbooks:
         for play in playbook.plays:
-            await _PlayCheck(run, play, replaced).check()
+            await _PlayCheck(run, play, replaced).check(beside)
 
 
 @dataclass(slots=True)
@@ -84,10 +88,13 @@ class _PlayCheck:
         self._run = run
         self._play = play
         self._replaced = replaced
+        self._vars_files: tuple[Any, ...] | None = ()
+        """None: which they are depends on the host."""
         self._references: dict[str, tuple[Reference, ...]] = {}
         self._opened: set[int] = set()
 
-    async def check(self) -> None:
+    async def check(self, beside: dict[Path, VarsFiles]) -> None:
+        """``beside``: group_vars and host_vars beside playbooks, as far as they have been read."""
         run, play = self._run, self._play
         scopes = Scopes(run, play)
         try:
@@ -95,16 +102,33 @@ class _PlayCheck:
             hosts = select(run.inventory, pattern, limit=run.options.limit or None, mismatch="ignore")
         except HotdeskError:
             return  # the play itself says so
-        names: dict[str, Any] = {"groups": run.inventory.groups, "hosts": run.inventory.hosts}
-        merge = run.settings.hash_behaviour == "merge"
         basedir = play.basedir or run.playbook_dir
-        scopes.playbook_files = (await load_vars_files(basedir, decrypt=run.decrypt, merge=merge, **names),)
+        if basedir not in beside:
+            names: dict[str, Any] = {"groups": run.inventory.groups, "hosts": run.inventory.hosts}
+            merge = run.settings.hash_behaviour == "merge"
+            beside[basedir] = await load_vars_files(basedir, decrypt=run.decrypt, merge=merge, **names)
+        scopes.playbook_files = (beside[basedir],)
         if hosts:
+            self._vars_files = await self._loaded_vars_files(scopes)
             await in_thread(self._try_all, scopes, hosts)
+
+    async def _loaded_vars_files(self, scopes: Scopes) -> tuple[Any, ...] | None:
+        if any(not isinstance(name, str) or is_template(name) for name in self._play.vars_files):
+            return None
+        state = HostState("")
+        try:
+            await PlayVarsFiles(self._run, self._play, scopes).load(state)
+        except VaultError:
+            raise
+        except HotdeskError:
+            return None  # the play itself says so
+        return state.vars_files
 
     def _try_all(self, scopes: Scopes, hosts: Sequence[str]) -> None:
         """Blocking."""
         self._replaced.names |= {str(prompt.get("name")) for prompt in self._play.vars_prompt}
+        for handler in flat(self._play.handlers):
+            self._replaced.by(handler)
         suspects, connected = self._suspects(scopes), False
         for task, rescues in (found for _, items in self._play.sections for found in _in_order(items)):
             if not rescues and self._is_sure(task):
@@ -115,37 +139,40 @@ class _PlayCheck:
                     ]
                     self._try_each(scopes, hosts, self._play.keywords, names)
                 self._file_of(task)
-                wanted = [one for one in self._of_task(task) if one[0] in suspects and one[0] not in self._replaced]
+                self._values_of(task)
+                named = self._of_task(task) if suspects else ()
+                wanted = [one for one in named if one[0] in suspects and one[0] not in self._replaced]
                 self._try_each(scopes, hosts if task.run_once is False else hosts[:1], task, wanted)
             self._replaced.by(task)
+            if task.action == META and "end_" in str(task.args):
+                return  # whether the rest runs is not known
 
     def _try_each(self, scopes: Scopes, hosts: Sequence[str], task: Task | None, wanted: Sequence[Reference]) -> None:
         for name in hosts if wanted else ():
-            scope = scopes.for_task(HostState(name), task)
+            scope = scopes.for_task(HostState(name, vars_files=self._vars_files), task)
             for one in wanted:
                 self._try(one, scope)
 
     def _suspects(self, scopes: Scopes) -> set[str]:
-        """Names of variables that are vaulted somewhere, or whose templates name such a one."""
+        """Names of variables that are vaulted somewhere, or whose templates name such a one; none when it cannot be known."""
+        if self._vars_files is None:
+            return set()
         run, play = self._run, self._play
         tasks = [task for _, items in play.sections for task in flat(items)]
         files = (*run.inventory.vars_files, *scopes.playbook_files)
         layers = [
-            run.extra_vars, play.vars, *(group.vars for group in run.inventory.groups.values()),
+            run.extra_vars, play.vars, *self._vars_files, *(group.vars for group in run.inventory.groups.values()),
             *(host.vars for host in run.inventory.hosts.values()),
             *(layer for one in files for layer in (*one.groups.values(), *one.hosts.values())),
             *(layer for use in play.roles for layer in (use.role.defaults, use.role.vars, use.params)),
             *(layer for task in tasks for layer in (*task.vars, *task.include_params)),
         ]  # fmt: skip
+        leaves = [(name, leaf) for layer in layers for name, value in layer.items() for leaf in _leaves(value)]
+        found = {name for name, leaf in leaves if isinstance(leaf, Vaulted)}
         by_name: dict[str, set[str]] = {}
-        found: set[str] = set()
-        for layer in {id(layer): layer for layer in layers}.values():
-            for name, value in layer.items():
-                for leaf in _leaves(value):
-                    if isinstance(leaf, Vaulted):
-                        found.add(name)
-                    else:
-                        by_name.setdefault(name, set()).update(one[0] for one in self._named_by(leaf))
+        for name, leaf in leaves if found else ():
+            if not isinstance(leaf, Vaulted):
+                by_name.setdefault(name, set()).update(one[0] for one in self._named_by(leaf))
         grown = bool(found)
         while grown:
             more = {name for name, named in by_name.items() if name not in found and named & found}
@@ -168,13 +195,15 @@ class _PlayCheck:
             return False
         return not self._run.load_action(task.action).raw_args
 
-    def _of_task(self, task: Task) -> Iterator[Reference]:
-        become = task.become
-        values = [task.args, *(getattr(task, name) for name in _RENDERED), become.user, become.method, become.exe]
-        for value in _leaves(values):
+    def _values_of(self, task: Task) -> None:
+        """Vaulted values that stand in the task itself."""
+        for value in _leaves(_rendered(task)):
             if isinstance(value, Vaulted):
                 self._open(value)
-            else:
+
+    def _of_task(self, task: Task) -> Iterator[Reference]:
+        for value in _leaves(_rendered(task)):
+            if not isinstance(value, Vaulted):
                 yield from self._named_by(value)
 
     def _named_by(self, text: str) -> tuple[Reference, ...]:
@@ -221,6 +250,12 @@ class _PlayCheck:
                 head = stream.read(len(VAULT_HEADER))
                 if head == VAULT_HEADER:
                     self._run.decrypt(head + stream.read(), Place(str(path)))
+
+
+def _rendered(task: Task) -> list[Any]:
+    """What of a task is rendered whenever it runs."""
+    become = task.become
+    return [task.args, *(getattr(task, name) for name in _RENDERED), become.user, become.method, become.exe]
 
 
 def _in_order(items: Iterable[Task | Block], rescues: bool = False) -> Iterator[tuple[Task, bool]]:

@@ -71,6 +71,7 @@ async def test_a_missing_or_wrong_password_is_told_before_a_host_is_touched(
         "- command: echo {{ db.user }}\n",
         "- set_fact: {secret: x}\n- command: echo {{ secret }}\n",
         "- include_vars: other.yml\n- command: echo {{ secret }}\n",
+        "- meta: end_play\n  when: true is true\n- command: echo {{ secret }}\n",
         "- block: [{command: 'true'}]\n  rescue: [{command: 'echo {{ secret }}'}]\n",
     ],
 )
@@ -138,3 +139,30 @@ async def test_playbooks_inventories_roles_and_extra_vars_may_be_wholly_vaulted(
     with pytest.raises(VaultError) as caught:
         await play(book, **given)
     assert str(caught.value.place) == f"{tmp_path}/inner.yml"
+
+
+@pytest.mark.parametrize("vars_files", ["[plain.yml]", "['{{ inventory_hostname }}.yml']", "[[other.yml, plain.yml]]"])
+async def test_a_vars_file_may_replace_a_vaulted_value(
+    play: Callable[..., Awaitable[Ran]], tmp_path: Path, vars_files: str
+) -> None:
+    """The value that holds counts, not one below it; names that hang on the host are met at run time."""
+    write(tmp_path, "group_vars/web.yml", f"secret: {SECRET}")
+    write(tmp_path, "plain.yml", "secret: x\n")
+    for host in ("h1", "h2", "h3"):
+        write(tmp_path, f"{host}.yml", "secret: x\n")
+    head = f"- hosts: all\n  gather_facts: false\n  vars_files: {vars_files}\n"
+    assert (await play(head + "  tasks: [{command: 'echo {{ secret }}'}]\n")).code == 0
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_vars_files_of_a_later_play_are_tried_before_the_first(
+    play: Callable[..., Awaitable[Ran]], tmp_path: Path, whole: bool
+) -> None:
+    """Wholly vaulted, and with a value that its tasks need."""
+    write(tmp_path, "more.yml", encrypt(b"a: b", PASSWORD) if whole else f"secret: {SECRET}")
+    first = f"- hosts: h1\n  gather_facts: false\n  tasks: [{{command: touch {tmp_path}/touched}}]\n"
+    second = "- hosts: h1\n  gather_facts: false\n  vars_files: [more.yml]\n  tasks: [{command: 'echo {{ secret }}'}]\n"
+    with pytest.raises(VaultError) as caught:
+        await play(first + second)
+    assert str(caught.value.place).startswith(f"{tmp_path}/more.yml")
+    assert not (tmp_path / "touched").exists()
