@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Lab:
-    """The PCs that are up. A context manager: ``with Lab.up(3) as lab``."""
+    """The PCs that there are, by name."""
 
     def __init__(self, pcs: Sequence[PC]) -> None:
         self.pcs = {pc.name: pc for pc in pcs}
