@@ -14,7 +14,7 @@ from hotdesk.errors import LinkLost
 from hotdesk.text import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from hotdesk.agent.frames import Decoder
     from hotdesk.connections.base import Channel
@@ -166,10 +166,11 @@ class Wire:
     async def _serve(self) -> None:
         try:
             async with TaskGroup() as group:
-                for job in (self._read(), self._write(), self._heartbeat(), self._listen()):
-                    group.create_task(job)
-        except* _Ended as ended:
-            self.lose(str(ended.exceptions[0]))
+                ears = group.create_task(self._listen())
+                jobs = [group.create_task(_to_its_end(job)) for job in (self._read(), self._write(), self._heartbeat())]
+                await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+                for each in (ears, *jobs):
+                    each.cancel()
         finally:
             self.lose("the link was closed")
 
@@ -329,4 +330,9 @@ class Wire:
 
 
 class _Ended(Exception):
-    """The channel has ended; leaves the task group."""
+    """The channel has ended, and the reason is known."""
+
+
+async def _to_its_end(job: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(_Ended):
+        await job

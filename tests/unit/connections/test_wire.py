@@ -87,3 +87,17 @@ async def test_a_silent_agent_is_given_up_when_the_lease_is_over() -> None:
     await until(lambda: wire.lost is not None)
     await wire.aclose(0)
     assert channel.slices <= 3, "a ping each quarter of the lease, and none after it"
+
+
+async def test_an_end_while_the_link_is_closed_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is told of it, least of all with a traceback: both wanted the same."""
+    channel = SlowChannel(0.0)
+    wire = Wire(channel, protocol.decoder(), host="pc", lease=60.0, stderr=bytearray())
+    await asyncio.sleep(0)
+    channel.closed.set()
+    async with asyncio.timeout(10):
+        while wire.lost is None:  # noqa: ASYNC110 - the very step in which it ends is wanted
+            await asyncio.sleep(0)
+    await wire.aclose(0)
+    assert wire.lost == "the agent is gone"
+    assert caplog.records == []
