@@ -44,7 +44,7 @@ def alive(word: str) -> list[int]:
     return found
 
 
-async def until(condition: object, *, limit: float = 10.0) -> None:
+async def until(condition: object, *, limit: float = 30.0) -> None:
     """Wait until ``condition()`` is true; fail after ``limit`` seconds."""
     assert callable(condition)
     async with asyncio.timeout(limit):
@@ -59,7 +59,7 @@ async def started(link: Link, script: str, task: str) -> asyncio.Task[object]:
     if "wait" not in script:
         argv = ["sh", "-c", f"(sleep 0.2; echo ready) & {script}"]
     running = asyncio.ensure_future(link.run(argv, task=task, on_output=lambda *_: ready.set()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await ready.wait()
     return running
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,7 +27,7 @@ async def main(run, lease):
     async with LocalConnection() as connection:
         link = await Link.start(connection, run=run, lease=lease, grace=0.3)
         if "shorter" in sys.argv:
-            link.lease = 0.8
+            link.lease = 2.0
         try:
             await link.run(["sh", "-c", "trap '' TERM; setsid sleep 300 & (nohup sleep 300 &) ; sleep 300; sleep 300"], task="held")
         except LinkLost as exc:
@@ -49,7 +50,8 @@ def holder(request: pytest.FixtureRequest, run_id: str) -> Iterator[subprocess.P
         finally:
             process.kill()
             for pid in marked(run_id):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # its agent ends it, too
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("holder", [60], indirect=True)
@@ -60,7 +62,7 @@ async def test_a_killed_runner_leaves_nothing(holder: subprocess.Popen[str], run
     await until(lambda: not marked(run_id))
 
 
-@pytest.mark.parametrize("holder", [0.8, "60 shorter"], indirect=True)
+@pytest.mark.parametrize("holder", [2.0, "60 shorter"], indirect=True)
 async def test_a_stopped_runner_loses_its_lease(holder: subprocess.Popen[str], run_id: str) -> None:
     """A runner that is silent for the lease finds its work ended and the link lost when it goes on."""
     await until(lambda: len(marked(run_id, task="held")) >= 3)
@@ -72,14 +74,14 @@ async def test_a_stopped_runner_loses_its_lease(holder: subprocess.Popen[str], r
     assert holder.stdout is not None
     said = holder.stdout.read()
     assert "lost: localhost:" in said
-    assert "nothing was heard from the runner for 0.8 s" in said
+    assert "nothing was heard from the runner for 2 s" in said
 
 
-@pytest.mark.parametrize("holder", [0.8, "60 shorter"], indirect=True)
+@pytest.mark.parametrize("holder", [2.0, "60 shorter"], indirect=True)
 async def test_an_idle_runner_keeps_its_lease(holder: subprocess.Popen[str], run_id: str) -> None:
     """The heartbeat holds the work through several leases."""
     await until(lambda: len(marked(run_id, task="held")) >= 3)
-    await asyncio.sleep(2.0)
+    await asyncio.sleep(5.0)
     assert len(marked(run_id, task="held")) >= 3
 
 
