@@ -145,7 +145,9 @@ class Decoder:
             head, extra, body = PREFIX.unpack_from(buffer, at)
             if head + extra + body > self._limit:
                 size = head + extra + body
-                raise FrameError("what came is not a frame" if size > LIMIT else "a frame of {} bytes came".format(size))
+                raise FrameError(
+                    "what came is not a frame" if size > LIMIT else "a frame of {} bytes came".format(size)
+                )
             start = at + PREFIX.size
             end = start + head + extra + body
             if len(buffer) < end:

@@ -28,4 +28,5 @@ options:
         key = str(call.args["key"]).replace(" ", "-")
         parents = [str(parent).replace(" ", "-") for parent in call.args.get("parents") or ["all"]]
         data = {"add_group": key, "parent_groups": parents}
-        return Outcome(Result(changed=True, data=data), (Grouping(key, tuple(parents)),))  # whether it did is known later
+        # Whether it changed anything is known later, when all hosts have said their groups.
+        return Outcome(Result(changed=True, data=data), (Grouping(key, tuple(parents)),))
