@@ -49,7 +49,8 @@ class Fleet:
         """Start ``hotdesk play`` on the first ``count`` hosts, all of them at once."""
         report, output = self.directory / "report.json", self.directory / "output"
         report.unlink(missing_ok=True)
-        words = ["play", "-i", str(self.inventory(count)), "--forks", str(count), "--output", "plain", *options]
+        words = ["play", "-i", str(self.inventory(count)), "--forks", str(count), "--output", "plain"]
+        words += ["--timeout", "60", *options]  # all the PCs share the processors of this machine
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HOTDESK_")},
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),

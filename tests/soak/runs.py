@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -137,7 +138,10 @@ class Runs:
             process.communicate()
         if fault == "nothing":
             self._alone[work] = json.loads(report.read_text())["memory"]
-        return {"code": code, "said": output.read_text(errors="replace")[-1000:]}
+        said = output.read_text(errors="replace")
+        if code == 1 and '"event"' not in said and said.endswith("KeyboardInterrupt\n"):
+            code = -signal.SIGINT  # Python itself was still starting
+        return {"code": code, "said": said[-1000:]}
 
     def _playbook(self, work: str) -> Path:
         return self.desk.directory / f"{work}.yml"
