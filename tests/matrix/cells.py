@@ -133,13 +133,13 @@ def _strike(scene: Scene, outcome: Outcome) -> None:
         time.sleep(0.05)
     outcome.seconds = max(0.0, time.monotonic() - begin)
     fault.then(scene)
+    outcome.code = scene.run.ended(RUN_LIMIT)
     if ends_with_run:
-        outcome.code = scene.run.ended(RUN_LIMIT)
         outcome.seconds = time.monotonic() - begin
-        if outcome.seconds > fault.bound:
-            outcome.problems.append(f"the run took {outcome.seconds:.1f} s to end; {fault.bound:g} s are allowed")
-    else:
-        outcome.code = scene.run.ended(RUN_LIMIT)
+    if outcome.seconds > fault.bound and not outcome.problems:
+        outcome.problems.append(
+            f"it took {outcome.seconds:.1f} s until all was gone; {fault.bound:g} s are allowed"
+        )
 
 
 def _problems(scene: Scene, outcome: Outcome) -> Iterator[str]:

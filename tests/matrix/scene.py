@@ -88,6 +88,7 @@ class Scene:
         )  # this machine's own lock: several scenes stand side by side
         self.struck = 0.0
         self._run: Run | None = None
+        self._seen: set[str] = set()
         self._logs: list[Path] = []
 
     # --- who takes part
@@ -246,13 +247,16 @@ class Scene:
         return living_here(f"HOTDESK_RUN={self.run_id()}".encode())
 
     def under_way(self, pcs: Sequence[PC] = ()) -> bool:
-        """Every sign of the work is seen on each of the PCs."""
+        """Every sign of the work has been seen on each of the PCs (a quick one may have finished when a slow one begins)."""
         signs = [self.written(sign) for sign in self.work.signs]
         pcs = pcs or self.hosts
-        found = living(pcs, (self.mark.encode(),))
-        seen = all(any(sign in line for line in found.get(pc.name, {}).values()) for pc in pcs for sign in signs)
-        served = {pc.name for pc in pcs} <= set(self.services())
-        return seen and served and all(self.work.begun(self, pc) for pc in pcs)
+        found, served = living(pcs, (self.mark.encode(),)), set(self.services())
+        for pc in pcs:
+            lines = found.get(pc.name, {}).values()
+            there = pc.name in served and all(any(sign in line for line in lines) for sign in signs)
+            if there and self.work.begun(self, pc):
+                self._seen.add(pc.name)
+        return {pc.name for pc in pcs} <= self._seen
 
     def everywhere(self, word: str) -> bool:
         """A process with ``word`` in its command line is on each of the work's PCs."""
