@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.doors import DOORS, Door
-from tests.fuzz.grammar import inputs
+from tests.fuzz.grammar import MADE_UP, inputs
 from tests.fuzz.judge import judge
 
 if TYPE_CHECKING:
@@ -29,6 +29,18 @@ def test_spoiled_input_is_an_error_that_can_be_acted_on(door: Door, tmp_path: Pa
     @given(inputs(door.name))
     def each(data: bytes) -> None:
         judge(door, data, tmp_path)
+
+    each()
+
+
+@pytest.mark.parametrize("name", sorted(MADE_UP))
+def test_what_the_grammar_makes_is_read(name: str, tmp_path: Path) -> None:
+    """It is spoiled afterwards, so it must be right before."""
+
+    @settings(max_examples=30, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(MADE_UP[name])
+    def each(text: str) -> None:
+        assert judge(DOORS[name], text.encode(), tmp_path) is None
 
     each()
 
