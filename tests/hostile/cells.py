@@ -150,7 +150,8 @@ RUN = (
     Cell(name="a stop that is answered with rubbish", status="failed", says="Timed out after 2", tasks=SHORT,
          answers={"run": (), "cancel": ({"id": ID, "ev": "stopped", "left": "all of them"},)}),
 )  # fmt: skip
-BOMB = raw(b'{"result":[' + b",".join([b'{"\\u0000":0}'] * 200_000) + b"]}", SIZE.pack(1 << 20) + bytes(1 << 20))
+UNFOLDS = raw(b'{"result":[' + b",".join([b'{"\\u0000":0}'] * 200_000) + b"]}", SIZE.pack(1 << 20) + bytes(1 << 20))
+BOMB = [printed(UNFOLDS[at : at + 65536], "result") for at in range(0, len(UNFOLDS), 65536)]
 CALL = (
     calls("an answer that is a list", "the answer to .*look is not one: it is a list, not a mapping", *returned([1, 2])),
     calls("an answer that is nothing", "is nothing, not a mapping", *returned(None)),
@@ -158,8 +159,7 @@ CALL = (
     calls("a result of garbage", "gave back is broken: what came is not a frame", *gave(b"garbage that is no frame at all")),
     calls("a result of 4 GB", "gave back is broken: what came is not a frame", *gave(claims(0xFFFF0000))),
     calls("a result of 200 MB", "gave back is broken: a frame of", *gave(claims(200 << 20))),
-    calls("a result that unfolds", "gave back is broken: .*named twice", *(printed(BOMB[at : at + 65536], "result") for at in range(0, len(BOMB), 65536)),
-          exited()),
+    calls("a result that unfolds", "gave back is broken: .*named twice", *BOMB, exited()),
     calls("two results", "two values", *gave(pack({"result": {"changed": False}}) * 2)),
     calls("items without end", "Timed out after 2", Repeat(printed(pack({"item": 1}) * 2000, "result")), tasks=STAT + "\n  timeout: 2"),
     calls("a refusal of other types", "gave back is broken: errno is text", *gave(pack({"error": "os", "errno": "x", "strerror": 1, "filename": 2}))),
@@ -180,7 +180,8 @@ FETCHING = (
          {**FETCHABLE, "sha1": "87acec17cd9dcd20a716cc2cf67417b71c8a7016"}), "read": TEN}),
     Cell(name="a file without end", status="failed", says="changed while it was fetched", tasks=FETCH,
          answers={"fetchable": returned(FETCHABLE), "read": (Repeat(printed(bytes(65536))),)}),
-    Cell(name="a file of an exabyte", status="failed", says="no room here", tasks=FETCH, answers={"fetchable": returned({**FETCHABLE, "size": 1 << 60})}),
+    Cell(name="a file of an exabyte", status="failed", says="no room here", tasks=FETCH,
+         answers={"fetchable": returned({**FETCHABLE, "size": 1 << 60})}),
     Cell(name="a file without a size", status="failed", says="cannot be read", tasks=FETCH, answers={"fetchable": returned({"path": "/x"})}),
 )  # fmt: skip
 QUICK = {"ansible_timeout": 1}
@@ -188,7 +189,8 @@ SSHD = (
     Cell(name="sshd: garbage", status="unreachable", sshd=(LIES * 1000, Wait()), variables=QUICK),
     Cell(name="sshd: silence", status="unreachable", says="no login.*within 1 s", sshd=(Wait(),), variables=QUICK),
     Cell(name="sshd: a banner without end", status="unreachable", sshd=(Repeat(b"welcome \x1b[2J\r\n"),), variables=QUICK),
-    Cell(name="sshd: one byte a second", status="unreachable", says="no login.*within 1 s", sshd=(Slowly(b"SSH-2.0-OpenSSH_9.9\r\n"),), variables=QUICK),
+    Cell(name="sshd: one byte a second", status="unreachable", says="no login.*within 1 s", sshd=(Slowly(b"SSH-2.0-OpenSSH_9.9\r\n"),),
+         variables=QUICK),
     Cell(name="sshd: the door shut", status="unreachable", sshd=(), variables=QUICK),
 )  # fmt: skip
 MIRROR = "- hotdesk.sync.folder: {path: '{{ playbook_dir }}/tree', dest: '{{ hotdesk_demo_home }}/{{ cell }}'}"

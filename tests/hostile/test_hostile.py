@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,8 @@ OUR_FILES |= {f"owned.{host}" for host in HONEST}
 @pytest.mark.parametrize("cell", CELLS, ids=[cell.name for cell in CELLS])
 def test_a_hostile_host_harms_only_itself(cell: Cell, runs: Runs, usual: Ran) -> None:
     """See the table in cells.py. (Leaky: the runs of the next cells are under way.)"""
+    if cell.rsync and shutil.which("rsync") is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("rsync is not installed")
     ran = runs.of(cell)
     shown = f"{cell.name}: exit code {ran.code}, {ran.peak >> 10} MiB\n{ran.output[-3000:]}"
     assert not {"owned", "owned.evil"} & set(ran.found), shown
