@@ -48,8 +48,8 @@ class Figures:
     task: float = 0.0
     """CPU seconds of the runner for one task on one host; ``wall`` seconds of the whole run of TASKS + 1 tasks."""
     wall: float = 0.0
-    idle: float = 0.0
-    """CPU seconds of the runner in a second of waiting."""
+    idle: float | None = None
+    """CPU seconds of the runner in a second of waiting; None: not measured."""
 
     def take(self, report: dict[str, Any]) -> None:
         """The report of one run (none from a runner that was killed)."""
@@ -60,7 +60,7 @@ class Figures:
         """What does not hold."""
         found = [(self.turn_cpu > TURN, f"a turn of the event loop took {self.turn_cpu * 1000:.0f} ms of CPU")]
         found += [(self.threads > THREADS, f"{self.threads} threads")]
-        found += [(self.idle > IDLE, f"waiting takes {self.idle * 100:.1f} % of a CPU")]
+        found += [((self.idle or 0.0) > IDLE, f"waiting takes {(self.idle or 0.0) * 100:.1f} % of a CPU")]
         return [f"{self.hosts} hosts: {text}" for true, text in found if true]
 
     def line(self, first: Figures) -> str:
@@ -68,7 +68,7 @@ class Figures:
         more = (self.memory - first.memory) / (self.hosts - first.hosts) / KIB if self.hosts > first.hosts else 0.0
         agent = f"{statistics.median(self.agents) / MIB:.1f} MiB" if self.agents else "-"
         turn = f"{self.turn_wall * 1000:.0f} ms, CPU {self.turn_cpu * 1000:.0f} ms"
-        idle = f"{self.idle * 100:.2f} %" if self.idle else "-"
+        idle = f"{self.idle * 100:.2f} %" if self.idle is not None else "-"
         return (
             f"{self.hosts:>5} {self.memory / MIB:>7.0f} MiB {more:>4.0f} KiB {agent:>9} {turn:>21} {self.threads:>7} "
             f"{self.descriptors:>11} {self.task * 1000:>7.2f} ms {idle:>8} {self.wall:>6.1f} s"
