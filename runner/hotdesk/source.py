@@ -303,7 +303,9 @@ class _Build:
         except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
             written = node.value if len(node.value) <= 60 else node.value[:57] + "..."
             raise self._error(
-                f"{written!r} is not {_KINDS[tag.removeprefix(_YAML)]}", place=self._place(node), remedy="Put quotes around it if it is text."
+                f"{written!r} is not {_KINDS[tag.removeprefix(_YAML)]}",
+                place=self._place(node),
+                remedy="Put quotes around it if it is text.",
             ) from None
 
     def _unknown_tag(self, node: Any) -> InputError:
