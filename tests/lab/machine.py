@@ -77,14 +77,17 @@ def until(true: Callable[[], object], limit: float, message: Callable[[], str]) 
         time.sleep(0.02)
 
 
+def alive(pid: int) -> bool:
+    """It is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def processes() -> Iterator[Path]:
     """``/proc/PID`` of every process but the zombies."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if entry.joinpath("stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                yield entry
-        except OSError:
-            continue
+    return (entry for entry in Path("/proc").glob("[0-9]*") if alive(int(entry.name)))
 
 
 def environ(pid: int) -> bytes:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from tests.lab.machine import MARK, MARK_VARIABLE, NUMBER, STATE, LabError, processes, run, until
+from tests.lab.machine import MARK, MARK_VARIABLE, NUMBER, STATE, LabError, alive, run, until
 
 Way = Literal["both", "to", "from"]
 ONE_WAY: tuple[Way, Way] = ("to", "from")
@@ -132,7 +132,7 @@ def _end_relay(number: int) -> None:
         os.kill(pid, signal.SIGTERM)
     except (OSError, ValueError):
         return
-    until(lambda: pid not in [int(entry.name) for entry in processes()], 5, lambda: "the relay does not end")
+    until(lambda: not alive(pid), 5, lambda: "the relay does not end")
     file.unlink(missing_ok=True)
 
 

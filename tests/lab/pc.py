@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.lab import cgroups, disks, network
 from tests.lab.layers import base, layer
-from tests.lab.machine import MARK, MARK_VARIABLE, STATE, LabError, environ, processes, run, started, until
+from tests.lab.machine import MARK, MARK_VARIABLE, STATE, LabError, alive, environ, processes, run, started, until
 from tests.lab.options import Options
 
 BOOT_LIMIT = 20.0
@@ -55,13 +55,13 @@ class PC:
         """The pid of its first process, seen from outside; None when it is off."""
         try:
             pid = int((self.directory / "pid").read_text())
-            return pid if str(Path(f"/proc/{pid}/ns/pid").readlink()) == self.namespace else None
+            return pid if alive(pid) and str(Path(f"/proc/{pid}/ns/pid").readlink()) == self.namespace else None
         except (OSError, ValueError):
             return None
 
     @property
     def namespace(self) -> str:
-        """Its pid namespace, e.g. ``pid:[4026532999]``; empty before its first boot."""
+        """Its pid namespace, e.g. ``pid:[4026532999]``, while it is on: the number is given to another PC later. Empty before its first boot."""
         try:
             return (self.directory / "pidns").read_text()
         except OSError:
@@ -77,8 +77,8 @@ class PC:
 
     def processes(self) -> dict[int, str]:
         """Every living process of the PC (host pid -> command line), zombies left out. Seen from outside, touching nothing."""
-        found = {}
-        for entry in processes():
+        found: dict[int, str] = {}
+        for entry in processes() if self.init is not None else ():
             with contextlib.suppress(OSError):
                 if str(entry.joinpath("ns/pid").readlink()) == self.namespace:
                     found[int(entry.name)] = (
@@ -157,7 +157,8 @@ class PC:
         for pid in started(self.name):  # its first process; more when an up was killed while it booted
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        until(lambda: not started(self.name) and not self.processes(), 10, lambda: f"{self.name} did not die")
+        # The kernel lets the first process of a pid namespace go only when all others of it are gone (pid_namespaces(7)).
+        until(lambda: not started(self.name) and self.init is None, 10, lambda: f"{self.name} did not die")
         (self.directory / "pid").unlink(missing_ok=True)
 
     def on(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.lab import Lab, Options, leftovers
-from tests.lab.machine import missing
+from tests.lab.machine import alive, missing
 from tests.lab.running import Desk, until
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def test_its_root_is_btrfs_with_subvolumes(debian: PC) -> None:
 def test_a_power_cut_keeps_its_disk(debian: PC) -> None:
     """off kills systemd with everything, on boots it again."""
     debian.run("sh", "-c", "echo kept >/home/ada/kept; sync")
+    before = debian.processes()
     debian.off()
-    assert not debian.processes()
+    assert not [pid for pid in before if alive(pid)]
     debian.on()
     debian.wait_for_ssh()
     assert debian.run("cat", "/home/ada/kept") == "kept\n"

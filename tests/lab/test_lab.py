@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.lab.lab import MARK, SWITCH, Lab, LabError, Options, leftovers
+from tests.lab.machine import alive
 
 if TYPE_CHECKING:
     from tests.lab.lab import PC
@@ -43,8 +44,9 @@ def test_power_off_ends_every_process_and_the_disk_stays(lab: Lab) -> None:
     pc = lab["pc2"]
     pc.run("sh", "-c", "echo kept >/root/kept; setsid sleep 543 >/dev/null 2>&1 &")
     assert pc.marked("sleep 543")
+    before = pc.processes()
     pc.off()
-    assert not pc.processes()
+    assert not [pid for pid in before if alive(pid)]
     pc.on()
     pc.wait_for_ssh()
     assert pc.run("cat", "/root/kept") == "kept\n"
