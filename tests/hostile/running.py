@@ -107,12 +107,12 @@ class Runs:
 
     def _inventory(self, cell: Cell, number: int, folder: Path, canary: str, port: int | None) -> None:
         words = json.loads(json.dumps(cell.variables).replace(CANARY, canary))
-        own = {"canary": canary, "cell": f"cell{number}"}
+        own = {"canary": canary, "cell": f"cell{number}", "patience": 60}
         hosts: dict[str, Any] = {
             name: {"ansible_port": self.pcs["ports"][name], "hotdesk_demo_home": self.pcs["homes"][name], **own}
             for name in (*HONEST, "evil")
         }
-        hosts["evil"] |= words
+        hosts["evil"] |= {"patience": 2, **words}
         if cell.rsync:
             Path(self.pcs["homes"]["evil"], f"cell{number}.py").write_text(cell.rsync)
         elif port is not None:
