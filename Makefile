@@ -78,7 +78,7 @@ matrix-peers: $(VENV)/.ready $(PEERS)/.ready
 
 # The figures of docs/guarantees.md from what the two above have measured.
 guarantees: $(VENV)/.ready
-	@$(BIN)/python -m tests.matrix.table docs/guarantees.md --hotdesk build/matrix/hotdesk.json --peers build/matrix/peers.json
+	@$(BIN)/python -m tests.matrix.table docs/guarantees.md --hotdesk build/matrix/hotdesk.json --peers build/matrix/peers.json $(ARGS)
 
 fuzz: $(VENV)/.ready
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) $(ARGS)

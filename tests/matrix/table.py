@@ -141,7 +141,9 @@ def details(records: Sequence[Record], verdicts: Verdicts) -> str:
 
 def setting(records: Sequence[Record], date: str, peers: dict[str, Any]) -> str:
     """When, where, and which versions."""
-    versions = ", ".join(f"{name} {version}" for name, version in peers.get("versions", {}).items())
+    versions = ", ".join(
+        version if name in version else f"{name} {version}" for name, version in peers.get("versions", {}).items()
+    )
     return (
         f"hotdesk: {date}, {len(records)} rounds of {len(by_cell(records))} cells, on {machine()}. "
         f"Peers: {peers.get('date', 'not yet')}, {len(peers.get('cells', []))} cells, on {peers.get('machine', '')}; {versions}."
@@ -184,6 +186,7 @@ def _summary(cells: Verdicts) -> str:
     for count, word in (
         (sum(each["ended"] is None for each in cells), "hung"),
         (sum(_untrue(each) for each in cells), "said ok"),
+        (sum(_denied(each) for each in cells), "exit 0"),
         (sum(any("half" in line for line in each["files"]) for each in cells), "half a file"),
     ):
         words += [f"**{word}: {count}**"] if count else []
@@ -198,6 +201,11 @@ def _untrue(cell: dict[str, Any]) -> bool:
     """ok was said of the PC whose task cannot have ended well. (A copy goes on after a cut, and may.)"""
     whole = cell["work"] == BIG_FILE.name and not cell["files"]
     return PEERS_FAULTS[cell["fault"]].one_host and cell["said"].get(cell["faulted"]) == "ok" and not whole
+
+
+def _denied(cell: dict[str, Any]) -> bool:
+    """A run that was interrupted ended with success."""
+    return PEERS_FAULTS[cell["fault"]].kind == "signal" and cell["exit"] == 0
 
 
 def _cell_own(rounds: Iterable[Record]) -> str:
@@ -215,7 +223,8 @@ def _cell(cell: dict[str, Any] | None) -> str:
         return "?"
     words = [f"**{cell['left']} left**" if cell["left"] else f"{cell['gone']:.1f} s"]
     words += ["hung"] if cell["ended"] is None else []
-    words += ["ok!"] if _untrue(cell) else []
+    words += ["said ok"] if _untrue(cell) else []
+    words += ["exit 0"] if _denied(cell) else []
     words += ["half a file"] if any("half" in line for line in cell["files"]) else []
     return ", ".join(words)
 
@@ -226,13 +235,14 @@ def main(words: list[str]) -> int:
     parser.add_argument("page", type=Path)
     parser.add_argument("--hotdesk", type=Path, nargs="+", required=True, metavar="JSON")
     parser.add_argument("--peers", type=Path, nargs="+", required=True, metavar="JSON")
+    parser.add_argument("--note", default="", help="a sentence on the circumstances")
     options = parser.parse_args(words)
     records: list[Record] = [record for path in options.hotdesk for record in json.loads(path.read_text())]
     several: list[dict[str, Any]] = [json.loads(path.read_text()) for path in options.peers]
     peers = {**several[-1], "cells": [cell for each in several for cell in each["cells"]]}
     date = time.strftime("%Y-%m-%d", time.gmtime(max(path.stat().st_mtime for path in options.hotdesk)))
     parts = {
-        "setting": setting(records, date, peers),
+        "setting": f"{setting(records, date, peers)} {options.note}".rstrip(),
         "promises": promises(records),
         "failures": failures(records),
         "comparison": comparison(records, peers["cells"]),

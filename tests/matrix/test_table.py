@@ -44,7 +44,14 @@ def record(fault: str, work: str, seconds: float, *, ok: bool = True, detail: st
 
 def verdict(**known: Any) -> dict[str, Any]:
     """One cell of a peer."""
-    cell = {"peer": "pyinfra", "fault": "session-killed", "work": "command", "faulted": "pc2", "judged": True, "exit": 0}
+    cell = {
+        "peer": "pyinfra",
+        "fault": "session-killed",
+        "work": "command",
+        "faulted": "pc2",
+        "judged": True,
+        "exit": 0,
+    }
     return {**cell, "ended": 1.0, "said": {"pc2": "failed"}, "left": 0, "gone": 2.0, "files": [], **known}
 
 
@@ -85,6 +92,12 @@ def test_a_peer_s_fault_is_summed_up() -> None:
     ]
     line = next(line for line in table.comparison([], cells).splitlines() if "| session-killed" in line)
     assert "**left in 1 of 2**; **hung: 1**; **said ok: 1**" in line
+
+
+def test_an_interrupted_run_that_says_success_is_told() -> None:
+    """Exit code 0 after Ctrl-C."""
+    line = table.comparison([], [verdict(fault="SIGINT", exit=0), verdict(fault="SIGINT", work="nohup", exit=99)])
+    assert "none left in 2 (2.0 s); **exit 0: 1**" in line
 
 
 def test_only_what_is_between_the_markers_is_written() -> None:
