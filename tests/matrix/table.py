@@ -93,11 +93,11 @@ def promises(records: Sequence[Record]) -> str:
         if not found:
             lines.append(f"| {promise.text} | {promise.bound} | 0 | not measured yet | | |")
             continue
-        worst = max(found, key=lambda record: record["seconds"])
+        worst = max(found, key=lambda record: record["seconds"] / record["bound"])
         held = sum(record["ok"] for record in found)
         lines.append(
             f"| {promise.text} | {promise.bound} | {len(found)} | {'all' if held == len(found) else held} "
-            f"| {worst['seconds']:.2f} s | {worst['fault']} / {worst['work']} |"
+            f"| {worst['seconds']:.2f} s of {worst['bound']:g} s | {worst['fault']} / {worst['work']} |"
         )
     return "\n".join(lines)
 

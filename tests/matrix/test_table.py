@@ -74,7 +74,7 @@ def test_a_promise_names_its_worst_cell() -> None:
     """Rounds, how many held, the slowest."""
     rounds = [record("SIGINT", "nohup", 1.5), record("SIGTERM", "apt", 3.25, ok=False), record("kill-9", "apt", 9)]
     line = next(line for line in table.promises(rounds).splitlines() if "Ctrl-C" in line)
-    assert line.endswith("| 5 s | 2 | 1 | 3.25 s | SIGTERM / apt |")
+    assert line.endswith("| 5 s | 2 | 1 | 3.25 s of 5 s | SIGTERM / apt |")
 
 
 def test_a_cell_that_failed_is_named_with_what_was_seen() -> None:
