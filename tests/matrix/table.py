@@ -94,7 +94,7 @@ def promises(records: Sequence[Record]) -> str:
             lines.append(f"| {promise.text} | {promise.bound} | 0 | not measured yet | | |")
             continue
         worst = max(found, key=lambda record: record["seconds"] / record["bound"])
-        held = sum(record["ok"] for record in found)
+        held = sum(map(_held, found))
         lines.append(
             f"| {promise.text} | {promise.bound} | {len(found)} | {'all' if held == len(found) else held} "
             f"| {worst['seconds']:.2f} s of {worst['bound']:g} s | {worst['fault']} / {worst['work']} |"
@@ -105,10 +105,10 @@ def promises(records: Sequence[Record]) -> str:
 def failures(records: Sequence[Record]) -> str:
     """The cells in which a round was not as it must be; one line says so when there is none."""
     failed = [
-        f"- {fault} / {work}: {sum(not each['ok'] for each in rounds)} of {len(rounds)} rounds: "
-        + next(each["detail"] for each in rounds if not each["ok"])[:300]
+        f"- {fault} / {work}: {sum(not _held(each) for each in rounds)} of {len(rounds)} rounds: "
+        + next(_why(each) for each in rounds if not _held(each))[:300]
         for (fault, work), rounds in by_cell(records).items()
-        if not all(each["ok"] for each in rounds)
+        if not all(map(_held, rounds))
     ]
     return "\n".join(failed) or "Every round of every cell was as it must be."
 
@@ -162,6 +162,15 @@ def replaced(page: str, parts: dict[str, str]) -> str:
     return page
 
 
+def _held(record: Record) -> bool:
+    """All was as it must be, and in time."""
+    return bool(record["ok"] and record["seconds"] <= record["bound"])
+
+
+def _why(record: Record) -> str:
+    return record["detail"] or f"{record['seconds']:.1f} s; {record['bound']:g} s are allowed"
+
+
 def _own_works() -> set[str]:
     return {BESIDE.get(work, work) for work in PEERS_WORKS}
 
@@ -213,7 +222,7 @@ def _cell_own(rounds: Iterable[Record]) -> str:
     if not rounds:
         return ""
     worst = f"{max(each['seconds'] for each in rounds):.1f} s"
-    return worst if all(each["ok"] for each in rounds) else f"**failed**, {worst}"
+    return worst if all(map(_held, rounds)) else f"**failed**, {worst}"
 
 
 def _cell(cell: dict[str, Any] | None) -> str:

@@ -83,6 +83,11 @@ def test_a_cell_that_failed_is_named_with_what_was_seen() -> None:
     assert table.failures(rounds) == "- SIGTERM / apt: 1 of 1 rounds: left after 5 s: sleep"
 
 
+def test_a_round_that_took_too_long_has_not_held() -> None:
+    """Also when nothing else was wrong with it."""
+    assert table.failures([record("kill-9", "apt", 13.0)]) == "- kill-9 / apt: 1 of 1 rounds: 13.0 s; 5 s are allowed"
+
+
 def test_a_peer_s_fault_is_summed_up() -> None:
     """Left, hung and untrue; a cell that never got under way is not counted."""
     cells = [
