@@ -77,11 +77,16 @@ class Bulk:
         if self._finish is not None:
             await self._finish(status)
 
+    def end(self) -> None:
+        """Begin to end the command; ``aclose`` waits until it has ended."""
+        if not self._command.cancelling():
+            self._command.cancel()
+
     async def aclose(self) -> None:
         """End the command if it still runs, bounded by the link's grace + 2 s; give the channel up."""
         try:
             if not self._command.done():
-                self._command.cancel()
+                self.end()
                 await asyncio.wait({self._command})
         finally:
             await self.finish(255)

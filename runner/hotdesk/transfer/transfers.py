@@ -126,7 +126,11 @@ async def _session(
         async with client:
             server = await _receiver(server_argv(client.command, mirror, dry_run=dry_run), target, bridge)
             async with server:
-                sent, received = await relay(client, server, limit=mirror.timeout)
+                try:
+                    sent, received = await relay(client, server, limit=mirror.timeout)
+                except BaseException:
+                    client.end()  # both ends at once, not one after the other
+                    raise
                 if sent is None:
                     raise TransferError(f"rsync on {source.host} did not end after its receiver on {target.host} had")
                 if received is None:
