@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PERSISTENCE = 1.5
 """Seconds after KILL when what still lives (another user's, or stuck in the kernel) is reported instead of waited for."""
+MOST = 15.0
+"""The same where new ones are found at each look."""
 RELUCTANCE = 0.3
 """Seconds that another user's processes have to end by themselves, once the rest is gone, before they are reported."""
 ORDERLY = (b"dpkg",)
@@ -113,6 +115,9 @@ class Stop:
         self.deadline = self.began + grace
         self._interrupted: set[bytes] = set()
         self._asked: set[tuple[int, int]] = set()
+        self._killed: set[tuple[int, int]] = set()
+        self._forced = 0.0
+        """When KILL was sent first."""
         self._known = known
         self._denied: set[tuple[int, int]] = set()
         self._elevated: set[tuple[int, int, int]] = set()
@@ -129,11 +134,12 @@ class Stop:
         """Look who is left, ask or force them, come back soon."""
         self._timer.cancel()
         self.agent.reap()
+        looked = monotonic()
         found = self.members()
         self._empty = 0 if found else self._empty + 1
         over = monotonic() - self.deadline
         # Twice empty: one look may miss a child forked behind it by a process that died meanwhile.
-        if self._empty >= 2 or (found and (over > PERSISTENCE or self._hopeless(found))):
+        if self._empty >= 2 or (found and (self._persists(found, looked) or self._hopeless(found))):
             interrupted = sorted(name.decode() for name in self._interrupted)
             self.done([(stat.pid, stat.born) for stat in found], interrupted)
             return
@@ -164,6 +170,9 @@ class Stop:
         if number == _signal.SIGTERM and key in self._asked:
             return key not in self._denied
         self._asked.add(key)
+        if number == _signal.SIGKILL:
+            self._killed.add(key)
+            self._forced = self._forced or monotonic()
         try:
             os.kill(stat.pid, number)
             if number == _signal.SIGTERM:
@@ -180,6 +189,11 @@ class Stop:
         fresh = [stat for stat in denied if (stat.pid, stat.born, number) not in self._elevated]
         if fresh and self.agent.elevated.signal(fresh, number):
             self._elevated.update((stat.pid, stat.born, number) for stat in fresh)
+
+    def _persists(self, found: list[Stat], looked: float) -> bool:
+        """All of them were there long after KILL. However late we are (frozen, or one of hundreds on a busy PC), nobody is left without one."""
+        since = looked - self._forced if self._forced else 0.0
+        return since > PERSISTENCE and (since > MOST or all((stat.pid, stat.born) in self._killed for stat in found))
 
     def _hopeless(self, found: list[Stat]) -> bool:
         """Nobody is left whom we may signal; waiting longer ends none of them."""

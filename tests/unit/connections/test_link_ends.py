@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hotdesk.agent.tree import PERSISTENCE
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import LinkLost
@@ -258,3 +259,20 @@ async def test_a_forced_stop_waits_for_an_agent_that_answers(link: Link) -> None
     running.cancel()
     await asyncio.wait({running})
     assert not link.lost
+
+
+async def test_an_agent_that_was_frozen_during_a_stop_still_ends_everything(
+    link: Link, run_id: str, tmp_path: Path
+) -> None:
+    """A PC that hangs past the grace, or is too busy to look in time: what ignores TERM gets its KILL all the same."""
+    asked = tmp_path / "asked"
+    command = f"trap 'touch {asked}' TERM; while :; do sleep 0.05; done"
+    running = asyncio.ensure_future(link.run(["sh", "-c", command], task="t"))
+    await until(lambda: len(marked(run_id, task="t")) >= 2)
+    running.cancel()
+    await until(asked.exists)
+    os.kill(link.info.pid, signal.SIGSTOP)
+    await asyncio.sleep(link.grace + PERSISTENCE + 0.5)
+    os.kill(link.info.pid, signal.SIGCONT)
+    await asyncio.wait({running})
+    await until(lambda: not marked(run_id, task="t"))
