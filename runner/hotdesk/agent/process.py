@@ -26,7 +26,7 @@ SILENCE = 0.15
 """Seconds without a byte after the exit that end a stream that somebody else still holds open."""
 DRAIN = 1.0
 """Seconds after the exit when the streams are ended in any case."""
-SMALL, CHATTY, REST = 4096, 8, 0.002
+SMALL, CHATTY, REST = 16384, 8, 0.002
 """A stream that gives fewer than SMALL bytes CHATTY times running is read every REST seconds: a line at a time would cost a frame a line."""
 SIZE = Struct("=i")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
