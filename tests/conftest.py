@@ -24,6 +24,10 @@ SLOW_FIRST = ("matrix", "lab", "load", "conformance", "packaging")
 settings.register_profile("hotdesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hotdesk")
 
+# Under nohup HUP is ignored, and everything started here would be born so. A handler is not inherited, and keeps us alive.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of ``tests/lab`` need whole PCs. Slow folders come first: side by side, no worker shall be left alone with them at the end."""
