@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SHORT, LONG = 2_000, 1_000_000
 """Characters: what is matched at once by a pattern with one repetition, and without any."""
-LONGEST = 0.5
+LONGEST = 0.25
 """Seconds of processor time that a match may take; it holds the event loop for as long."""
 
 

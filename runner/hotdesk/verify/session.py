@@ -98,10 +98,15 @@ async def verify(verification: Verification) -> None:
             verification.emit(Verified(host=host, test="verification", outcome="error", detail=detail))
 
 
+LONGEST_PLACE = 70
+"""Characters of TMPDIR: a socket's whole path may have 107 (unix(7))."""
+
+
 @asynccontextmanager
 async def _socket() -> AsyncIterator[tuple[str, asyncio.Queue[Connection]]]:
     """A listening unix socket in a directory of its own (0700), and the queue of who connects."""
-    directory = await aio.in_thread(tempfile.mkdtemp, "", "hotdesk-verify-")
+    place = None if len(tempfile.gettempdir()) <= LONGEST_PLACE else "/tmp"
+    directory = await aio.in_thread(tempfile.mkdtemp, "", "hotdesk-verify-", place)
     try:
         queue: asyncio.Queue[Connection] = asyncio.Queue()
         server = await asyncio.start_unix_server(

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["pcs"]
 
+TASK = f"t@pc2-{os.getpid()}"
+"""Other workers' transfers carry another mark."""
+
 
 class Ends:
     """The control node and two embedded PCs, as ends of transfers."""
@@ -42,9 +45,9 @@ async def ends(pcs: EmbeddedPCs) -> AsyncIterator[Ends]:
     async with Pool(settings, run=RUN) as pool:
         links = [await pool.link(endpoint_for(name, pcs.variables(name), settings)) for name in ("pc1", "pc2")]
         yield Ends(
-            End(await pool.control(), "localhost", "t@pc2"),
-            End(links[0], "pc1", "t@pc2"),
-            End(links[1], "pc2", "t@pc2"),
+            End(await pool.control(), "localhost", TASK),
+            End(links[0], "pc1", TASK),
+            End(links[1], "pc2", TASK),
         )
 
 
@@ -82,7 +85,7 @@ async def test_a_cancelled_transfer_leaves_no_process_and_is_resumed(ends: Ends,
         await begun.wait()
         task.cancel()
     assert task.cancelled()
-    assert marked("HOTDESK_TASK=t@pc2") == []
+    assert marked(f"HOTDESK_TASK={TASK}") == []
     assert os.stat(tmp_path / "dst" / ".hotdesk-partial" / "big").st_size > 1_000_000  # noqa: PTH116
     fast = Mirror(path=slow.path, dest=slow.dest)
     await transfers.mirror(fast, start, ends.pc2, dry_run=False)

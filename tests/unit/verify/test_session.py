@@ -160,3 +160,17 @@ def test_a_missing_test_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlaybookError, match="no verification test") as caught:
         find_tests(["tests/x.py"], [tmp_path])
     assert str(tmp_path) in caught.value.remedy
+
+
+async def test_a_long_directory_for_temporary_files_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path is short by nature (unix(7)); TMPDIR need not be."""
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    write(tmp_path, "def test_here(host):\n    assert host.file('/').exists\n")
+    seen: list[Event] = []
+    async with verification(tmp_path, ("here",), seen) as wanted:
+        await verify(wanted)
+    assert [event.outcome for event in seen if isinstance(event, Verified)] == ["passed"]
