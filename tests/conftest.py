@@ -27,6 +27,9 @@ settings.load_profile("hotdesk")
 # Under nohup HUP is ignored, and everything started here would be born so. A handler is not inherited, and keeps us alive.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+# Likewise INT, in what a shell has started with "&".
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
