@@ -67,9 +67,9 @@ class Lab:
     @classmethod
     def up(cls, count: int, options: Options | None = None, *, first: int = 1) -> Lab:
         """Start ``count`` PCs from pc``first`` on, made as ``options`` say; those that are up already stay. Raises LabError."""
+        chosen = (options or Options()).checked()
         if reason := missing():
             raise LabError(reason)
-        chosen = (options or Options()).checked()
         with _locked():
             STATE.mkdir(parents=True, exist_ok=True)
             if not STATE.is_mount():

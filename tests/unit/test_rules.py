@@ -98,6 +98,17 @@ def test_cancellation_is_never_swallowed() -> None:
     assert not wrong
 
 
+def test_errors_leave_groups_by_except_alone() -> None:
+    """What is raised in an ``except*`` comes out wrapped in a group up to Python 3.11.3 (Debian 12's; python/cpython#103590)."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.TryStar)
+    ]
+    assert not wrong
+
+
 def test_files_and_functions_stay_short() -> None:
     """A file that grows too long is missing a noun."""
     wrong = []

@@ -104,8 +104,8 @@ class _Handshake:
                 ears = group.create_task(self._listen())
                 hello = await self._until_hello(group)
                 ears.cancel()
-        except* HostError as found:
-            raise first(found) from None
+        except BaseExceptionGroup as group:  # no except*: Debian 12's Python wraps what is raised in one into a group
+            raise first(group.subgroup(HostError) or group) from None
         if hello is None:
             raise await self._why_not()
         return hello

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 from pathlib import Path
 
@@ -24,19 +25,20 @@ TREES = {
     "setsid": "setsid sleep 300 & wait",
     "double fork into another session": "(setsid sh -c 'sleep 300 & sleep 300' &) ; sleep 300",
     "a stopped process": "sleep 300 & kill -STOP $!; wait",
-    "a daemon with an empty environment": "(setsid env -i sleep 300.25 &); sleep 300",
+    "a daemon with an empty environment": "(setsid env -i sleep SECONDS &); sleep 300",
 }
 
 
 @pytest.mark.parametrize("script", TREES.values(), ids=TREES.keys())
 async def test_cancel_ends_the_whole_tree(link: Link, run_id: str, script: str) -> None:
     """Cancelling a run returns only when nothing it started is left."""
-    running = await started(link, script, "tree")
+    seconds = f"300.{secrets.randbelow(10**9):09}"  # what this test, of all that run beside it, is known by
+    running = await started(link, script.replace("SECONDS", seconds), "tree")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     assert marked(run_id, task="tree") == []
-    assert alive("300.25") == []
+    assert alive(seconds) == []
     assert link.warnings == []
 
 
