@@ -250,7 +250,11 @@ class Process:
         self._quiet = self.agent.loop.later(SILENCE, self._silent)
 
     def _silent(self) -> None:
-        if not self._paused:
+        if self._paused:
+            return
+        if any(map(_readable, self._streams)):  # it was not silent, we were late: frozen, or on a busy PC
+            self._wait_for_silence()
+        else:
             self._end()
 
     def _overdue(self) -> None:
