@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from hotdesk.agent.main import Agent
-    from hotdesk.agent.tree import Stat
+    from hotdesk.agent.proc import Stat
 
 LIMIT = 3.0
 """Seconds that sudo may take; after that it counts as refused."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hotdesk.agent import process, tree
+from hotdesk.agent import proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def hello(agent: Agent) -> dict[str, Any]:
         "user": _user(uid)[0],
         "home": _user(uid)[1],
         "hostname": os.uname().nodename,
-        "machine_id": tree._read("/etc/machine-id").decode("ascii", "replace").strip(),
+        "machine_id": proc.read("/etc/machine-id").decode("ascii", "replace").strip(),
         # It becomes the parent of what its descendants orphan.
-        "subreaper": process.control_process(process.PR_SET_CHILD_SUBREAPER, 1),
+        "subreaper": agent.subreaper,
         "proc": agent.proc,
         # hidepid (proc(5)) hides what other users run, the first process among it.
         "sees_others": agent.proc and os.path.exists("/proc/1/stat"),

@@ -10,7 +10,7 @@ import os
 from _collections import deque  # type: ignore[import-not-found]  # nothing else of an agent's start imports collections
 from time import monotonic
 
-from hotdesk.agent import elevated, process, tree
+from hotdesk.agent import elevated, proc, process, tree
 from hotdesk.agent.command import command
 from hotdesk.agent.frames import CHUNK, Decoder, FrameError, pack
 from hotdesk.agent.hello import hello
@@ -34,6 +34,9 @@ class Agent:
         self.token: str = config["token"]
         self.pid = os.getpid()
         self.proc = os.path.exists("/proc/self/stat")
+        self.subreaper = process.control_process(process.PR_SET_CHILD_SUBREAPER, 1)
+        self.family = self.subreaper and proc.lists_children()
+        """Is everything that we have started below us, and can we look there?"""
         self.loop = Loop(self._on_signal)
         self.null = os.open(os.devnull, os.O_RDWR)
         self.requests: dict[int, process.Process] = {}
@@ -125,7 +128,7 @@ class Agent:
 
     def begin(self, started: process.Process, child: Callable[[int], None], **streams: Any) -> None:
         """Start a request's process."""
-        self._born[started.id] = tree.now()
+        self._born[started.id] = proc.now()
         started.start(child, **streams)
         self.requests[started.id] = started
         self._roots[started.pid] = started
@@ -134,7 +137,7 @@ class Agent:
         """A request's process has ended and is drained."""
         self.requests.pop(request.id, None)
         self._roots.pop(request.pid, None)
-        self._finished.append((request.id, self._born.pop(request.id, 0), tree.now()))
+        self._finished.append((request.id, self._born.pop(request.id, 0), proc.now()))
         if not self._ending:  # what we end ourselves is no result: the runner shall see a lost link
             self.send(request.outcome())
 
@@ -296,8 +299,8 @@ def _stop(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     mark = [b"HOTDESK_RUN=" + agent.run.encode(), b"HOTDESK_TASK=" + os.fsencode(task)]
 
     def go(pids: list[int]) -> None:
-        table = tree.processes() if pids else {}
-        known = {pid: table[pid].born for pid in pids if pid in table}
+        pids += proc.carriers([frozenset(mark)], proc.numbers())[0]
+        known = {stat.pid: stat.born for stat in map(proc.stat, pids) if stat is not None}
         roots = [each for each in agent.requests.values() if each.task == task]
         _stop_and_tell(agent, header, roots, [frozenset(mark)], known)
 

@@ -27,6 +27,8 @@ MODULES = (
     "loop",
     "process",
     "command",
+    "proc",
+    "members",
     "tree",
     "elevated",
     "calls",
