@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.signals import hear_again
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,12 +26,7 @@ SLOW_FIRST = ("matrix", "lab", "load", "conformance", "packaging")
 settings.register_profile("hotdesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hotdesk")
 
-# Under nohup HUP is ignored, and everything started here would be born so. A handler is not inherited, and keeps us alive.
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda *_: None)
-# Likewise INT, in what a shell has started with "&".
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+hear_again()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

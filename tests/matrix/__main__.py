@@ -15,6 +15,7 @@ from tests.lab.lab import Lab, LabError, missing
 from tests.lab.running import at_rest
 from tests.matrix import results
 from tests.matrix.cells import CELLS, Cell, Outcome, cells, play_out, sample
+from tests.signals import hear_again
 
 PCS = 3
 """PCs of each cell."""
@@ -34,6 +35,7 @@ def main(words: list[str]) -> int:
     if not chosen:
         print(f"no cell is named {' or '.join(options.only)}: see --list")
         return 2
+    hear_again()
     rounds = [
         (cell, number)
         for cell in chosen

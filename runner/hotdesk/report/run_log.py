@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ MOST_OUTPUT = 10_000
 """Lines of command output kept per task and host."""
 KEEP = 50
 """Run logs kept; older ones are removed when a run starts."""
+CLOSE_LIMIT = 5.0
+"""Seconds that a disk may take for the last lines."""
 
 
 class RunLog:
@@ -48,6 +52,7 @@ class RunLog:
         self._progressed: dict[tuple[str, str], float] = {}
         self._output: dict[tuple[str, str], int] = {}
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._writing = threading.Lock()
         self.failed = ""
         """Why lines could not be written (a full state disk), or nothing."""
 
@@ -90,8 +95,11 @@ class RunLog:
 
     def flush(self) -> None:
         """Write what has collected now (blocks). What does not fit on the disk is not written at all: every line of the log is whole."""
-        entries, self._entries = self._entries, []
-        data = "".join(map(self._line, entries)).encode()
+        with self._writing:  # one after another: lines stand in the order of their events
+            entries, self._entries = self._entries, []
+            self._write("".join(map(self._line, entries)).encode())
+
+    def _write(self, data: bytes) -> None:
         written = 0
         try:
             while written < len(data):
@@ -116,7 +124,8 @@ async def run_log(directory: Path, run: str, redaction: Redaction, typed: str = 
     finally:
         writer.cancel()
         await asyncio.wait({writer})
-        log.close()
+        with contextlib.suppress(TimeoutError):
+            await aio.finish(aio.in_thread(log.close), grace=CLOSE_LIMIT)
 
 
 def _as_command(typed: str) -> str:

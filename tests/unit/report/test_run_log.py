@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import resource
+import threading
 from typing import TYPE_CHECKING
 
 from hotdesk import events as ev
+from hotdesk.aio import in_thread
 from hotdesk.redaction import Redaction
 from hotdesk.report.run_log import KEEP, entries, run_log
 from hotdesk.results import Progress, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
 
 async def test_every_line_is_json_with_utc_time_run_host_and_task(tmp_path: Path) -> None:
@@ -68,6 +75,34 @@ async def test_on_a_full_disk_every_line_that_is_there_is_whole(tmp_path: Path) 
     found = [json.loads(line)["text"][:1] for line in (tmp_path / "r1.jsonl").read_text().splitlines()]
     assert found == ["0", "1", "2", "3", "l"]
     assert "could not be written" in log.failed
+
+
+async def test_lines_stand_in_the_order_of_their_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the next lines are to be written while a slow disk is still at the last."""
+    answers, write = threading.Event(), os.write
+
+    def slow(fd: int, data: bytes) -> int:
+        if b"first" in data:
+            answers.wait(30)
+        return write(fd, data)
+
+    async with run_log(tmp_path, "r1", Redaction()) as log:
+        monkeypatch.setattr(os, "write", slow)
+        log(ev.Noted(text="first"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(in_thread(log.flush))
+            await until(lambda: not log._entries)
+            log(ev.Noted(text="second"))
+            await asyncio.wait({group.create_task(in_thread(log.flush))}, timeout=0.05)
+            answers.set()
+    assert [entry["text"] for entry in entries(tmp_path / "r1.jsonl")] == ["first", "second"]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - a list rings no bell
+            await asyncio.sleep(0.001)
 
 
 async def test_progress_is_thinned_and_old_logs_go(tmp_path: Path) -> None:
