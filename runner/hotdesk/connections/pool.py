@@ -191,7 +191,7 @@ class Pool:
         return link
 
     def _after_death(self, endpoint: Endpoint, escalation: Escalation | None, tasks: set[str]) -> None:
-        """An agent was killed: a new one ends what its tasks had started."""
+        """An agent was killed: a new one, which is there for nothing else, ends what its tasks had started."""
         if tasks and not self._closing:
             ending = self._own(self._end_tasks(endpoint, escalation, tasks), f"end the tasks at {endpoint.host}")
             self._aftermaths.add(ending)
@@ -199,10 +199,13 @@ class Pool:
 
     async def _end_tasks(self, endpoint: Endpoint, escalation: Escalation | None, tasks: set[str]) -> None:
         try:
-            link = await self.link(endpoint, escalation)
-            for task in sorted(tasks):
-                with contextlib.suppress(TaskError):  # the link has warned already
-                    await link.stop(task, grace=min(self._grace, AFTERMATH_GRACE), orphaned=True)
+            link = await self._start(endpoint, escalation)
+            try:
+                for task in sorted(tasks):
+                    with contextlib.suppress(TaskError):  # the link has warned already
+                        await link.stop(task, grace=min(self._grace, AFTERMATH_GRACE), orphaned=True)
+            finally:
+                await link.aclose()
         except HostError as exc:
             text = f"the agent was killed, and what it had under way may still run there (HOTDESK_RUN={self._run} in its environment): {exc.message}"
             self._emit(Warned(text=text, host=endpoint.host))

@@ -20,7 +20,7 @@ from hotdesk.errors import ConnectError, LinkLost
 from hotdesk.events import Connected, Connecting, Event
 from hotdesk.settings import Settings
 from tests.sshd import Sshd, sshd
-from tests.unit.connections.conftest import alive, until
+from tests.unit.connections.conftest import alive, marked, until
 from tests.unit.machines import RUN
 
 if TYPE_CHECKING:
@@ -163,10 +163,10 @@ async def test_a_lost_link_is_made_anew(server: Sshd) -> None:
         assert (await again.run(["true"], task="t")).rc == 0
 
 
-async def test_what_a_killed_agent_had_under_way_is_ended(server: Sshd) -> None:
+async def test_what_a_killed_agent_had_under_way_is_ended(server: Sshd, run_id: str) -> None:
     """A new agent ends the child that left its parent's session; a service of a task that has finished lives on."""
     service, child = f"{secrets.randbelow(10**6)}.25", f"{secrets.randbelow(10**6)}.75"
-    async with Pool(Settings(), run=RUN) as pool:
+    async with Pool(Settings(), run=run_id) as pool:
         link = await pool.link(endpoint(server))
         await link.run(["sh", "-c", f"setsid sleep {service} >/dev/null 2>&1 &"], task="finished")
         running = asyncio.ensure_future(link.run(["sh", "-c", f"setsid sleep {child} & wait"], task="unfinished"))
@@ -175,6 +175,7 @@ async def test_what_a_killed_agent_had_under_way_is_ended(server: Sshd) -> None:
         with pytest.raises(LinkLost, match="killed"):
             await running
         await until(lambda: not alive(child))
+        await until(lambda: marked(run_id) == alive(service))  # neither does the new agent stay: nobody may need this PC again
     (pid,) = alive(service)
     os.kill(pid, signal.SIGKILL)
 
