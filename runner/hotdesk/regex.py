@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+LONGEST = 0.25
+"""Seconds of processor time that a match may take; it holds the event loop for as long."""
 
 
 def can_be_ended() -> bool:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from hotdesk.inventory.model import Inventory
 
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
-LONGEST_MATCH = 0.5
-"""Seconds of processor time for a regular expression and one name."""
 _SUBSCRIPT = re.compile(r"^(?P<of>.+)\[(?:(?P<one>-?[0-9]{1,9})|(?P<first>[0-9]{1,9}):(?P<last>[0-9]{0,9}))\]$")
 _PART = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 _SPECIAL = re.compile(r"[*?\[~]")
@@ -204,7 +202,7 @@ class _Selection:
 
         def matches(name: str) -> object:
             try:
-                return regex.within(LONGEST_MATCH, lambda: match(name))
+                return regex.within(regex.LONGEST, lambda: match(name))
             except TimeoutError:
                 message = f"the regular expression {term!r} takes too long on the name {name!r}"
                 remedy = "Leave out a repetition within a repetition, such as (a+)+."

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SHORT, LONG = 2_000, 1_000_000
 """Characters: what is matched at once by a pattern with one repetition, and without any."""
-LONGEST = 0.25
-"""Seconds of processor time that a match may take; it holds the event loop for as long."""
 
 
 def compiled(pattern: object, *, ignorecase: bool = False, multiline: bool = False) -> re.Pattern[str]:
@@ -40,18 +38,18 @@ def bounded(pattern: re.Pattern[str], text: str, call: Callable[[], T]) -> T:
     if _harmless(pattern.pattern, text):
         return call()
     if regex.can_be_ended():
-        seconds = blocking.ON_LOOP if blocking.may_leave() else LONGEST
+        seconds = blocking.ON_LOOP if blocking.may_leave() else regex.LONGEST
         try:
             return regex.within(seconds, call)
         except TimeoutError:
-            if seconds < LONGEST:
+            if seconds < regex.LONGEST:
                 blocking.leave_loop()
             raise _too_long(pattern) from None
     if not blocking.may_wait():
         return call()
 
     async def there() -> T:
-        return regex.within(LONGEST, call)
+        return regex.within(regex.LONGEST, call)
 
     try:
         return blocking.wait_for(there)
