@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.lab.lab import Lab, LabError, missing
@@ -19,6 +20,8 @@ from tests.signals import hear_again
 
 PCS = 3
 """PCs of each cell."""
+WRITE_INTERVAL = 30.0
+"""Seconds."""
 OFTEN = ("signal", "timeout")
 """The kinds of faults that are played ``--signal-rounds`` times."""
 
@@ -36,23 +39,48 @@ def main(words: list[str]) -> int:
         print(f"no cell is named {' or '.join(options.only)}: see --list")
         return 2
     hear_again()
+    records = results.read(options.resume) if options.resume else []
+    played = {(record["fault"], record["work"], record["round"]) for record in records}
     rounds = [
         (cell, number)
         for cell in chosen
-        for number in range(options.signal_rounds if cell.fault.kind in OFTEN else options.rounds)
+        for number in range(1, 1 + (options.signal_rounds if cell.fault.kind in OFTEN else options.rounds))
+        if (cell.fault.name, cell.work.name, number) not in played
     ]
     random.Random(options.seed).shuffle(rounds)
     print(f"{len(chosen)} cells, {len(rounds)} rounds, {options.side_by_side} side by side, --seed {options.seed}")
     Lab.down()  # what a crash may have left
     lab = Lab.up(PCS * options.side_by_side)
+    total = len(records) + len(rounds)
     try:
-        records = _play(rounds, _triples(lab))
+        _play(rounds, _triples(lab), _Book(records, options.write, total))
     finally:
         Lab.down()
-    for path in options.write:
-        results.write(path, records)
+        for path in options.write:
+            results.write(path, records)
     print(results.table(records))
-    return 0 if len(records) == len(rounds) and all(record["ok"] for record in records) else 1
+    return 0 if len(records) == total and all(record["ok"] for record in records) else 1
+
+
+@dataclass(slots=True)
+class _Book:
+    """The records so far, written now and then: a matrix takes hours, and ``--resume`` goes on where one was ended."""
+
+    records: list[results.Record]
+    paths: list[Path]
+    total: int
+    written: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, record: results.Record) -> int:
+        """Its number, from 1."""
+        with self.lock:
+            self.records.append(record)
+            if time.monotonic() - self.written > WRITE_INTERVAL:
+                for path in self.paths:
+                    results.write(path, self.records)
+                self.written = time.monotonic()
+            return len(self.records)
 
 
 def _options(words: list[str]) -> argparse.Namespace:
@@ -71,6 +99,9 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the order")
     parser.add_argument(
         "--write", type=Path, action="append", default=[], metavar="FILE", help="records as .json, table as .md"
+    )
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="records (.json) of a matrix that was ended: play the rest"
     )
     parser.add_argument("--list", action="store_true", help="name the cells, and those left out with the reason")
     return parser.parse_args(words)
@@ -93,14 +124,13 @@ def _triples(lab: Lab) -> list[Lab]:
     return [Lab(pcs[at : at + PCS]) for at in range(0, len(pcs), PCS)]
 
 
-def _play(rounds: list[tuple[Cell, int]], labs: list[Lab]) -> list[results.Record]:
-    """All rounds, each worker on PCs of its own. Ctrl-C lets those under way end and gives what there is."""
+def _play(rounds: list[tuple[Cell, int]], labs: list[Lab], book: _Book) -> None:
+    """All rounds, each worker on PCs of its own. Ctrl-C lets those under way end."""
     waiting: queue.SimpleQueue[tuple[Cell, int]] = queue.SimpleQueue()
     for each in rounds:
         waiting.put(each)
-    records: list[results.Record] = []
     stop = threading.Event()
-    workers = [threading.Thread(target=_work, args=(lab, waiting, records, len(rounds), stop)) for lab in labs]
+    workers = [threading.Thread(target=_work, args=(lab, waiting, book, stop)) for lab in labs]
     for worker in workers:
         worker.start()
     try:
@@ -111,16 +141,9 @@ def _play(rounds: list[tuple[Cell, int]], labs: list[Lab]) -> list[results.Recor
         stop.set()
         for worker in workers:
             worker.join()
-    return records
 
 
-def _work(
-    lab: Lab,
-    waiting: queue.SimpleQueue[tuple[Cell, int]],
-    records: list[results.Record],
-    total: int,
-    stop: threading.Event,
-) -> None:
+def _work(lab: Lab, waiting: queue.SimpleQueue[tuple[Cell, int]], book: _Book, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             cell, number = waiting.get_nowait()
@@ -128,9 +151,9 @@ def _work(
             return
         begin = time.monotonic()
         outcome = _round(cell, lab)
-        records.append(_record(outcome, number))
+        played = book.add(_record(outcome, number))
         verdict = "ok" if outcome.ok else "FAILED"
-        told = f"[{len(records)}/{total}] {cell.name}: {verdict}, {outcome.seconds:.2f} s of {cell.fault.bound:g} s"
+        told = f"[{played}/{book.total}] {cell.name}: {verdict}, {outcome.seconds:.2f} s of {cell.fault.bound:g} s"
         lines = [f"{told} (round of {time.monotonic() - begin:.0f} s)"]
         if not outcome.ok:
             lines += [f"    {problem}" for problem in outcome.problems]
@@ -151,7 +174,7 @@ def _record(outcome: Outcome, number: int) -> results.Record:
     return {
         "fault": fault.name,
         "work": outcome.cell.work.name,
-        "round": number + 1,
+        "round": number,
         "ok": outcome.ok,
         "seconds": round(outcome.seconds, 3),
         "bound": fault.bound,

@@ -23,6 +23,12 @@ def write(path: Path, records: Sequence[Record]) -> None:
         path.write_text(json.dumps(records, indent=1) + "\n")
 
 
+def read(path: Path) -> list[Record]:
+    """What ``write`` has written as JSON."""
+    found: list[Record] = json.loads(path.read_text())
+    return found
+
+
 def by_cell(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     """(fault, work) -> its rounds, in the order of names."""
     found: dict[tuple[str, str], list[Record]] = {}

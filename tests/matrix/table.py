@@ -19,7 +19,7 @@ from tests.matrix.peers.__main__ import machine
 from tests.matrix.peers.faults import PEERS_FAULTS
 from tests.matrix.peers.tools import PEERS
 from tests.matrix.peers.works import BIG_FILE, PEERS_WORKS
-from tests.matrix.results import Record, by_cell
+from tests.matrix.results import Record, by_cell, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -246,7 +246,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--peers", type=Path, nargs="+", required=True, metavar="JSON")
     parser.add_argument("--note", default="", help="a sentence on the circumstances")
     options = parser.parse_args(words)
-    records: list[Record] = [record for path in options.hotdesk for record in json.loads(path.read_text())]
+    records: list[Record] = [record for path in options.hotdesk for record in read(path)]
     several: list[dict[str, Any]] = [json.loads(path.read_text()) for path in options.peers]
     peers = {**several[-1], "cells": [cell for each in several for cell in each["cells"]]}
     date = time.strftime("%Y-%m-%d", time.gmtime(max(path.stat().st_mtime for path in options.hotdesk)))
