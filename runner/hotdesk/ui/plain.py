@@ -78,7 +78,7 @@ class Plain:
                 self._item(event)
             case ev.Retrying(host=host, task=task, left=left):
                 self._task_banner(task)
-                name = self._tasks[task].name if task in self._tasks else task
+                name = _on_one_line(self._tasks[task].name if task in self._tasks else task)
                 self.line(f"FAILED - RETRYING: [{host}]: {name} ({left} retries left).", "deprecation")
             case ev.Included(file=file, hosts=hosts, label=label):
                 item = f" => (item={_on_one_line(label)})" if label else ""
@@ -109,7 +109,7 @@ class Plain:
             case ev.Verified():
                 self._verification(event)
             case ev.Changed(host=host, verb=verb, detail=detail) if self._style.verbosity >= 3:
-                self.line(f"<{host}> {verb} {detail}", "verbose")
+                self.line(f"<{host}> {verb} {_on_one_line(detail)}", "verbose")
             case ev.Connected(host=host, seconds=seconds) if self._style.verbosity >= 2:
                 self.line(f"<{host}> connected in {seconds:.2f} s", "verbose")
 
@@ -122,7 +122,7 @@ class Plain:
 
     def banner(self, text: str) -> None:
         """A heading filled with stars to the terminal's width, at least 79 columns as Ansible's."""
-        text = safe(text.strip())
+        text = safe(_on_one_line(text.strip()))
         width = max(79, shutil.get_terminal_size((80, 24)).columns - 1)
         self._write(f"\n{text} {'*' * max(3, width - len(text))}\n")
 
@@ -252,7 +252,7 @@ class Plain:
         self.line(text, "error" if event.level == "minimum" else "warning")
 
     def _interrupted(self, event: ev.InterruptedRun) -> None:
-        doing = "; ".join(f"{host}: {task}" for host, task in list(event.under_way.items())[:10])
+        doing = _on_one_line("; ".join(f"{host}: {task}" for host, task in list(event.under_way.items())[:10]))
         how = "forced stop" if event.forced else "stopping"
         self.line(f"[WARNING]: Run interrupted by {event.reason}: {how}" + (f" ({doing})" if doing else ""), "warning")
 
@@ -265,7 +265,7 @@ class Plain:
             "error": ("failed", "failed"),
         }
         word, color = words[event.outcome]
-        self.line(f"{word}: [{event.host}] => {event.test}", color)
+        self.line(f"{word}: [{event.host}] => {_on_one_line(event.test)}", color)
         if event.outcome in ("failed", "error") and event.detail:
             self.line("\n".join(f"    {text}" for text in event.detail.splitlines()), "failed")
 
@@ -319,7 +319,7 @@ class Plain:
 
 
 def _on_one_line(label: str) -> str:
-    """A loop's item may be what a host printed: it must not begin lines of its own, which would look like ours."""
+    """A loop's item, a name from a template may be what a host printed: it must not begin lines of its own, which would look like ours."""
     return label.replace("\n", "\\n")
 
 

@@ -199,3 +199,19 @@ def test_what_is_very_long_is_shortened() -> None:
     assert len(shown) < 10**7
     assert "9934465 characters left out here" in shown
     assert "more left out here" in shown
+
+
+def test_a_name_that_a_host_made_begins_no_line() -> None:
+    """Names of tasks and plays may be templates; what a host put into one must not look like a line of ours."""
+    name = "x\nPLAY RECAP ***\ndesk : ok=9"
+    task = ev.TaskStarted(task="t1", name=name, action="ansible.builtin.command")
+    shown = lines_of(
+        ev.PlayStarted(play=name, hosts=("a",)),
+        task,
+        ev.Retrying(host="a", task="t1", left=1, attempts=2, result=Result()),
+        ev.InterruptedRun(reason="SIGINT", under_way={"a": name}),
+        ev.Changed(host="a", task="t1", verb="write", detail=name),
+        style=Style(verbosity=3),
+    )
+    assert shown.count("\\nPLAY RECAP") == 5
+    assert not [line for line in shown.splitlines() if line.startswith(("PLAY RECAP", "desk"))]
