@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _PIPE = 1 << 20
 """Bytes a pipe is asked to hold: fewer turns of the loop for bulk data."""
+_AHEAD = 120 * 1024
+"""Bytes of one read: two of rsync's writes. More than 128 KiB would be a fresh mapping of memory each time (mallopt(3))."""
 _BULK = 32768
 _DEFAULTS = {
     signal.SIGPIPE,
@@ -35,19 +37,41 @@ class FdStream:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._waiter: asyncio.Future[None] | None = None
+        self._watched = self._over = False
+        self._ahead = b""
         os.set_blocking(fd, False)
 
     async def read(self, limit: int) -> bytes:
         """The next bytes; b"" at end of file or after ``close``. A cancelled read loses nothing."""
-        while self.fd >= 0:
+        if not self._ahead and not self._over and self.fd >= 0:
+            loop = asyncio.get_running_loop()
+            if not self._watched:
+                loop.add_reader(self.fd, self._take)
+                self._watched = True
+            self._waiter = loop.create_future()
             try:
-                return os.read(self.fd, limit)
+                await self._waiter
+            finally:
+                self._waiter = None
+        data, self._ahead = self._ahead[:limit], self._ahead[limit:]
+        return data
+
+    def _take(self) -> None:
+        """Read one piece ahead. Between two reads the descriptor stays watched: to say so each time costs more than the reading."""
+        if not self._ahead:
+            try:
+                self._ahead = os.read(self.fd, _AHEAD)
             except BlockingIOError:
-                loop = asyncio.get_running_loop()
-                await self._ready(loop.add_reader, loop.remove_reader)
+                return
             except OSError:  # a reset peer has nothing more to say
-                return b""
-        return b""
+                self._ahead = b""
+            self._over = not self._ahead
+            if self._waiter is not None:
+                _wake(self._waiter)
+            if not self._over:
+                return
+        self._watched = False
+        asyncio.get_running_loop().remove_reader(self.fd)
 
     async def write(self, data: bytes) -> None:
         """All of ``data``. Raises BrokenPipeError when nobody reads."""
@@ -60,18 +84,17 @@ class FdStream:
             try:
                 rest = rest[os.write(self.fd, rest) :]
             except BlockingIOError:
-                loop = asyncio.get_running_loop()
-                await self._ready(loop.add_writer, loop.remove_writer)
+                await self._writable()
 
-    async def _ready(self, add: Callable[..., None], remove: Callable[[int], bool]) -> None:
-        fd = self.fd
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
-        add(fd, _wake, waiter)
+    async def _writable(self) -> None:
+        loop = asyncio.get_running_loop()
+        waiter = self._waiter = loop.create_future()
+        loop.add_writer(self.fd, _wake, waiter)
         try:
             await waiter
         finally:
             if self.fd >= 0:  # close() has removed it already, and the number may be another's by now
-                remove(fd)
+                loop.remove_writer(self.fd)
             self._waiter = None
 
     def close(self) -> None:
@@ -81,7 +104,7 @@ class FdStream:
         loop.remove_reader(self.fd)
         loop.remove_writer(self.fd)
         os.close(self.fd)
-        self.fd = -1
+        self.fd, self._ahead = -1, b""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hotdesk.connections.bulk import Bulk
     from hotdesk.connections.link import Completed
 
-CHUNK = 1 << 16
-"""A read of more would be a fresh mapping of memory each time."""
+CHUNK = 1 << 17
+"""Bytes of a read at most."""
 END_GRACE = 10.0
 """Seconds for the last bytes to arrive once the receiver has ended."""
 GONE = (BrokenPipeError, ConnectionResetError, LinkLost)
