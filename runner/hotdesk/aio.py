@@ -7,6 +7,7 @@ import contextvars
 import functools
 import logging
 import queue
+import selectors
 import sys
 import threading
 from concurrent.futures import Future
@@ -118,6 +119,29 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 AT_ONCE = 16
 """Things of the same kind that are begun in one turn of the event loop."""
+READY = 32
+"""Descriptors that are served in one turn."""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run``, with turns of the event loop that do not grow with the number of connections."""
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(FewAtATime())) as runner:
+        return runner.run(main)
+
+
+class FewAtATime(selectors.DefaultSelector):
+    """Of hundreds of descriptors that are ready at once, each look gives some; the others, which stay ready, have their turn after them."""
+
+    _next = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """At most READY of what is ready."""
+        ready = super().select(timeout)
+        if len(ready) <= READY:
+            return ready
+        begin = self._next % len(ready)
+        self._next = begin + READY
+        return [*ready[begin : begin + READY], *ready[: max(0, begin + READY - len(ready))]]
 
 
 async def paced(items: Iterable[T]) -> AsyncIterator[T]:
@@ -126,6 +150,25 @@ async def paced(items: Iterable[T]) -> AsyncIterator[T]:
         if number and number % AT_ONCE == 0:
             await asyncio.sleep(0)
         yield item
+
+
+class Pacing:
+    """What one event has woken for hundreds of hosts goes on a few at a time."""
+
+    def __init__(self) -> None:
+        self._woken = 0
+
+    async def turn(self) -> None:
+        """Wait until it is the caller's turn."""
+        place = self._woken
+        self._woken += 1
+        if place == 0:
+            asyncio.get_running_loop().call_soon(self._over)
+        for _ in range(place // AT_ONCE):
+            await asyncio.sleep(0)
+
+    def _over(self) -> None:
+        self._woken = 0
 
 
 class Threads:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
-from hotdesk.aio import AT_ONCE, TaskGroup, Threads, finish, in_thread, paced
+from hotdesk.aio import AT_ONCE, READY, FewAtATime, Pacing, TaskGroup, Threads, finish, in_thread, paced, run
 
 
 async def test_clean_up_runs_to_its_end_although_the_caller_is_cancelled_twice() -> None:
@@ -116,3 +118,53 @@ async def test_paced_items_come_a_few_in_each_turn_of_the_loop() -> None:
     counting.cancel()
     assert [item for item, _ in seen] == list(range(40))
     assert max(Counter(turn for _, turn in seen).values()) == AT_ONCE
+
+
+async def test_what_one_event_has_woken_goes_on_a_few_in_each_turn() -> None:
+    """All of them, in their order; who is woken later is not behind them."""
+    event, pacing, turn, turns = asyncio.Event(), Pacing(), 0, []
+
+    async def wait(number: int) -> None:
+        await event.wait()
+        await pacing.turn()
+        turns.append((turn, number))
+
+    async with TaskGroup() as group:
+        for number in range(5 * AT_ONCE):
+            group.create_task(wait(number))
+        await asyncio.sleep(0)
+        event.set()
+        while len(turns) < 5 * AT_ONCE:
+            await asyncio.sleep(0)
+            turn += 1
+    assert set(Counter(turn for turn, _ in turns).values()) == {AT_ONCE}
+    assert [number for _, number in turns] == list(range(5 * AT_ONCE))
+    late = asyncio.ensure_future(wait(0))
+    await asyncio.sleep(0)
+    assert late.done()
+
+
+def test_of_many_ready_descriptors_some_are_served_in_each_turn_and_all_soon() -> None:
+    """Although each of them is ready for ever."""
+    pipes = [os.pipe() for _ in range(3 * READY + 1)]
+    try:
+        for _, end in pipes:
+            os.write(end, b"x")
+        with closing(FewAtATime()) as selector:
+            for begin, _ in pipes:
+                selector.register(begin, 1)
+            looks = [[key.fd for key, _ in selector.select(1)] for _ in range(4)]
+            assert {len(set(look)) for look in looks} == {READY}
+            assert {fd for look in looks for fd in look} == {begin for begin, _ in pipes}
+    finally:
+        for end in (end for pipe in pipes for end in pipe):
+            os.close(end)
+
+
+def test_the_loop_of_a_run_serves_few_descriptors_at_a_time() -> None:
+    """And returns what the coroutine returns."""
+
+    async def selector() -> object:
+        return asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+
+    assert isinstance(run(selector()), FewAtATime)

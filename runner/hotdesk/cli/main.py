@@ -31,10 +31,9 @@ COMMANDS = {
     "demo": "Make three embedded PCs the same, to see it work.",
 }
 """Name -> one line of help. ``cli/NAME.py`` holds ``command``; it is imported when it is called."""
-COLLECT_AFTER = 2_500, 10, 40
-"""New objects between two looks of the collector at what is new, such looks between two at what has outlived the last of them, and those
-between two at everything. The default (700, 10, 10) suits programs with few objects. With 200 hosts the second kind takes 9 ms, and the
-third 20; ten times as many objects in the first two held the event loop for 40 ms in the middle of a stop."""
+COLLECT_AFTER = 2_500, 5, 80
+"""When the collector looks: after so many new objects at them, after so many such looks at what has outlived them, after so many of these at
+everything. The default (700, 10, 10) suits programs with few objects; of more at once, the event loop would notice with 200 hosts."""
 
 
 class Commands(click.Group):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotdesk import app, events
-from hotdesk.aio import in_thread
+from hotdesk import aio, app, events
 from hotdesk.bus import Bus
 from hotdesk.cli.command_line import command_line
 from hotdesk.paths import run_log_dir
@@ -81,11 +79,11 @@ async def shown(
         around = Around(bus=bus, redaction=redaction, run_id=run_id, prompt=view.making_room(asker()))
         code = await story(around)
         if log is not None:
-            await in_thread(log.flush)
+            await aio.in_thread(log.flush)
             if log.failed:
                 bus.emit(events.Warned(text=log.failed))
     if report is not None and junit is not None:
-        await in_thread(report.write, Path(junit))
+        await aio.in_thread(report.write, Path(junit))
     return code
 
 
@@ -129,5 +127,5 @@ def _log_to_file(settings: Settings, redaction: Redaction, bus: Bus, stack: Asyn
 
 
 def run(settings: Settings, story: Callable[[Around], Awaitable[int]], **about: Any) -> int:
-    """The one ``asyncio.run`` of the process."""
-    return asyncio.run(shown(settings, story, **about))
+    """The one event loop of the process."""
+    return aio.run(shown(settings, story, **about))

@@ -79,6 +79,7 @@ class Pool:
         self._gates: dict[tuple[str, int, Endpoint | None], Gate] = {}
         self._starts: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
         self._group = aio.TaskGroup()
+        self._pacing = aio.Pacing()
         self._grace = settings.stop_grace
         self._closing = False
         self._aftermaths: set[asyncio.Task[_Failed | None]] = set()
@@ -159,8 +160,11 @@ class Pool:
         return self._group.create_task(_contained(work), name=name)
 
     async def _await(self, task: asyncio.Task[T | _Failed]) -> T:
+        waited = not task.done()
         try:
             outcome = await asyncio.shield(task)
+            if waited:  # all hosts of a play wait for the control node's own
+                await self._pacing.turn()
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if task.cancelled() and current is not None and not current.cancelling():
