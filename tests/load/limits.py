@@ -8,5 +8,5 @@ THREADS = 18
 """The main one, hotdesk's pool of 8, the screen's, and those that asyncio has for names and files of asyncssh (6 on 2 cores)."""
 DESCRIPTORS_A_HOST = 1
 """Its connection."""
-IDLE = 0.01
-"""CPU seconds of a runner that only waits, in a second."""
+IDLE, IDLE_A_HOST = 0.01, 0.0002
+"""CPU seconds in a second of a runner that only waits, and of its heartbeat to each host (one in a quarter of the lease)."""
