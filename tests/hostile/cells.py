@@ -1,4 +1,4 @@
-"""The table: what the hostile PC does, the tasks of the run, and what must become of it."""
+"""What the hostile PC does, the tasks of the run, and what must become of it: its agent, its sshd before the login, its rsync."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ FLAT = "- ansible.builtin.fetch: {src: /etc/hostname, dest: 'fetched/{{ inventor
 SLURP = "- ansible.builtin.slurp: {src: /etc/hostname}"
 LIES = b"\x1b[2J\x1b]0;owned\x07\n\r[bold red]hi[/]\nok: [desk]\nPLAY RECAP ****\ndesk : ok=9 failed=0\n\xff\xfe\xc2\x9b31m\xe2\x80\xae"
 """Escapes, markup, lines that look like ours, bytes that are no UTF-8, a C1 control, a bidirectional override."""
+SLOW = {"ansible_timeout": 3}
+NEVER = "did not start within 9 s"
+"""As long as a login may take on a busy machine, and what is said when the agent's start takes three times that."""
 HONEST = ("TOKEN", "HELLO")
 HELLO = {
     "ev": "hello", "python": [3, 11, 0], "executable": "/usr/bin/python3", "pid": 1, "uid": 0, "user": "root", "home": "/root",
@@ -70,7 +73,9 @@ class Cell:
     """``start``: moves before anything is asked. ``answers``: function name or kind of request -> moves. ``sshd``: moves instead of sshd.
 
     ``status`` is the hostile host's column of the recap, ``says`` what its one line (all that is printed, when it is ok) must hold, a regular
-    expression. ``variables`` are the hostile host's; ``rsync`` is a Python text that stands where its rsync should be.
+    expression. ``variables`` are the hostile host's; ``rsync`` and ``sudo`` are Python texts that stand where its rsync and its sudo should be.
+    ``terminal``: the run is at a terminal, with its live screen. ``honest``: what lies is not the agent.
+    ``tree``: the files that there are to mirror.
     """
 
     name: str
@@ -81,7 +86,16 @@ class Cell:
     tasks: str = PING
     sshd: tuple[Any, ...] | None = None
     rsync: str = ""
+    sudo: str = ""
+    terminal: bool = False
+    honest: bool = False
+    tree: tuple[str, ...] = ("file",)
     variables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mirrors(self) -> bool:
+        """It needs rsync."""
+        return "hotdesk.sync.folder" in self.tasks
 
 
 def starts(name: str, says: str, *moves: Any, status: str = "unreachable", **more: Any) -> Cell:
@@ -104,9 +118,9 @@ START = (
     starts("noise without end", "prints without end", Repeat(LIES * 100)),
     starts("a banner that draws", "", LIES, *HONEST, status="ok"),
     starts("words that draw", "did not start.*hi", Errors(LIES * 50), Exit(1)),
-    starts("silence", "did not start within 3 s", Wait(), variables={"ansible_timeout": 1}),
-    starts("one byte a second", "did not start within 3 s", "TOKEN", Slowly(pack(HELLO)), variables={"ansible_timeout": 1}),
-    starts("a hello that never comes", "did not start within 3 s", "TOKEN", Close(), Wait(), variables={"ansible_timeout": 1}),
+    starts("silence", NEVER, Wait(), variables=SLOW),
+    starts("one byte a second", NEVER, "TOKEN", Slowly(pack(HELLO)), variables=SLOW),
+    starts("a hello that never comes", NEVER, "TOKEN", Close(), Wait(), variables=SLOW),
     starts("a hello of garbage", "broken: what came is not a frame", "TOKEN", b"garbage, not a hello at all"),
     starts("a hello of 4 GB", "broken: what came is not a frame", "TOKEN", claims(0xFFFF0000)),
     starts("a hello of 200 MB", "broken: a frame of", "TOKEN", claims(200 << 20), Repeat(bytes(1 << 16))),
@@ -202,5 +216,3 @@ RSYNC = (
     Cell(name="rsync: data without end", status="failed", says="rsync exit code", tasks=MIRROR, rsync="while 1: out(bytes(65536))"),
     Cell(name="rsync: words that draw", status="failed", says="rsync exit code", tasks=MIRROR, rsync=f"err({LIES!r} * 1000); sys.exit(23)"),
 )  # fmt: skip
-CELLS = (*START, *RUN, *CALL, *FETCHING, *SSHD, *RSYNC)
-assert len({cell.name for cell in CELLS}) == len(CELLS)

@@ -1,4 +1,4 @@
-"""Three embedded PCs for all cells; the third has an rsync that can be told what to do."""
+"""Three embedded PCs for all cells; the third has an rsync that can be told what to do, and every one an sshd that can."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hostile.cells import Cell
-from tests.hostile.running import HONEST, Ran, Runs, fake_rsync
+from tests.hostile.running import HONEST, REPOSITORY, Ran, Runs, fake_rsync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("hostile")
     fake_rsync(folder / "bin")
     process = subprocess.Popen(
-        [sys.executable, "-m", "hotdesk.demo.pcs", "--directory", str(folder / "pcs"), *HONEST, "evil"],
+        [sys.executable, "-m", "tests.hostile.endings", "--directory", str(folder / "pcs"), *HONEST, "evil"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-        env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
+        cwd=REPOSITORY, env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None

@@ -17,6 +17,8 @@ ID = "@ID@"
 """In a frame: the id of the request that is answered."""
 CANARY = "@CANARY@"
 """In any text: a path that must not come to be."""
+AS_LONG = "@AS-LONG@"
+"""A file name of the same length."""
 EVIL = "{{ lookup('ansible.builtin.pipe', 'touch " + CANARY + "') }}"
 """What runs on the control node if it is ever taken for a template."""
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.cells import CELLS, Cell
+from tests.hostile.logins import PASSWORD
 from tests.hostile.running import HONEST
+from tests.hostile.table import CELLS
 
 if TYPE_CHECKING:
+    from tests.hostile.cells import Cell
     from tests.hostile.running import Ran, Runs
 
 BOUND = 400 << 10
 """KiB more than with an honest host: docs/security.md says so."""
 CODES = {"ok": 0, "failed": 2, "unreachable": 4}
-RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\udc80-\udcff]")
-OUR_FILES = {"agent", "book.yml", "hosts.json", "locks", "output", "report", "state", "tree", "tree/file"}
+RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
+OUR_FILES = {"agent", "book.yml", "hosts.json", "locks", "output", "report", "state", "sudo", "tree", "tree/file"}
 OUR_FILES |= {f"owned.{host}" for host in HONEST}
 
 
@@ -28,7 +30,7 @@ OUR_FILES |= {f"owned.{host}" for host in HONEST}
 @pytest.mark.parametrize("cell", CELLS, ids=[cell.name for cell in CELLS])
 def test_a_hostile_host_harms_only_itself(cell: Cell, runs: Runs, usual: Ran) -> None:
     """See the table in cells.py. (Leaky: the runs of the next cells are under way.)"""
-    if cell.rsync and shutil.which("rsync") is None:
+    if cell.mirrors and shutil.which("rsync") is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("rsync is not installed")
     ran = runs.of(cell)
     shown = f"{cell.name}: exit code {ran.code}, {ran.peak >> 10} MiB\n{ran.output[-3000:]}"
@@ -36,7 +38,7 @@ def test_a_hostile_host_harms_only_itself(cell: Cell, runs: Runs, usual: Ran) ->
     assert ran.peak - usual.peak < BOUND, shown
     assert ran.code == CODES[cell.status], shown
     _judge_hosts(cell, ran, shown)
-    _judge_output(cell, ran, shown)
+    _judge_output(ran, shown)
     _judge_files(cell, ran, shown)
 
 
@@ -52,9 +54,10 @@ def _judge_hosts(cell: Cell, ran: Ran, shown: str) -> None:
     assert re.search(cell.says, "\n".join(ran.fatal) or ran.output), shown
 
 
-def _judge_output(cell: Cell, ran: Ran, shown: str) -> None:
+def _judge_output(ran: Ran, shown: str) -> None:
     """Nothing of what the host says draws on the screen, or passes for a line of ours; no error of ours."""
     assert not RAW.search(ran.output), shown
+    assert PASSWORD not in ran.output, shown
     for trace in ("Traceback", "internal error", "never retrieved", "Exception"):
         assert trace not in ran.output, shown
     assert len(re.findall(r"^PLAY RECAP", ran.output, re.MULTILINE)) == 1, shown
@@ -72,3 +75,4 @@ def _judge_files(cell: Cell, ran: Ran, shown: str) -> None:
     assert set(ran.found) <= allowed, shown
     (log,) = (ran.folder / "state").rglob("*.jsonl")
     assert json.loads(log.read_text().splitlines()[-1])["event"] == "RunFinished", shown
+    assert PASSWORD not in log.read_text(), shown
