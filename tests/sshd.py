@@ -123,6 +123,9 @@ def _configure(directory: Path, options: tuple[str, ...]) -> int:
         "StrictModes no",
         "PermitRootLogin yes",
         "PasswordAuthentication no",
+        # bash takes a command from sshd for a login and reads ~/.bashrc, unless it is not the first shell (bash(1), INVOCATION);
+        # what the user keeps there (a pyenv rehash, an ssh-agent) may take seconds, or wait for a lock.
+        "SetEnv SHLVL=1",
     ]
     (directory / "sshd_config").write_text("\n".join(config) + "\n")
     return port

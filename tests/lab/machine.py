@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -88,6 +89,17 @@ def alive(pid: int) -> bool:
 def processes() -> Iterator[Path]:
     """``/proc/PID`` of every process but the zombies."""
     return (entry for entry in Path("/proc").glob("[0-9]*") if alive(int(entry.name)))
+
+
+def births() -> set[tuple[int, str]]:
+    """(pid, start time) of every living process: a busy machine gives the pid alone to another process within seconds."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = entry.joinpath("stat").read_text().rpartition(")")[2].split()
+            if words[0] != "Z":
+                found.add((int(entry.name), words[19]))
+    return found
 
 
 def environ(pid: int) -> bytes:

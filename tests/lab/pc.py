@@ -15,7 +15,7 @@ from tests.lab.layers import base, layer
 from tests.lab.machine import MARK, MARK_VARIABLE, STATE, LabError, alive, environ, processes, run, started, until
 from tests.lab.options import Options
 
-BOOT_LIMIT = 20.0
+BOOT_LIMIT = 60.0
 """Seconds until a PC must answer on port 22."""
 BOOT = Path(__file__).with_name("boot.sh")
 ENTER_GROUPS = 'file=$1; shift; while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; echo $$ >"$file"; exec "$@"'
@@ -158,7 +158,7 @@ class PC:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         # The kernel lets the first process of a pid namespace go only when all others of it are gone (pid_namespaces(7)).
-        until(lambda: not started(self.name) and self.init is None, 10, lambda: f"{self.name} did not die")
+        until(lambda: not started(self.name) and self.init is None, 30, lambda: f"{self.name} did not die")
         (self.directory / "pid").unlink(missing_ok=True)
 
     def on(self) -> None:

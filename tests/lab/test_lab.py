@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from tests.lab.lab import MARK, PC, SWITCH, Lab, LabError, Options, leftovers
-from tests.lab.machine import alive
+from tests.lab.machine import births
 
 
 def ssh(lab: Lab, name: str, command: str, *, limit: int = 2) -> subprocess.CompletedProcess[str]:
@@ -41,9 +41,11 @@ def test_power_off_ends_every_process_and_the_disk_stays(lab: Lab) -> None:
     pc = lab["pc2"]
     pc.run("sh", "-c", "echo kept >/root/kept; setsid sleep 543 >/dev/null 2>&1 &")
     assert pc.marked("sleep 543")
-    before = pc.processes()
+    inside = pc.processes()
+    before = {(pid, born) for pid, born in births() if pid in inside}
+    assert len(before) > 1
     pc.off()
-    assert not [pid for pid in before if alive(pid)]
+    assert not before & births()
     pc.on()
     pc.wait_for_ssh()
     assert pc.run("cat", "/root/kept") == "kept\n"

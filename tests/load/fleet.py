@@ -95,8 +95,7 @@ class Run:
 @asynccontextmanager
 async def names(directory: Path, count: int, *options: str) -> AsyncIterator[Fleet]:
     """One sshd of our own user under ``count`` names; ``options``: lines of sshd_config."""
-    # bash reads ~/.bashrc for a command of sshd's unless it is told that it is no first shell; whoever runs this may have anything there.
-    async with sshd(directory / "sshd", "SetEnv SHLVL=1", *options) as server:
+    async with sshd(directory / "sshd", *options) as server:
         variables = {
             **server.variables(),
             "ansible_python_interpreter": sys.executable,

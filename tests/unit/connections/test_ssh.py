@@ -46,6 +46,16 @@ async def everything(connection: SSHConnection, command: str) -> tuple[bytes, in
 
 
 @pytest.mark.sshd
+async def test_a_login_of_a_test_is_no_first_shell(endpoint: Endpoint) -> None:
+    """Else bash would read the user's own ~/.bashrc, which may hang."""
+    async with await SSHConnection.connect(endpoint) as connection:
+        said, status = await everything(connection, "set")
+    assert status == 0
+    assert b"SHLVL=" in said
+    assert b"PYENV_SHELL=" not in said  # a common example of what stands there
+
+
+@pytest.mark.sshd
 async def test_bytes_and_status_come_back(endpoint: Endpoint) -> None:
     """Whatever the bytes are: output that is not UTF-8 does not end the connection."""
     async with await SSHConnection.connect(endpoint) as connection:
