@@ -8,8 +8,9 @@ that have finished in the meantime is not found.
 
 The agent is the parent of whatever its descendants orphan (PR_SET_CHILD_SUBREAPER, prctl(2)), so all that they start is below it, and a
 look takes as long as there are processes there. What asked somebody else to start it (at(1), another agent of the run) is known by its
-mark alone: for that all processes of the PC are looked through once nothing is left below. Where the kernel lacks one of the two, every
-look is at all of them.
+mark alone: for that all processes of the PC are looked through once nothing is left below, and, while the grace is waited for anyway,
+before: on a PC of many agents they would all do it in the moment after the grace. Where the kernel lacks one of the two, every look is at
+all of them.
 """
 
 from __future__ import annotations
@@ -37,18 +38,21 @@ class Members:
         self.agent, self.roots, self.marks = agent, roots, marks
         self._known = known
         self._there = set(proc.numbers()) if agent.family else set()
-        """Who was there at the beginning; unmarked at the first empty look, they need no second one."""
+        """Who was there at the beginning; who is found to be unmarked later needs no second look."""
         self._passed = False
 
-    def look(self) -> list[Stat]:
-        """All of them. Look twice before you believe that there is none: a process may fork behind the first look, and die."""
+    def look(self, *, far: bool = False) -> list[Stat]:
+        """All of them; of those elsewhere only with ``far``, or when there are no others.
+
+        Look twice before you believe that there is none: a process may fork behind the first look, and die.
+        """
         if not self.agent.proc:
             return self._groups()
         roots = {root.pid for root in self.roots}
         others = (self.agent.roots() - roots) | self.agent.elevated.pids | {0, 1, 2, self.agent.pid}
         found = self._below(roots, others) if self.agent.family else self._among_all(roots, others)
-        if not found and self.agent.family and self.marks:
-            found = self._elsewhere(others)
+        if (far or not found) and self.agent.family and self.marks:
+            found += self._elsewhere(others | {stat.pid for stat in found})
         self._known = {stat.pid: stat.born for stat in found}
         return found
 

@@ -27,6 +27,8 @@ ORDERLY = (b"dpkg",)
 PIPE because apt-get ended first), they leave records that stop every later call ("dpkg was interrupted, you must manually run ...")."""
 TIDY = (b"rsync",)
 """Programs that on TERM put away what they have begun; killed, rsync leaves half a file under a temporary name, which nothing removes."""
+SETTLED = 0.5
+"""Seconds after which a process that was just forked has become the program that it is to be."""
 PATIENCE = 0.5
 """Seconds that both have after everything else was killed."""
 
@@ -49,6 +51,8 @@ class Stop:
         self._members = Members(agent, roots, marks, known)
         self.began = monotonic()
         self.deadline = self.began + grace
+        # Many agents of one PC, whose grace begins and ends together, are not to do this together.
+        self._far = self.began + SETTLED + max(0.0, grace - 2 * SETTLED) * (agent.pid % 64) / 64
         self._interrupted: set[bytes] = set()
         self._asked: set[tuple[int, int]] = set()
         self._killed: set[tuple[int, int]] = set()
@@ -70,7 +74,10 @@ class Stop:
         self._timer.cancel()
         self.agent.reap()
         looked = monotonic()
-        found = self._members.look()
+        far = self._far < looked < self.deadline
+        if far:
+            self._far = self.deadline
+        found = self._members.look(far=far)
         self._empty = 0 if found else self._empty + 1
         over = monotonic() - self.deadline
         # Twice empty: one look may miss a child forked behind it by a process that died meanwhile.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not proc.lists_children(), reason="this kernel has no /proc/PID/task/TID/children")
 WAYS = pytest.mark.parametrize("family", [True, False], ids=["below the agent", "among all"])
+NOBODY = 1 << 30
+"""A pid that no process has."""
 THREAD = """
 import subprocess, sys, threading
 def start():
@@ -49,17 +51,19 @@ def request(*argv: str) -> Iterator[SimpleNamespace]:
                     os.kill(pid, signal.SIGKILL)
 
 
-def members(*requests: Any, family: bool = True, others: frozenset[int] = frozenset(), marks: Any = None) -> Members:
-    """Of these requests, seen by an agent that is this process."""
-    agent: Any = SimpleNamespace(
-        proc=True, family=family, pid=os.getpid(), roots=lambda: {each.pid for each in requests} | others,
+def members(
+    *requests: Any, agent: int = 0, family: bool = True, others: frozenset[int] = frozenset(), marks: Any = None
+) -> Members:
+    """Of these requests, seen by an agent that is this process, or has another pid."""
+    its: Any = SimpleNamespace(
+        proc=True, family=family, pid=agent or os.getpid(), roots=lambda: {each.pid for each in requests} | others,
         elevated=SimpleNamespace(pids=set()), under_way_at=lambda tick: set(),
     )  # fmt: skip
-    return Members(agent, list(requests), marks or [each.mark for each in requests], {})
+    return Members(its, list(requests), marks or [each.mark for each in requests], {})
 
 
-def found(looking: Members) -> set[int]:
-    return {stat.pid for stat in looking.look()}
+def found(looking: Members, *, far: bool = False) -> set[int]:
+    return {stat.pid for stat in looking.look(far=far)}
 
 
 @WAYS
@@ -82,8 +86,7 @@ def test_what_a_thread_has_started_is_found(family: bool) -> None:
 def test_what_somebody_else_has_started_is_known_by_its_mark(family: bool) -> None:
     """It is no descendant; it is found once nothing else is left, at the first or at the second look."""
     with request("sh", "-c", "echo; read x") as one:
-        looking = members(family=family, others=frozenset({1}), marks=[one.mark])
-        looking.agent.pid = 1 << 30  # nobody's parent
+        looking = members(agent=NOBODY, family=family, marks=[one.mark])
         assert found(looking) == {one.pid}
         one.process.kill()
         one.process.wait()
@@ -93,17 +96,51 @@ def test_what_somebody_else_has_started_is_known_by_its_mark(family: bool) -> No
             assert found(looking) == {late.pid}
 
 
-def test_other_processes_are_looked_at_only_when_nothing_is_left_below(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And but once: at the second look only those that are new. A hundred agents of one PC would keep it busy else."""
-    read: list[set[int]] = []
+@contextmanager
+def an_agent_and_its_request() -> Iterator[tuple[int, SimpleNamespace]]:
+    """The pid of a process that stands for the agent, and what it has started."""
+    with request("sh", "-c", "sleep 300 & echo $!; wait") as agent:
+        yield agent.pid, SimpleNamespace(pid=agent.said[0], id=1, mark=frozenset([b"HOTDESK_REQUEST=none"]))
+
+
+def test_what_somebody_else_has_started_can_be_looked_for_before_the_rest_is_gone() -> None:
+    """It shall have its part of the grace; once found it is known."""
+    with an_agent_and_its_request() as (agent, own), request("sh", "-c", "echo; read x") as other:
+        looking = members(own, agent=agent, marks=[other.mark])
+        assert found(looking) == {own.pid}
+        assert found(looking, far=True) == {own.pid, other.pid}
+        assert found(looking) == {own.pid, other.pid}
+
+
+def test_what_was_looked_through_before_is_not_looked_through_at_the_end(read: list[set[int]]) -> None:
+    """A hundred agents of one PC do that in the same moment, when the grace is over."""
+    with an_agent_and_its_request() as (agent, own):
+        looking = members(own, agent=agent)
+        assert found(looking, far=True) == {own.pid}
+        os.kill(own.pid, signal.SIGKILL)
+        while found(looking):
+            pass
+        assert os.getpid() in read[0]
+        assert not any(os.getpid() in each for each in read[1:])
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
+    """The pids of each time that all processes are looked through."""
+    pids: list[set[int]] = []
     real = proc.carriers
 
     def carriers(marks: Any, names: Any, but: Any = ()) -> tuple[list[int], list[str]]:
-        read.append({int(name) for name in names})
+        pids.append({int(name) for name in names})
         return real(marks, names, but)
 
     monkeypatch.setattr(proc, "carriers", carriers)
     monkeypatch.setattr(proc, "processes", lambda: pytest.fail("all processes were read"))
+    return pids
+
+
+def test_other_processes_are_looked_at_only_when_nothing_is_left_below(read: list[set[int]]) -> None:
+    """And but once: at the second look only those that are new. A hundred agents of one PC would keep it busy else."""
     with request("sh", "-c", "echo; read x") as one:
         looking = members(one)
         assert found(looking) == {one.pid}
@@ -128,8 +165,7 @@ def test_a_mark_that_begins_like_another_is_another() -> None:
 def test_one_that_is_just_becoming_another_program_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a moment it has no environment, as a zombie has none."""
     with request("sh", "-c", "echo; read x") as one:
-        looking = members(marks=[one.mark])
-        looking.agent.pid = 1 << 30
+        looking = members(agent=NOBODY, marks=[one.mark])
         with monkeypatch.context() as patch:
             patch.setattr(os, "read", lambda fd, size: b"")
             assert found(looking) == set()

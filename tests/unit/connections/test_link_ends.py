@@ -90,6 +90,23 @@ async def test_rsync_is_let_tidy_up_when_there_is_no_grace(link: Link, tmp_path:
     assert (tmp_path / "rsync.log").read_text() == "tidy\n"
 
 
+async def test_what_others_started_for_a_command_has_its_part_of_the_grace(link: Link, run_id: str) -> None:
+    """A job that was handed to a daemon, with its environment: it is no descendant, and is asked to end before it is killed."""
+    said: list[bytes] = []
+    argv = ["sh", "-c", "trap '' TERM; echo $HOTDESK_REQUEST; sleep 300"]
+    running = asyncio.ensure_future(link.run(argv, task="t", on_output=lambda _, data: said.append(data)))
+    await until(lambda: said)
+    job = ["sh", "-c", "trap 'exit 7' TERM; echo; while :; do sleep 0.05; done"]
+    environment = {**os.environ, "HOTDESK_REQUEST": said[0].decode().strip(), "HOTDESK_RUN": run_id}
+    elsewhere = await asyncio.create_subprocess_exec(*job, env=environment, stdout=asyncio.subprocess.PIPE)
+    assert elsewhere.stdout is not None
+    await elsewhere.stdout.readline()
+    link.grace = 3.0
+    running.cancel()
+    await asyncio.wait({running})
+    assert await elsewhere.wait() == 7
+
+
 async def test_cancel_leaves_the_other_commands_of_the_task_alone(link: Link, run_id: str) -> None:
     """A cancel ends one command, not its task."""
     first, second = await started(link, "sleep 300 & wait", "t"), await started(link, "sleep 301 & wait", "t")
@@ -268,7 +285,7 @@ async def test_an_agent_that_was_frozen_during_a_stop_still_ends_everything(
 ) -> None:
     """A PC that hangs past the grace, or is too busy to look in time: what ignores TERM gets its KILL all the same."""
     asked = tmp_path / "asked"
-    command = f"trap 'touch {asked}' TERM; while :; do sleep 0.05; done"
+    command = f"trap ': >{asked}' TERM; while :; do sleep 0.05; done"
     running = asyncio.ensure_future(link.run(["sh", "-c", command], task="t"))
     await until(lambda: len(marked(run_id, task="t")) >= 2)
     running.cancel()
