@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import HostError, LinkLost, TransferError, Unreachable
@@ -36,6 +37,8 @@ MEANING = {
     127: "rsync was not found",
 }
 VANISHED = 24
+LEFT = "What it was writing may lie beside its destination as .NAME.xxxxxx: delete it, or mirror with delete: true."
+"""rsync tidies up after every other signal."""
 LINK_CODES = frozenset({10, 12, 30, 35, 255})
 _NAMED = re.compile(r'"(.*)"|could not make way for [^:]{0,100}: (.*)|cannot delete non-empty directory: (.*)')
 _TEMPORARY = re.compile(rb"(^|/)\.([^/]+)\.[A-Za-z0-9]{6}$")
@@ -80,7 +83,8 @@ def vanished(said: Iterable[Complaint]) -> list[str]:
 
 
 def error(code: int, stderr: bytes, *, source: str, target: str, signal: int | None = None) -> HostError:
-    """The exception for rsync's exit ``code`` (not 0, not 24). ``source`` and ``target`` are host names for the message."""
+    """The exception for rsync's exit ``code`` (not 0, not 24). ``source`` and ``target`` are host names for the message; ``signal`` is what
+    ended the one of the two whose code this is."""
     said = complaints(stderr)
     data = {
         "rc": code,
@@ -98,7 +102,9 @@ def error(code: int, stderr: bytes, *, source: str, target: str, signal: int | N
         return Unreachable(f"{MEANING[30]} {road}", data=data)
     detail = "; ".join(brief(c.text) for c in said[:5]) + (f"; and {len(said) - 5} more" if len(said) > 5 else "")
     if signal is not None or code in (19, 20):
-        return TransferError(f"rsync {road} was stopped by a signal", data=data)
+        return TransferError(
+            f"rsync {road} was stopped by a signal", data=data, remedy=LEFT if signal == SIGKILL else ""
+        )
     if code in LINK_CODES and not said:
         return LinkLost(f"{MEANING.get(code, 'the connection broke')} {road} (rsync exit code {code})", data=data)
     meaning = MEANING.get(code, "rsync failed")

@@ -159,10 +159,9 @@ async def _receiver(argv: list[str], target: End, bridge: asyncio.Task[Prefixed]
 def _error(client: Completed, server: Completed, errors: bytes, source: End, target: End) -> HostError:
     """The receiver's exit code counts when the sender only saw the stream break. Each end says on its own stderr what went wrong there
     (rsync(1), --stderr=errors; before 3.2.3 the receiver's words came through the sender)."""
-    rc = server.rc if server.rc and client.rc in outcome.LINK_CODES | {127} else client.rc
-    return outcome.error(
-        rc, b"\n".join([errors, server.stderr]), source=source.host, target=target.host, signal=client.signal
-    )
+    ended = server if server.rc and client.rc in outcome.LINK_CODES | {127} else client
+    said = b"\n".join([errors, server.stderr])
+    return outcome.error(ended.rc, said, source=source.host, target=target.host, signal=ended.signal)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

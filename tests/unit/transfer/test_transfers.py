@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,6 +158,31 @@ async def test_a_receiver_that_dies_is_no_lost_link(
             await Transfers().mirror(mirror, getattr(ends, source), ends.pc2, dry_run=False)
 
 
+async def test_what_a_killed_receiver_leaves_is_told_and_kept_unless_deletions_are_wanted(
+    ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 leaves rsync no time to tidy up, and its temporary file cannot be told from one of the user's."""
+    (tmp_path / "src").mkdir()
+    await in_thread(noise, tmp_path / "src" / "big", 30_000_000)
+    mirror = Mirror(path=str(tmp_path / "src"), dest=str(tmp_path / "dst"))
+
+    def left() -> list[str]:
+        return sorted(path.name for path in (tmp_path / "dst").iterdir())
+
+    with monkeypatch.context() as patch:
+        between(patch, KILLED)
+        async with asyncio.timeout(60):
+            with pytest.raises(TransferError, match="stopped by a signal") as caught:
+                await Transfers().mirror(mirror, ends.control, ends.pc2, dry_run=False)
+    assert ".NAME.xxxxxx" in caught.value.remedy
+    (name,) = left()
+    assert name.startswith(".big.")
+    await Transfers().mirror(mirror, ends.control, ends.pc2, dry_run=False)
+    assert left() == [name, "big"]
+    await Transfers().mirror(replace(mirror, delete=True), ends.control, ends.pc2, dry_run=False)
+    assert left() == ["big"]
+
+
 @pytest.mark.parametrize("source", ["control", "pc1"])
 async def test_a_slow_receiver_gets_every_byte(
     ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
@@ -207,6 +233,15 @@ def between():
         child.wait()
         print('rsync: [receiver] write failed on "/x": No space left on device (28)', file=sys.stderr, flush=True)
         os._exit(11)
+copy()
+"""
+
+KILLED = """
+def between():
+    if passed > 3 << 20:
+        os.killpg(child.pid, 9)
+        child.wait()
+        os.kill(os.getpid(), 9)
 copy()
 """
 
