@@ -145,24 +145,6 @@ def _interval(value: Any, place: Place | None) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """One PC: its inventory name, an agent on it, the paths that the play writes to (or, as the source, reads from)."""
-
-    host: str
-    link: Link
-    paths: tuple[str, ...]
-    wanted: Wanted = Wanted()
-    source: bool = False
-
-    def limits(self) -> dict[str, Limits]:
-        """Path -> its limits: the paths named in the variable, and with ``auto`` those of the jobs."""
-        if not self.wanted.on:
-            return {}
-        found = dict.fromkeys(self.paths, self.wanted.limits) if self.wanted.auto else {}
-        return {**found, **self.wanted.paths}
-
-
-@dataclass(frozen=True, slots=True)
 class _FileSystem:
     """A file system to watch, with the strictest limits of the paths on it, in bytes."""
 
@@ -172,22 +154,40 @@ class _FileSystem:
     warning: int
 
 
-async def _file_systems(watched: Watched) -> list[_FileSystem]:
-    limits = watched.limits()
-    if not limits:
-        return []
-    out = []
-    for state in await watched.link.disks(list(limits)):
-        here = [limits[path] for path in state.paths]
-        out.append(
-            _FileSystem(
-                state,
-                max(one.preflight_minimum.of(state.total) for one in here),
-                max(one.runtime_minimum.of(state.total) for one in here),
-                max(one.warning.of(state.total) for one in here),
-            )
-        )
-    return out
+@dataclass(slots=True)
+class Watched:
+    """One PC: its inventory name, an agent on it, the paths that the play writes to (or, as the source, reads from)."""
+
+    host: str
+    link: Link
+    paths: tuple[str, ...]
+    wanted: Wanted = Wanted()
+    source: bool = False
+    found: list[_FileSystem] | None = None
+    """What the last ``measure`` found: a watch begins with preflight's."""
+
+    def limits(self) -> dict[str, Limits]:
+        """Path -> its limits: the paths named in the variable, and with ``auto`` those of the jobs."""
+        if not self.wanted.on:
+            return {}
+        found = dict.fromkeys(self.paths, self.wanted.limits) if self.wanted.auto else {}
+        return {**found, **self.wanted.paths}
+
+    async def measure(self) -> list[_FileSystem]:
+        """Ask for the file systems of these paths, and remember the answer. Raises HostError."""
+        limits = self.limits()
+        self.found = [_limited(state, limits) for state in await self.link.disks(list(limits))] if limits else []
+        return self.found
+
+
+def _limited(state: DiskState, limits: Mapping[str, Limits]) -> _FileSystem:
+    here = [limits[path] for path in state.paths]
+    return _FileSystem(
+        state,
+        max(one.preflight_minimum.of(state.total) for one in here),
+        max(one.runtime_minimum.of(state.total) for one in here),
+        max(one.warning.of(state.total) for one in here),
+    )
 
 
 async def preflight(watched: Sequence[Watched]) -> dict[str, list[Problem]]:
@@ -199,7 +199,7 @@ async def preflight(watched: Sequence[Watched]) -> dict[str, list[Problem]]:
 
 async def _too_full(watched: Watched) -> list[Problem]:
     try:
-        found = await _file_systems(watched)
+        found = await watched.measure()
     except HostError as exc:
         return [Problem(f"free space on {watched.host} cannot be read: {exc}")]
     return [
@@ -246,7 +246,8 @@ class DiskWatch:
 
     async def _watch(self, watched: Watched) -> None:
         try:
-            found = {each.state.paths[0]: each for each in await _file_systems(watched)}
+            measured = watched.found if watched.found is not None else await watched.measure()
+            found = {each.state.paths[0]: each for each in measured}
             if not found:
                 return
             thresholds = {path: {"warning": each.warning, "minimum": each.runtime} for path, each in found.items()}

@@ -10,8 +10,10 @@ from hotdesk.events import DiskCrossed
 from hotdesk.supervise.disk_watch import DiskWatch, Watched, parse, preflight, threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from hotdesk.connections.answers import DiskState
     from hotdesk.connections.link import Link
     from hotdesk.events import Event
 
@@ -94,6 +96,26 @@ async def test_below_the_minimum_the_host_is_stopped(link: Link, tmp_path: Path)
     assert isinstance(told[0][1], DiskLow)
     assert told[0][1].data["free"] < told[0][1].data["threshold"]
     assert [event.level for event in events if isinstance(event, DiskCrossed)] == ["minimum"]
+
+
+async def test_a_watch_begins_with_what_preflight_measured(
+    link: Link, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disks are asked once before a play, not twice."""
+    asked: list[Sequence[str]] = []
+    ask = link.disks
+
+    async def counted(paths: Sequence[str]) -> list[DiskState]:
+        asked.append(paths)
+        return await ask(paths)
+
+    monkeypatch.setattr(link, "disks", counted)
+    watched = Watched("vega", link, (str(tmp_path),), parse({"preflight_minimum": "0", "runtime_minimum": "99.99%"}))
+    assert await preflight([watched]) == {}
+    called = asyncio.Event()
+    async with DiskWatch([watched], on_low=lambda *_: called.set()), asyncio.timeout(30):
+        await called.wait()
+    assert asked == [[str(tmp_path)]]
 
 
 async def test_no_watch_when_it_is_off(link: Link, tmp_path: Path) -> None:
