@@ -42,8 +42,9 @@ class Members:
         self._passed = False
 
     def look(self, *, far: bool = False) -> list[Stat]:
-        """All of them; of those elsewhere only with ``far``, or when there are no others.
+        """All of them, parents before children: a shell whose child is ended before it goes on with its next command.
 
+        Those elsewhere only with ``far``, or when there are no others.
         Look twice before you believe that there is none: a process may fork behind the first look, and die.
         """
         if not self.agent.proc:
@@ -54,7 +55,7 @@ class Members:
         if (far or not found) and self.agent.family and self.marks:
             found += self._elsewhere(others | {stat.pid for stat in found})
         self._known = {stat.pid: stat.born for stat in found}
-        return found
+        return sorted(found, key=lambda stat: (stat.born, stat.pid))
 
     def _below(self, roots: set[int], others: Container[int]) -> list[Stat]:
         """Those among the agent's descendants, and the descendants of those known."""

@@ -103,6 +103,17 @@ def an_agent_and_its_request() -> Iterator[tuple[int, SimpleNamespace]]:
         yield agent.pid, SimpleNamespace(pid=agent.said[0], id=1, mark=frozenset([b"HOTDESK_REQUEST=none"]))
 
 
+@WAYS
+def test_parents_come_before_children(family: bool) -> None:
+    """Also of those that were named: a shell whose child is ended first goes on with its next command."""
+    with request("sh", "-c", "sleep 300 & echo $!; wait") as one:
+        known = {stat.pid: stat.born for stat in members(one).look()}
+        agent = members(agent=NOBODY, family=family).agent
+        for order in (known.items(), reversed(known.items())):
+            looking = Members(agent, [], [one.mark], dict(order))
+            assert [stat.pid for stat in looking.look()] == [one.pid, *one.said]
+
+
 def test_what_somebody_else_has_started_can_be_looked_for_before_the_rest_is_gone() -> None:
     """It shall have its part of the grace; once found it is known."""
     with an_agent_and_its_request() as (agent, own), request("sh", "-c", "echo; read x") as other:
