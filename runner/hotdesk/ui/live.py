@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live as RichLive
+from rich.segment import Segment
 from rich.text import Text
 
 from hotdesk import events as ev
@@ -16,9 +17,11 @@ from hotdesk.text import safe
 from hotdesk.ui.plain import Plain, Style, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import IO
+
+    from rich.console import ConsoleOptions
 
     from hotdesk.results import Progress
 
@@ -48,6 +51,16 @@ class _Region:
 
     def __rich__(self) -> Group:
         return self._render()
+
+
+class _Painted:
+    """Lines with our own colours in them, as they are: to have rich read them again costs ten times what all the rest does."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text if text.endswith("\n") else text + "\n"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        yield Segment(self._text)
 
 
 class Live:
@@ -163,7 +176,7 @@ class Live:
         if self._held:
             text = "".join(self._held)
             self._held.clear()
-            self._console.print(Text.from_ansi(text.removesuffix("\n")), soft_wrap=True)
+            self._console.print(_Painted(text), soft_wrap=True)
 
     def _render(self) -> Group:
         now, (width, height) = time.monotonic(), self._console.size

@@ -107,6 +107,16 @@ def test_lines_go_above_the_rows_as_they_are_now() -> None:
         assert "Mirror the home 0:0" not in drawn.partition("changed: [vega]")[2]
 
 
+def test_lines_reach_the_terminal_as_the_plain_renderer_made_them() -> None:
+    """With its colours, and never wrapped: the terminal does that."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=20, height=24, markup=False, highlight=False)
+    with Live(out, Style(color=True), console=console) as live:
+        live(TASK)
+        live(ev.TaskFinished(task="t", host="vega" * 10, result=Result(changed=True)))
+    assert f"\x1b[0;33mchanged: [{'vega' * 10}]\x1b[0m\n" in out.getvalue()
+
+
 async def test_clocks_run_while_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     """The region is drawn by a timer, which ends with it."""
     monkeypatch.setattr("hotdesk.ui.live.TICK", 0.01)
