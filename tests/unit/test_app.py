@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,6 +58,31 @@ async def test_an_unreachable_host_gives_4_and_the_others_finish(book: Callable[
     assert code == 4
     assert finished["gone"].unreachable
     assert finished["here"].changed
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "cancelled", "code"),
+    [("'true'", "{}", False, 0), ("'false'", "{}", False, 2), ("sleep 600", "{ansible_timeout: 5}", True, None)],
+    ids=["success", "failure", "cancel"],
+)
+async def test_no_task_is_pending_when_a_run_has_returned(
+    book: Callable[..., Path], command: str, variables: str, cancelled: bool, code: int | None
+) -> None:
+    """Whoever owns the loop finds it as it was."""
+    before = asyncio.all_tasks()
+    started = asyncio.Event()
+    settings = load_settings({"inventory": ("inventory",)})
+    bus = Bus(lambda event: started.set() if isinstance(event, ev.HostStarted) else None)
+    path = book(command=command, variables=variables)
+    running = asyncio.ensure_future(app.play(settings, [path], app.PlayOptions(), app.Around(bus=bus)))
+    async with asyncio.timeout(60):
+        await started.wait()
+        if cancelled:
+            running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            assert await running == code
+    assert running.cancelled() == cancelled
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_missing_playbook_names_the_nearest(book: Callable[..., Path]) -> None:

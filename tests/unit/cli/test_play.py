@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
+from tests.matrix.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,32 @@ def test_a_signal_is_128_and_its_number(signum: int, code: int, place: Path, boo
         assert process.wait(60) == code
     assert [event["exit_code"] for event in rest if event["event"] == "RunFinished"] == [code]
     assert any(event["event"] == "InterruptedRun" and event["under_way"] for event in rest)
+
+
+ASKING = """
+- ansible.builtin.command: sh -c 'read answer; echo "got $answer$?"'
+- ansible.builtin.command: sh -c 'printf "Continue [y/N] " >/dev/tty; read answer </dev/tty'
+  ignore_errors: true
+"""
+
+
+def test_a_command_that_asks_gets_no_answer_and_does_not_wait(place: Path, book: Callable[..., str]) -> None:
+    """Its input is at its end and it has no terminal, although the runner is at one."""
+    book(ASKING)
+    terminal = Terminal()
+    argv = [sys.executable, "-m", "hotdesk", "play", "-v", "-i", "inventory", "book.yml"]
+    process = terminal.start(argv, {**os.environ, "COLUMNS": "300", "LINES": "24"}, place)
+    try:
+        code = process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        terminal.close()
+    text = terminal.text()
+    assert code == 0, text
+    assert "got 1" in text
+    assert "/dev/tty: No such device or address" in text
+    assert "Continue" not in text.replace('printf \\"Continue', "")
 
 
 def test_check_mode_leaves_nothing_behind(place: Path, book: Callable[..., str], play: Callable[..., Any]) -> None:

@@ -42,6 +42,16 @@ async def test_cancel_ends_the_whole_tree(link: Link, run_id: str, script: str) 
     assert link.warnings == []
 
 
+async def test_a_command_has_its_grace_to_tidy_up(link: Link, tmp_path: Path) -> None:
+    """TERM comes first, and KILL not before the grace is over."""
+    done = tmp_path / "tidy"
+    running = await started(link, f"trap 'sleep 0.1; echo tidy >{done}; exit' TERM; sleep 300 & wait", "t")
+    link.grace = 20.0
+    running.cancel()
+    await asyncio.wait({running})
+    assert done.read_text() == "tidy\n"
+
+
 DPKG = """#!/bin/sh
 trap 'echo signalled >>"$0.log"' TERM
 echo ready

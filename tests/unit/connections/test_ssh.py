@@ -73,6 +73,15 @@ async def test_bytes_and_status_come_back(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.sshd
+async def test_a_connection_ends_in_order(endpoint: Endpoint, server: Sshd) -> None:
+    """sshd is told, also with a command under way: its log has a disconnection, not a reset."""
+    async with await SSHConnection.connect(endpoint) as connection:
+        await connection.open("sleep 300")
+    await until(lambda: "disconnect" in server.log.read_text().lower())
+    assert "Received disconnect from 127.0.0.1" in server.log.read_text()
+
+
+@pytest.mark.sshd
 async def test_a_reader_that_is_slow_holds_the_writer(endpoint: Endpoint) -> None:
     """What is received and not read stays bounded."""
     async with await SSHConnection.connect(endpoint) as connection:
