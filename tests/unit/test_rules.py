@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from tests.matrix.cells import CELLS
 
 PACKAGE = Path(__file__).parents[2] / "runner" / "hotdesk"
 ON_TARGET = ("agent", "on_target")
@@ -142,6 +145,36 @@ def test_a_test_is_a_sentence() -> None:
             if not ast.get_docstring(node):
                 silent.append(f"{path.name}:{node.lineno} {node.name}")
     assert not silent
+
+
+def missing_checks(text: str) -> list[str]:
+    """The tests and the matrix's cells that a page names and that are not there."""
+    cells = {cell.name for cell in CELLS if not cell.senseless}
+    wrong = []
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
+        path = PACKAGE.parents[1] / file
+        tree = ast.parse(path.read_text()) if path.exists() else ast.Module([], [])
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        if name not in {node.name for node in tree.body if isinstance(node, functions)}:
+            wrong.append(f"{file}::{name}")
+    for row in re.findall(r"\bcells? ((?:`[\w-]+/[\w-]+`(?:, | and )?)+)", text):
+        wrong += [name for name in re.findall(r"`(.+?)`", row) if name not in cells]
+    return wrong
+
+
+def test_every_check_has_its_test() -> None:
+    """docs/checks.md names for each check the test that shows it; a row without one, or with one that has gone, is no check."""
+    page = (PACKAGE.parents[1] / "docs" / "checks.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| what", "| ---"))]
+    assert len(rows) > 40
+    assert [row for row in rows if "tests/" not in row and "cell" not in row] == []
+    assert missing_checks(page) == []
+
+
+def test_a_check_without_its_test_is_seen() -> None:
+    """A file, a function, a cell of the matrix."""
+    text = "`tests/no.py::test_a`, `tests/unit/test_rules.py::test_gone`, cells `SIGINT/command`, `SIGINT/nothing`"
+    assert missing_checks(text) == ["tests/no.py::test_a", "tests/unit/test_rules.py::test_gone", "SIGINT/nothing"]
 
 
 @pytest.mark.parametrize("text", ["import asyncio\nasyncio.gather()", "asyncio.create_task(x)"])
