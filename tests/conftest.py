@@ -80,8 +80,9 @@ def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     left = children() - before_children
     assert not left, f"child processes left behind: {[_cmdline(pid) for pid in left]}"
     started = [t for t in set(threading.enumerate()) - before_threads if not t.name.startswith(ALLOWED_THREADS)]
-    for thread in started:  # asyncio's own, one per child, ends a moment after the child's exit code is known
-        thread.join(5.0)
+    for thread in started:
+        if thread.name.startswith("asyncio-waitpid-"):  # ends a moment after its child's exit code is known
+            thread.join(5.0)
     threads = [thread.name for thread in started if thread.is_alive()]
     assert not threads, f"threads left behind: {threads}"
     fds = {

@@ -74,7 +74,7 @@ def run(tmp_path: Path, text: str, *options: str) -> subprocess.CompletedProcess
     (tmp_path / "conftest.py").write_text(CONFTEST.read_text())
     (tmp_path / "test_it.py").write_text(text)
     (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+        f"[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\npythonpath = {CONFTEST.parents[1]}\n"
     )
     argv = [sys.executable, "-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:testinfra"]
     return subprocess.run(

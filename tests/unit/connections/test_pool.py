@@ -175,7 +175,8 @@ async def test_what_a_killed_agent_had_under_way_is_ended(server: Sshd, run_id: 
         with pytest.raises(LinkLost, match="killed"):
             await running
         await until(lambda: not alive(child))
-        await until(lambda: marked(run_id) == alive(service))  # neither does the new agent stay: nobody may need this PC again
+        # The new agent does not stay either: nobody may need this PC again.
+        await until(lambda: marked(run_id) == alive(service))
     (pid,) = alive(service)
     os.kill(pid, signal.SIGKILL)
 

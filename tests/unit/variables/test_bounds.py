@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotdesk import regex
 from hotdesk.errors import HotdeskError, TemplateError
 from hotdesk.source import Trusted
-from hotdesk.variables import blocking, matching
+from hotdesk.variables import blocking
 
 if TYPE_CHECKING:
     from tests.unit.variables.conftest import Render
@@ -117,7 +118,7 @@ async def test_a_regular_expression_that_never_ends_is_given_up(
     render: Render, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would hold every thread; filter and test alike, on the loop and from a thread."""
-    monkeypatch.setattr(matching, "LONGEST", 0.1)
+    monkeypatch.setattr(regex, "LONGEST", 0.1)
     for template in (NESTED_REPETITION, "{{ ('a' * 40 ~ '!') is match('(a+)+$') }}"):
         with pytest.raises(TemplateError, match="takes too long on this text") as caught:
             await render(template)
