@@ -61,19 +61,19 @@ async def test_an_unreachable_host_gives_4_and_the_others_finish(book: Callable[
 
 
 @pytest.mark.parametrize(
-    ("command", "variables", "cancelled", "code"),
-    [("'true'", "{}", False, 0), ("'false'", "{}", False, 2), ("sleep 600", "{ansible_timeout: 5}", True, None)],
-    ids=["success", "failure", "cancel"],
+    ("command", "cancelled", "code"),
+    [("'true'", False, 0), ("'false'", False, 2), ("sleep 600\n      timeout: 1", False, 2), ("sleep 600", True, None)],
+    ids=["success", "failure", "timeout", "cancel"],
 )
 async def test_no_task_is_pending_when_a_run_has_returned(
-    book: Callable[..., Path], command: str, variables: str, cancelled: bool, code: int | None
+    book: Callable[..., Path], command: str, cancelled: bool, code: int | None
 ) -> None:
     """Whoever owns the loop finds it as it was."""
     before = asyncio.all_tasks()
     started = asyncio.Event()
     settings = load_settings({"inventory": ("inventory",)})
     bus = Bus(lambda event: started.set() if isinstance(event, ev.HostStarted) else None)
-    path = book(command=command, variables=variables)
+    path = book(command=command)
     running = asyncio.ensure_future(app.play(settings, [path], app.PlayOptions(), app.Around(bus=bus)))
     async with asyncio.timeout(60):
         await started.wait()
