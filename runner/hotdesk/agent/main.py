@@ -40,6 +40,7 @@ class Agent:
         self.loop = Loop(self._on_signal)
         self.null = os.open(os.devnull, os.O_RDWR)
         self.requests: dict[int, process.Process] = {}
+        self.temporary: set[bytes] = set()
         self.codes: dict[str, Any] = {}
         self.locks: dict[str, Any] = {}
         self.bulk: Any = None
@@ -173,7 +174,6 @@ class Agent:
         known: dict[int, int] | None = None,
     ) -> None:
         """End processes; ``done(left, interrupted)`` afterwards (``tree.Stop``)."""
-
         if not roots and not marks and not known:
             done([], [])
             return
@@ -212,10 +212,10 @@ class Agent:
         self.stop(roots, marks, self.grace, self._leave)
 
     def _leave(self, _left: list[tuple[int, int]], _interrupted: list[str]) -> None:
-        if self.locks:
-            from hotdesk.agent import lock
+        if self.locks or self.temporary:
+            from hotdesk.agent import leaving
 
-            lock.release_all(self)
+            leaving.tidy(self)
         self._gone = True
 
     def serve(self) -> None:
@@ -332,6 +332,10 @@ def _lease(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     agent.lease = header["seconds"]
 
 
+def _temporary(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    agent.temporary.add(os.fsencode(header["path"]))
+
+
 def _call(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     from hotdesk.agent import calls
 
@@ -378,6 +382,7 @@ OPERATIONS = {
     "kill": _kill,
     "grace": _grace,
     "lease": _lease,
+    "temporary": _temporary,
     "source": _source,
     "call": _call,
     "lock": _lock,

@@ -182,7 +182,7 @@ class _FakeChannel(Channel):
 
     def _dispatch(self, header: dict[str, Any], body: bytes) -> None:
         op, ident = header["op"], header["id"]
-        if op not in ("ping", "input", "took", "source", "grace", "lease"):
+        if op not in ("ping", "input", "took", "source", "grace", "lease", "temporary"):
             self._script.asked.append(header)
         if op == "ping":
             self._send({"id": ident, "ev": "pong"})

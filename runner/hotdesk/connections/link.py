@@ -14,16 +14,7 @@ from hotdesk.connections import protocol
 from hotdesk.connections.answers import AgentInfo, Completed, DiskState, disk_change, disk_states
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
 from hotdesk.connections.startup import start_agent
-from hotdesk.connections.streams import (
-    Answer,
-    Capture,
-    Feed,
-    completed,
-    feed_bytes,
-    feed_chunks,
-    lock_held,
-    read_file,
-)
+from hotdesk.connections.streams import Answer, Capture, Feed, completed, feed_bytes, feed_chunks, lock_held, read_file
 from hotdesk.connections.wire import Exchange, Wire
 from hotdesk.errors import LinkLost, TaskError
 
@@ -361,6 +352,11 @@ class Link:
     async def unlock(self, name: str) -> None:
         """Give the lock back; harmless when it is not held."""
         await self._wire.ask({"op": "lock", "do": "release", "name": name}, "lock")
+
+    def temporary(self, path: str) -> None:
+        """A file or directory that a task under way has made there: if it is left, because the run is killed or the link breaks, the agent
+        removes it before it leaves. Whoever makes it removes it otherwise."""
+        self._wire.post({"op": "temporary", "id": 0, "path": path})
 
     async def bulk(
         self,

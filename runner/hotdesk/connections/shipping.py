@@ -35,6 +35,7 @@ MODULES = (
     "files",
     "disk",
     "lock",
+    "leaving",
     "bulk",
     "hello",
     "main",

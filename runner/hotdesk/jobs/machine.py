@@ -167,6 +167,10 @@ class Machine:
         self.announce("write", CENSORED if self._no_log else path)
         await self.link.put(path, data, task=self.mark, mode=mode)
 
+    def temporary(self, path: str) -> None:
+        """What ``path`` names is gone from this PC at the end of the run, also when the run is killed (see Link.temporary)."""
+        self.link.temporary(path)
+
     async def disks(self, paths: Sequence[str]) -> list[DiskState]:
         """The file systems that ``paths`` are, or would be, on."""
         return await self.link.disks(paths)

@@ -152,6 +152,27 @@ async def test_grace_set_to_zero_reaches_a_stop_under_way(link: Link, run_id: st
     assert marked(run_id, task="stubborn") == []
 
 
+@pytest.mark.parametrize("way", ["in order", "cut off"])
+async def test_what_a_task_had_put_there_for_a_while_goes_with_the_agent(run_id: str, tmp_path: Path, way: str) -> None:
+    """A script's directory, half of a file; what links in it lead to stays, and what its task has removed already is no matter."""
+    (tmp_path / "theirs").write_text("stays")
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script/link").symlink_to(tmp_path / "theirs")
+    (tmp_path / "half").write_text("half")
+    async with LocalConnection() as connection:
+        link = await Link.start(connection, run=run_id)
+        for name in ("script", "half", "gone"):
+            link.temporary(str(tmp_path / name))
+        await link.ping()
+        if way == "in order":
+            await link.aclose()
+        else:
+            await link._wire._channel.write_eof()  # what a dropped connection looks like to the agent
+        await until(lambda: not marked(run_id))
+        await link.aclose()
+    assert os.listdir(tmp_path) == ["theirs"]  # noqa: PTH208 - pathlib would be a blocking call to the linter
+
+
 async def test_a_service_of_a_finished_command_lives_on(run_id: str) -> None:
     """What a finished task started on purpose survives the agent; stop(task) would find it."""
     async with LocalConnection() as connection:
