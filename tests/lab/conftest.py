@@ -26,7 +26,7 @@ def alone() -> None:
     except BlockingIOError:
         os.close(session)
         pytest.fail(
-            f"lab {NUMBER} is another test run's: wait for its end, or take other labs: HOTDESK_LAB=40 make test"
+            f"lab {NUMBER} is another test run's: wait for its end, or take other labs: LAB_NUMBER=40 make test"
         )
 
 

@@ -3,7 +3,7 @@
 Needs root, and iproute2, util-linux, openssh-server, sudo and rsync on this machine. No container engine, no VM. Users on each PC:
 ``ada`` (sudo without password), ``bob`` (sudo with the password ``bob-pw``), root by key; all with the lab's key.
 Everything lives below STATE and carries MARK; ``down`` finds and removes it, also after a crash.
-Several labs can stand side by side, each with its own number in ``HOTDESK_LAB`` (0 to 99; 0 unless told), which gives it its own network.
+Several labs can stand side by side, each with its own number in ``LAB_NUMBER`` (0 to 99; 0 unless told), which gives it its own network.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ FIRST_OF_WORKERS = 20
 
 
 def _number() -> int:
-    """This lab's, from ``HOTDESK_LAB``; workers of pytest-xdist (``gw0``, ``gw1`` ...) count on from there, each its own PCs."""
+    """This lab's, from ``LAB_NUMBER``; workers of pytest-xdist (``gw0``, ``gw1`` ...) count on from there, each its own PCs."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-    return int(os.environ.get("HOTDESK_LAB") or (FIRST_OF_WORKERS if worker else 0)) + int(worker or 0)
+    return int(os.environ.get("LAB_NUMBER") or (FIRST_OF_WORKERS if worker else 0)) + int(worker or 0)
 
 
 NUMBER = _number()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OTHER = (NUMBER + 50) % 100
 STATE = Path(f"/run/hotdesk-lab/{OTHER}")
 MARK = f"hdt{OTHER}-"
-ENVIRONMENT = {**os.environ, "HOTDESK_LAB": str(OTHER), "PYTEST_XDIST_WORKER": ""}
+ENVIRONMENT = {**os.environ, "LAB_NUMBER": str(OTHER), "PYTEST_XDIST_WORKER": ""}
 
 
 def lab(*words: str) -> subprocess.CompletedProcess[str]:
