@@ -9,6 +9,7 @@ from hotdesk.aio import finish, in_thread
 from hotdesk.errors import JobError, TaskError
 from hotdesk.jobs.locks import PcLocks
 from hotdesk.jobs.transfer import JobTransfer
+from hotdesk.results import Problem
 from hotdesk.transfer import Transfers
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from hotdesk.jobs.base import JobResult, Plan, SyncJob
     from hotdesk.jobs.machine import Machine
-    from hotdesk.results import Problem
 
 
 class JobRun:
@@ -92,6 +92,8 @@ class JobRun:
         if check or not (plan.changes or plan.open):
             return plan, job.preview(plan)
         result: JobResult = await self.call(job, "sync", plan)
+        if result.failed:
+            raise _failed(result)
         problems = list(await self.call(job, "post_sync", plan, result))
         if problems:
             raise TaskError(
@@ -114,6 +116,12 @@ class JobRun:
 
     async def _cleanup(self, job: SyncJob) -> None:
         await self.call(job, "cleanup")
+
+
+def _failed(result: JobResult) -> TaskError:
+    """Some changes could not be done: each by name, with why."""
+    problems = [Problem(f"{change}: {why}") for change, why in result.failed.items()]
+    return TaskError(told("could not be done", problems), data={**result.data, "failed_changes": dict(result.failed)})
 
 
 def told(head: str, problems: Sequence[Problem]) -> str:

@@ -109,6 +109,20 @@ async def test_what_is_not_as_planned_fails(make_machine: MakeMachine) -> None:
             await jobs.perform(make(Left, jobs, make_machine), check=False)
 
 
+async def test_changes_that_could_not_be_done_fail_by_name(make_machine: MakeMachine) -> None:
+    """What the job did besides stays in the result."""
+
+    class Half(Story):
+        async def sync(self, plan: Plan) -> JobResult:
+            return JobResult(changed=True, data={"done": 1}, failed={"create x": "no room"})
+
+    async with JobRun("run-a") as jobs:
+        with pytest.raises(TaskError, match="could not be done: create x: no room") as caught:
+            await jobs.perform(make(Half, jobs, make_machine), check=False)
+    assert caught.value.data["failed_changes"] == {"create x": "no room"}
+    assert caught.value.data["done"] == 1
+
+
 async def test_cleanup_runs_when_sync_is_cancelled(make_machine: MakeMachine) -> None:
     """To its end, and the cancel goes on."""
 
