@@ -8,19 +8,23 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.aio import TaskGroup, first, use_pidfd_watcher
-from hotdesk.errors import PlaybookError
+from hotdesk.aio import TaskGroup, first, in_thread, use_pidfd_watcher
+from hotdesk.errors import PlaybookError, UsageError
 from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
 from hotdesk.executor.play import PlayRun
 from hotdesk.executor.run import PlayOptions
 from hotdesk.executor.vaulted import check_vaulted
 from hotdesk.inventory.patterns import select
+from hotdesk.jobs.plan_file import read_plan, told, write_plan
+from hotdesk.jobs.review import Approval, Recorder
 from hotdesk.prepare import Around, prepared
 from hotdesk.report.recap import Recap
+from hotdesk.results import labels
 from hotdesk.supervise.of_play import Supervision
 from hotdesk.supervise.signals import stop_signals
 from hotdesk.supervise.stopping import Stopping
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from hotdesk.playbook.model import Playbook
     from hotdesk.settings import Settings
 
-__all__ = ["Around", "PlayOptions", "play", "prepared", "run_module", "verify_hosts"]
+__all__ = ["Around", "PlayOptions", "plan", "play", "prepared", "run_module", "verify_hosts"]
 
 
 async def play(
@@ -48,23 +52,68 @@ async def play(
     Raises InputError or UsageError for what is wrong before any host is touched.
     """
     paths = [Path(path) for path in playbooks]
+    file = await in_thread(read_plan, options.plan) if options.plan is not None else None
 
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
-        for playbook in loaded:
-            run.playbook_dir = playbook.path.absolute().parent
-            run.emit(ev.Noted(text=f"{len(playbook.plays)} plays in {playbook.path}", verbosity=2))
-            for one in playbook.plays:
-                watch = Supervision()
-                if not await PlayRun(
-                    run, one, before_batch=watch.before, watching=watch.watching, after_play=verify_play
-                ).go():
-                    return
-            if any(state.failed or state.unreachable for state in run.hosts.values()):
-                return
-        if not run.started:
-            raise PlaybookError(f"no task matched --start-at-task {options.start_at_task!r}")
+        if file is None:
+            await _plays(run, loaded, options)
+            return
+        assert run.jobs is not None
+        run.jobs.review = approval = Approval(file.steps)
+        try:
+            await _plays(run, loaded, options)
+        finally:
+            for step, host, count in approval.unmet():
+                run.warn(f"{count} approved changes of {step.task!r} ({step.at}) were not come to", host=host)
 
-    return await _whole(settings, paths, options, around, story)
+    return await _whole(
+        settings, paths or [Path(book) for book in (file.playbooks if file else ())], options, around, story
+    )
+
+
+async def plan(
+    settings: Settings, playbooks: Sequence[str | Path], output: Path, options: PlayOptions, around: Around
+) -> int:
+    """Find out what every sync job of the playbooks would change, on every host, and write it to ``output`` for review.
+
+    Nothing is changed on any PC (check mode). Returns and raises as ``play`` does; also UsageError when ``output`` cannot be written.
+    """
+    paths = [Path(path) for path in playbooks]
+
+    async def story(run: Run, loaded: Sequence[Playbook]) -> None:
+        assert run.jobs is not None
+        run.jobs.review = recorder = Recorder()
+        await _plays(run, loaded, options)
+        clean = around.redaction.clean if around.redaction is not None else str
+        lost = [name for name, state in run.hosts.items() if state.failed or state.unreachable]
+        try:
+            await in_thread(
+                write_plan, output, recorder.planned, playbooks=paths, run=run.id, clean=clean, incomplete=lost
+            )
+        except OSError as exc:
+            raise UsageError(f"the plan cannot be written to {output}: {exc.strerror}") from None
+        if lost:
+            run.warn(f"the plan is not complete: {labels(sorted(lost))} failed on the way")
+        run.emit(ev.Noted(text=f"\n{output}: {told(recorder.planned)}"))
+
+    return await _whole(replace(settings, check=True), paths, options, around, story)
+
+
+async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> None:
+    """All plays of the playbooks, until one ends the run. Raises PlaybookError when --start-at-task met no task."""
+    for playbook in loaded:
+        run.playbook_dir = playbook.path.absolute().parent
+        run.emit(ev.Noted(text=f"{len(playbook.plays)} plays in {playbook.path}", verbosity=2))
+        for one in playbook.plays:
+            watch = Supervision()
+            if not await PlayRun(
+                run, one, before_batch=watch.before, watching=watch.watching, after_play=verify_play
+            ).go():
+                return
+        if any(state.failed or state.unreachable for state in run.hosts.values()):
+            return
+    if not run.started:
+        raise PlaybookError(f"no task matched --start-at-task {options.start_at_task!r}")
 
 
 async def run_module(

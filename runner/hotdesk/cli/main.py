@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "play": "Run playbooks over an inventory.",
+    "plan": "Write what the sync jobs of playbooks would change, to review it.",
     "run": "Run one module on hosts.",
     "verify": "Run testinfra tests against hosts.",
     "vault": "Make, read and change vaulted files and values.",
     "inventory": "Show the inventory as hotdesk sees it.",
     "doc": "Show the documentation of a module or sync job.",
     "config": "Show every setting, its value and where it comes from.",
+    "snapshots": "Show, compare and remove the snapshots that runs have left.",
     "log": "Read the log of a run.",
     "demo": "Make three embedded PCs the same, to see it work.",
 }

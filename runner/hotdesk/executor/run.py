@@ -37,6 +37,8 @@ class PlayOptions:
     """As after ``-e``: k=v words, JSON or YAML, @file."""
     start_at_task: str = ""
     step: bool = False
+    plan: Path | None = None
+    """A reviewed plan file: of what sync jobs would change, exactly that is done."""
     command: tuple[str, ...] = ()
     """The command line, for the run log."""
 

@@ -53,6 +53,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     open: bool = False
     """``sync`` itself finds out what there is to do: it runs although ``changes`` is empty (only where ``SyncJob.preview_wanted`` is False)."""
+    unprotected: tuple[str, ...] = ()
+    """Places of the target that the run's snapshots cannot cover: destructive changes of later jobs there need consent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,9 @@ class SyncJob(ABC):
     """Somebody looks at the plan (check mode, a diff, a review). False: a job may leave its plan ``open`` when finding it out is half of the work."""
     reviewed: bool = False
     """The plan is kept for review, or held against one that was: ``before`` and ``after`` are worth the looking."""
+
+    without_snapshot: bool = False
+    """Destructive changes are wanted also where this run's snapshots do not cover the target (the variable ``hotdesk_without_snapshot``)."""
 
     @abstractmethod
     async def validate(self) -> list[Problem]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import JobError, TaskError
 from hotdesk.jobs.locks import PcLocks
 from hotdesk.jobs.transfer import JobTransfer
-from hotdesk.results import Problem
+from hotdesk.results import Problem, labels
 from hotdesk.transfer import Transfers
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
     from hotdesk.jobs.base import JobResult, Plan, SyncJob
     from hotdesk.jobs.machine import Machine
+    from hotdesk.jobs.review import Review, Step
+
+CONSENT = "hotdesk_without_snapshot"
+"""The variable by which a person wants destructive changes also where no snapshot covers them."""
+
+INSEPARABLE = "it cannot be done without what is left"
+SHOWN = 10
+"""Changes named in a warning."""
 
 
 class JobRun:
@@ -28,6 +37,10 @@ class JobRun:
         self.transfers = Transfers(transfers)
         self.cleanup_limit = cleanup_limit
         """Seconds that a job's clean-up may take."""
+        self.review: Review | None = None
+        """Who judges each plan before it is done; None: all of it is done."""
+        self.unprotected: dict[str, tuple[str, ...]] = {}
+        """Host -> places that the run's snapshots do not cover."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,33 +78,40 @@ class JobRun:
         finally:
             await finish(self._cleanup(job), grace=self.cleanup_limit)
 
-    async def perform(self, job: SyncJob, *, check: bool, preview: bool = True) -> tuple[Plan, JobResult]:
+    async def perform(
+        self, job: SyncJob, *, check: bool, preview: bool = True, step: Step | None = None
+    ) -> tuple[Plan, JobResult]:
         """All phases in their order. In check mode it ends after the plan, and no lock is taken. ``preview``: the plan will be shown.
+
+        ``step``: the task it is, for the review. What the review leaves is told in the result's data, under ``left``.
 
         Raises TaskError for problems before (nothing was changed) and after (the target is not what was planned), LockHeld, and
         whatever a phase raises. ``cleanup`` runs after every ending, bounded and not to be cancelled.
         """
         error: BaseException | None = None
-        job.preview_wanted = check or preview
+        job.reviewed = self.review is not None and step is not None
+        job.preview_wanted = check or preview or job.reviewed
         try:
-            return await self._phases(job, check)
+            return await self._phases(job, check, step)
         except BaseException as exc:
             error = exc
             raise
         finally:
             await self._clean_up_after(job, error)
 
-    async def _phases(self, job: SyncJob, check: bool) -> tuple[Plan, JobResult]:
+    async def _phases(self, job: SyncJob, check: bool, step: Step | None) -> tuple[Plan, JobResult]:
         problems = list(await self.call(job, "validate"))
         if problems:
             raise TaskError(told("nothing was changed", problems), data={"problems": listed(problems)})
         if not check:
             for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
-        plan: Plan = await self.call(job, "pre_sync")
+        whole: Plan = await self.call(job, "pre_sync")
+        plan, left = await self._judged(job, whole, step)
+        self._protected(job, plan, check)
         if check or not (plan.changes or plan.open):
-            return plan, job.preview(plan)
-        result: JobResult = await self.call(job, "sync", plan)
+            return plan, with_left(job.preview(plan), left)
+        result = with_left(await self.call(job, "sync", plan), left)
         if result.failed:
             raise _failed(result)
         problems = list(await self.call(job, "post_sync", plan, result))
@@ -100,6 +120,33 @@ class JobRun:
                 told("the target is not what was planned", problems), data={**result.data, "problems": listed(problems)}
             )
         return plan, result
+
+    def _protected(self, job: SyncJob, plan: Plan, check: bool) -> None:
+        """What would be gone for good is not done without consent; in check mode it is only said."""
+        host = job.target.host
+        if plan.unprotected:
+            self.unprotected[host] = plan.unprotected
+        lost = [change.id for change in plan.changes if change.destructive]
+        if not lost or host not in self.unprotected or job.without_snapshot:
+            return
+        some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+        text = f"no snapshot covers {', '.join(self.unprotected[host])} on {host}, and there would be no way back from: {some}"
+        if check:
+            job.target.warn(text)
+            return
+        remedy = f"Say that you want it with the variable {CONSENT}: true (for {host}, or -e {CONSENT}=true)."
+        raise TaskError(f"nothing was changed: {text}", remedy=remedy)
+
+    async def _judged(self, job: SyncJob, plan: Plan, step: Step | None) -> tuple[Plan, dict[str, str]]:
+        """What is to be done of the plan, and why the rest is left."""
+        if self.review is None or step is None:
+            return plan, {}
+        verdict = self.review.consider(step, job.target.host, job.source.host, plan)
+        if len(verdict.changes) == len(plan.changes):
+            return plan, {}
+        narrowed = await in_thread(job.narrow, plan, verdict.changes)
+        kept = {change.id for change in narrowed.changes}
+        return narrowed, {c.id: verdict.left.get(c.id, INSEPARABLE) for c in plan.changes if c.id not in kept}
 
     async def _clean_up_after(self, job: SyncJob, error: BaseException | None) -> None:
         try:
@@ -116,6 +163,18 @@ class JobRun:
 
     async def _cleanup(self, job: SyncJob) -> None:
         await self.call(job, "cleanup")
+
+
+def with_left(result: JobResult, left: Mapping[str, str]) -> JobResult:
+    """The result that also says what of the plan was left, and why; some of it in a warning, all of it in its data."""
+    if not left:
+        return result
+    reasons: dict[str, list[str]] = {}
+    for change, why in left.items():
+        reasons.setdefault(why, []).append(change)
+    warnings = [f"not done, since {why}: {labels(changes, SHOWN)}" for why, changes in reasons.items()]
+    told = [{"change": change, "why": why} for change, why in left.items()]
+    return replace(result, data={**result.data, "left": told}, warnings=(*result.warnings, *warnings))
 
 
 def _failed(result: JobResult) -> TaskError:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotdesk import app
+from hotdesk.aio import in_thread
 from hotdesk.bus import Bus
 from hotdesk.configuration import load_settings
 from hotdesk.errors import PlaybookError
@@ -56,16 +57,16 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "playbook.yml"
 
 
-async def load(path: Path) -> None:
+async def load(path: Path, *jobs: str) -> None:
+    await in_thread(path.write_text, BOOK.format(*jobs))
     async with app.prepared(load_settings({}), [path], app.PlayOptions(), app.Around(bus=Bus(), prompt=None)):
         pass
 
 
 async def test_a_job_before_the_one_it_builds_on_is_refused_with_both_places(book: Path) -> None:
     """In a block too, and before any host is touched."""
-    book.write_text(BOOK.format("early", "late", "early"))
     with pytest.raises(PlaybookError, match=r"my\.own\.late stands before my\.own\.early \(at .*yml:12:") as caught:
-        await load(book)
+        await load(book, "early", "late", "early")
     assert caught.value.place is not None
     assert caught.value.place.line == 11
     assert "play of its own" in caught.value.remedy
@@ -73,5 +74,4 @@ async def test_a_job_before_the_one_it_builds_on_is_refused_with_both_places(boo
 
 async def test_another_play_and_the_right_order_are_fine(book: Path) -> None:
     """The order is that within a play; a job that is in no play orders nothing."""
-    book.write_text(BOOK.format("late", "early", "late"))
-    await load(book)
+    await load(book, "late", "early", "late")
