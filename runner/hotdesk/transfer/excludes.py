@@ -15,6 +15,7 @@ HARD_EXCLUDES: tuple[tuple[str, str], ...] = (
     (".local/state/hotdesk/", "run logs, history and marks: each PC has its own"),
     (".cache/hotdesk/", "what a PC's own hotdesk has cached"),
     ("var/lib/hotdesk/", "marks and journals of a PC"),
+    (".hotdesk-snapshots/", "the snapshots of a PC, where its root is the top level of a btrfs"),
     ("run/lock/hotdesk*", "the locks that keep two runs apart"),
     ("run/hotdesk*", "sockets of a run under way"),
 )
