@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.tree_changes import as_planned, changes_of, missing, narrowed, ordered
 from hotdesk.results import Diff
-from hotdesk.transfer import Item, Mirror, Report, ends, filters, guard, scan, shown
+from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
 from hotdesk.transfer.rsync import Ability, ability
 
 if TYPE_CHECKING:
@@ -24,20 +25,6 @@ ITEMS_SHOWN = 1000
 SYSTEM = ("/", "/bin", "/boot", "/lib", "/lib64", "/opt", "/sbin", "/usr")
 
 
-_END: dict[str, Any] = {
-    **dict.fromkeys(("kind", "machine"), str),
-    "uid": int,
-    "users": {str: int},
-    "login": {"name": str, "uid?": int, "home": str, "sudo": bool},
-    **dict.fromkeys(("acls", "xattrs"), bool),
-}
-_LOOK = {
-    "filters": [[bytes, bytes]],
-    **dict.fromkeys(("foreign", "devices", "entries"), int),
-    "example": (bytes, None),
-}
-_GUARDED = {str: ([int, bytes, int], None)}
-"""What the functions of transfer.ends and transfer.scan answer (hotdesk.shapes): a PC can say anything."""
 _NEW = (Item("cd+++++++++", b"./"),)
 """A destination that was missing."""
 
@@ -82,7 +69,7 @@ class Job(SyncJob):
             async with TaskGroup() as group:
                 looks = [
                     (
-                        group.create_task(machine.call(ends, "describe", path, change=False, answers=_END)),
+                        group.create_task(machine.call(ends, "describe", path, change=False, answers=answers.END)),
                         group.create_task(_rsync(machine)),
                     )
                     for machine, path in ((self.source, self._path), (self.target, self._dest))
@@ -221,7 +208,7 @@ class Job(SyncJob):
             return Plan(data={"note": f"{self.target.host} is the source"})
         looked = await self.source.call(
             scan, "look", self._path, filters.DIRECTORY_FILTER.encode(), change=False,
-            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(), answers=_LOOK,
+            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(), answers=answers.LOOK,
         )  # fmt: skip
         self._foreign(looked)
         found = dict(looked["filters"])
@@ -232,12 +219,23 @@ class Job(SyncJob):
         protected = await self._guard(report.items)
         if protected:
             report = await self._rehearse(found, protected)
-        return await in_thread(self._plan, report)
+        self._found, self._protected = found, protected
+        before = await self._states(self.target, self._dest, report.items)
+        after = await self._states(self.source, self._path, report.items)
+        return await in_thread(self._plan, report, before, after)
 
-    def _plan(self, report: Report) -> Plan:
-        items = _ordered(report.items)
+    async def _states(self, machine: Machine, top: str, items: Sequence[Item]) -> dict[bytes, str]:
+        """What is there, for each item; not worth the looking when nobody reviews the plan."""
+        if not (self.reviewed and items):
+            return {}
+        names = [item.path for item in items]
+        found = await machine.call(ends, "states", top, payload=b"\0".join(names), change=False, answers=[str])
+        return {name: state for name, state in zip(names, found, strict=True) if state != ends.DIRECTORY}
+
+    def _plan(self, report: Report, before: Mapping[bytes, str], after: Mapping[bytes, str]) -> Plan:
+        items = ordered(report.items)
         return Plan(
-            changes=tuple(Change(verb=item.verb, subject=shown(item.path), detail=item.flags) for item in items),
+            changes=changes_of(items, before, after),
             data={"report": report, "result": _data(items, report)},
             diff=(Diff(prepared="".join(f"{item}\n" for item in items)),) if items else (),
             warnings=(*self._warnings, *report.messages),
@@ -318,6 +316,15 @@ class Job(SyncJob):
 
     # --- sync and after
 
+    def narrow(self, plan: Plan, changes: tuple[Change, ...]) -> Plan:
+        report: Report = plan.data["report"]
+        items, rules = narrowed(report.items, changes)
+        self._mirror = replace(self._mirror, delete=any(item.deletes for item in items))
+        self._rule(self._found, [*self._protected, *rules])
+        report, names = replace(report, items=tuple(items)), {f"{item.verb} {shown(item.path)}" for item in items}
+        kept = tuple(change for change in plan.changes if change.id in names)
+        return replace(plan, changes=kept, data={"report": report, "result": _data(items, report)})
+
     def preview(self, plan: Plan) -> JobResult:
         if self._same:
             return JobResult(data={**_data(()), "msg": plan.data["note"]})
@@ -328,7 +335,7 @@ class Job(SyncJob):
         if not self._mirror.mkpath:
             await self.target.run(["mkdir", "-p", "--", posixpath.dirname(self._dest)], change=True)
         report = await self.transfer(self._mirror, change=True, bytes_total=planned.totals.transferred)
-        report = replace(report, items=await in_thread(_as_planned, report.items, planned.items))
+        report = replace(report, items=await in_thread(as_planned, report.items, planned.items))
         self._done = report
         warnings = [*report.messages]
         if report.vanished:
@@ -343,11 +350,11 @@ class Job(SyncJob):
         """Everything that was planned must have been done, or be no longer needed."""
         if plan.open:
             return []
-        missing = await in_thread(_missing, plan.data["report"].items, self._done.items)
-        if not missing:
+        lacking = await in_thread(missing, plan.data["report"].items, self._done.items)
+        if not lacking:
             return []
         again = await self.transfer(self._mirror, change=False)
-        left = sorted(shown(item.path) for item in again.items if item.path in missing)
+        left = sorted(shown(item.path) for item in again.items if item.path in lacking)
         return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
 
 
@@ -361,32 +368,13 @@ async def _rsync(machine: Machine) -> str | None:
 
 
 async def _guarded(machine: Machine, paths: list[str]) -> dict[str, Any]:
-    """transfer.ends.guarded; a path that the answer leaves out is one where nothing is."""
-    found = await machine.call(ends, "guarded", paths, change=False, answers=_GUARDED)
+    """transfer.ends.guarded, for every path."""
+    found = await machine.call(ends, "guarded", paths, change=False, answers=answers.GUARDED)
     return {path: found.get(path) for path in paths}
 
 
 def _inside(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
-
-
-def _missing(planned: Sequence[Item], done: Sequence[Item]) -> set[bytes]:
-    """The paths that were planned and not done."""
-    return {item.path for item in planned} - {item.path for item in done}
-
-
-def _as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, ...]:
-    """rsync makes a missing destination before it looks: what was planned as new directory then shows as changed times."""
-    new = next((item for item in planned if item.path == b"." and item.creates), None)
-    if new is None:
-        return tuple(items)
-    return (new, *(item for item in items if item.path != b"."))
-
-
-def _ordered(items: Sequence[Item]) -> list[Item]:
-    """Deletions first, they are what one has to look at, contents before their directory; then by path: rsync's own order varies."""
-    gone = sorted((item for item in items if item.deletes), key=lambda item: item.path, reverse=True)
-    return gone + sorted((item for item in items if not item.deletes), key=lambda item: item.path)
 
 
 def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]:
@@ -395,6 +383,6 @@ def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]
         "files": sum(1 for item in items if item.flags[:1] in "<>" and item.flags[1:2] == "f"),
         "bytes": report.totals.transferred if report else 0,
         "deleted": sum(1 for item in items if item.deletes),
-        "items": [str(item) for item in _ordered(items)[:ITEMS_SHOWN]],
+        "items": [str(item) for item in ordered(items)[:ITEMS_SHOWN]],
         "items_total": len(items),
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import JobError, TaskError
 from hotdesk.jobs.locks import PcLocks
+from hotdesk.jobs.review import SKIPPED
 from hotdesk.jobs.transfer import JobTransfer
 from hotdesk.results import Problem, labels
 from hotdesk.transfer import Transfers
@@ -166,13 +167,15 @@ class JobRun:
 
 
 def with_left(result: JobResult, left: Mapping[str, str]) -> JobResult:
-    """The result that also says what of the plan was left, and why; some of it in a warning, all of it in its data."""
+    """The result that also says what of the plan was left, and why: in its data, and in a warning unless a person said so."""
     if not left:
         return result
     reasons: dict[str, list[str]] = {}
     for change, why in left.items():
         reasons.setdefault(why, []).append(change)
-    warnings = [f"not done, since {why}: {labels(changes, SHOWN)}" for why, changes in reasons.items()]
+    warnings = [
+        f"not done, since {why}: {labels(changes, SHOWN)}" for why, changes in reasons.items() if why != SKIPPED
+    ]
     told = [{"change": change, "why": why} for change, why in left.items()]
     return replace(result, data={**result.data, "left": told}, warnings=(*result.warnings, *warnings))
 

@@ -1,0 +1,103 @@
+"""What a mirror would do, as changes that are approved one by one; and the mirror that does only the approved ones."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from hotdesk.errors import TaskError
+from hotdesk.jobs.base import Change
+from hotdesk.transfer import shown
+from hotdesk.transfer.filters import exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from hotdesk.transfer import Item
+
+MOST_RULES = 5000
+"""Changes that can be left one by one: each is an argument of rsync's."""
+TIMES = frozenset(".dtT")
+"""In rsync's flags of a directory: nothing but its times differs."""
+
+
+def ordered(items: Sequence[Item]) -> list[Item]:
+    """Deletions first, they are what one has to look at, contents before their directory; then by path: rsync's own order varies."""
+    gone = sorted((item for item in items if item.deletes), key=lambda item: item.path, reverse=True)
+    return gone + sorted((item for item in items if not item.deletes), key=lambda item: item.path)
+
+
+def changes_of(items: Sequence[Item], before: Mapping[bytes, str], after: Mapping[bytes, str]) -> tuple[Change, ...]:
+    """One change for each item. ``before`` and ``after``: path -> what the target and the source have there (``transfer.ends.states``)."""
+    return tuple(
+        Change(
+            verb=item.verb, subject=shown(item.path), detail=item.flags, destructive=item.deletes,
+            before=before.get(item.path, ""), after="" if item.deletes else after.get(item.path, ""),
+        )
+        for item in items
+    )  # fmt: skip
+
+
+def narrowed(items: Sequence[Item], kept: Sequence[Change]) -> tuple[list[Item], list[bytes]]:
+    """(the items that are done, the filter rules that leave the others alone) when only ``kept`` is wanted.
+
+    What cannot be separated: below a directory that is left (new, to be deleted, or of another mode or owner) everything is left; a
+    directory cannot be deleted while something in it is left; the times of a directory are set when something below it is done.
+    When nothing that is done deletes, the mirror must not delete at all. Raises TaskError when there are more rules than rsync takes.
+    """
+    wanted = {change.id for change in kept}
+    left = {item.path for item in items if f"{item.verb} {shown(item.path)}" not in wanted and not _only_times(item)}
+    gone = _parents(item.path for item in items if item.deletes and item.path in left)
+    left |= {item.path for item in items if item.deletes and item.path in gone}
+    done = [
+        item for item in items if item.path not in left and not any(above in left - gone for above in _above(item.path))
+    ]
+    with_content = _parents(item.path for item in done)
+    done = [item for item in done if f"{item.verb} {shown(item.path)}" in wanted or item.path in with_content]
+    names = {item.path for item in done}
+    deletes = any(item.deletes for item in done)  # else the mirror deletes nothing at all
+    passed = names | gone | with_content
+    out = sorted({item.path for item in items if item.path not in passed and (deletes or not item.deletes)})
+    rules: list[bytes] = []
+    excluded: set[bytes] = set()
+    for path in out:
+        if not any(above in excluded for above in _above(path)):
+            excluded.add(path)
+            rules.append(b"- " + exactly(path))
+    if len(rules) > MOST_RULES:
+        raise TaskError(
+            f"{len(rules)} changes are to be left one by one, and rsync takes {MOST_RULES} (nothing was changed)",
+            remedy="Approve whole directories, or leave some out with filters.",
+        )
+    return done, rules
+
+
+def missing(planned: Sequence[Item], done: Sequence[Item]) -> set[bytes]:
+    """The paths that were planned and not done."""
+    return {item.path for item in planned} - {item.path for item in done}
+
+
+def as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, ...]:
+    """rsync makes a missing destination before it looks: what was planned as new directory then shows as changed times."""
+    new = next((item for item in planned if item.path == b"." and item.creates), None)
+    if new is None:
+        return tuple(items)
+    return (new, *(item for item in items if item.path != b"."))
+
+
+def _only_times(item: Item) -> bool:
+    return item.flags[1:2] == "d" and item.flags.startswith(".") and set(item.flags) <= TIMES
+
+
+def _above(path: bytes) -> list[bytes]:
+    """The directories that a path is in, the mirrored one (``.``) last."""
+    out = []
+    while path != b".":
+        path = posixpath.dirname(path) or b"."
+        out.append(path)
+    return out
+
+
+def _parents(paths: Any) -> set[bytes]:
+    return {above for path in paths for above in _above(path)}
