@@ -21,7 +21,7 @@ ROOT = journal.ROOT
 """Where a PC keeps its journals."""
 CHECK_LIMIT = 120.0
 """Seconds for a validator or check."""
-_SHOWN = [{"name": str, "unit": str, "run": str, "paths": [str]}]
+_SHOWN = [{"name": str, "unit": str, "run": str, "was": {str: STATE}}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ class Steady:
 
     argv: tuple[str, ...]
     words: tuple[str, ...]
+    more: bool = False
+    """Further lines may come, none may go."""
 
 
 async def place(
@@ -77,7 +79,7 @@ async def place(
         machine.link.run_id,
         [one.item() for one in files],
         [list(argv) for argv in checks],
-        [{"argv": list(one.argv), "words": list(one.words)} for one in steady],
+        [{"argv": list(one.argv), "words": list(one.words), "more": one.more} for one in steady],
         limit,
         root=ROOT,
         change=True,
@@ -89,7 +91,7 @@ async def place(
 
 
 async def unfinished(machine: Machine) -> list[dict[str, Any]]:
-    """The transactions that something killed: {name, unit, run, paths} each."""
+    """The transactions that something killed: {name, unit, run, was} each, ``was`` being path -> State before."""
     return list(await machine.call(bundle(transaction), "unfinished", root=ROOT, change=False, answers=_SHOWN))
 
 

@@ -115,8 +115,9 @@ def sync(path: str) -> None:
 
 
 def shown(folder: str, journal: dict[str, Any]) -> dict[str, Any]:
-    paths = [kept["path"] for kept in journal["items"]]
-    return {"name": os.path.basename(folder), "unit": journal["unit"], "run": journal["run"], "paths": paths}
+    """For the runner: ``was`` is path -> what was there."""
+    was = {kept["path"]: kept["old"] for kept in journal["items"]}
+    return {"name": os.path.basename(folder), "unit": journal["unit"], "run": journal["run"], "was": was}
 
 
 def prune(root: str) -> None:

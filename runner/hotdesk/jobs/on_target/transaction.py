@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Generator, Iterator
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SAID = 2000
 """Characters of a command's words that a message repeats, from their end."""
 
@@ -45,14 +46,21 @@ def perform(
 
     An item is ``path``, ``kind`` (file, link, absent), ``mode``, ``owner`` and ``group`` (names, or None for root), ``size`` (its part of
     ``payload``), ``link``, ``was`` (``state_of`` as it was planned) and ``validate`` (argv with ``%s``, run on the new file before anything
-    is replaced). ``checks`` are commands that must succeed with everything in place; ``steady`` are {argv, words}: of their output, the
-    lines that begin with one of the words must be the same afterwards. Else all is put back, and Failed says why, naming ``path``.
-    ``limit`` (seconds) is for each command.
+    is replaced). ``checks`` are commands that must succeed with everything in place; ``steady`` are {argv, words, more}: of their output,
+    the lines that begin with one of the words must be the same afterwards, or with ``more``, still be there. Else all is put back, and
+    Failed says why, naming ``path``. ``limit`` (seconds) is for each command.
     """
     with alone(root), _stoppable():
         _recover(root)
         folder = new(root, unit)
-        journal: dict[str, Any] = {"unit": unit, "run": run, "at": time.time(), "state": "begun", "made": [], "items": []}
+        journal: dict[str, Any] = {
+            "unit": unit,
+            "run": run,
+            "at": time.time(),
+            "state": "begun",
+            "made": [],
+            "items": [],
+        }
         try:
             before = [_lines(one, limit) for one in steady]
             _keep(folder, journal, items)
@@ -79,7 +87,7 @@ def perform(
 
 
 def unfinished(root: str = ROOT) -> list[dict[str, Any]]:
-    """The transactions that a kill left half done: ``unit``, ``run``, ``at``, ``paths``. Reads only."""
+    """The transactions that a kill left half done: ``name``, ``unit``, ``run`` and ``was`` (path -> its state before). Reads only."""
     found = [(folder, read(folder)) for folder in folders(root)]
     return [shown(folder, one) for folder, one in found if one and one["state"] not in ("done", "undone")]
 
@@ -315,9 +323,14 @@ def _check(argv: list[str], limit: float) -> Iterator[str]:
 @contextmanager
 def _running(argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     try:
-        environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
+        environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive", PATH=PATH)
+        full = shutil.which(argv[0], path=PATH) or argv[0]  # sshd wants to be called by its whole name
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+            [full, *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
         )
     except FileNotFoundError:
         raise Failed("there is no {} here to check it with".format(argv[0]), missing=argv[0])
@@ -342,9 +355,9 @@ def _lines(one: dict[str, Any], limit: float) -> list[str]:
 
 
 def _hold(one: dict[str, Any], before: list[str], after: list[str]) -> None:
-    if before and before != after:
-        gone = "; ".join(sorted(set(before) ^ set(after)))
-        raise Failed("it would change what lets you in ({}): {}".format(" ".join(one["argv"]), gone))
+    gone = set(before) - set(after) if one["more"] else set(before) ^ set(after)
+    if before and gone:
+        raise Failed("it would change what lets you in ({}): {}".format(" ".join(one["argv"]), "; ".join(sorted(gone))))
 
 
 @contextmanager

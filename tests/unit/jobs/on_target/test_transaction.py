@@ -110,11 +110,20 @@ def test_a_check_that_fails_with_all_in_place_puts_all_back(etc: Path, root: str
 def test_what_lets_one_in_must_stay(etc: Path, root: str) -> None:
     """A line of the watched output that changes puts everything back; others may change."""
     (etc / "one").write_text("port 22\nbanner a\n")
-    watched = [{"argv": ["cat", str(etc / "one")], "words": ["port "]}]
+    watched = [{"argv": ["cat", str(etc / "one")], "words": ["port "], "more": False}]
     perform(root, (etc / "one", "port 22\nbanner b\n"), steady=watched)
     with pytest.raises(Failed, match="port 2222"):
         perform(root, (etc / "one", "port 2222\nbanner b\n"), steady=watched)
     assert (etc / "one").read_text() == "port 22\nbanner b\n"
+
+
+def test_rules_may_come_and_none_may_go(etc: Path, root: str) -> None:
+    """What is watched for losses alone."""
+    (etc / "one").write_text("a: 1\n")
+    watched = [{"argv": ["cat", str(etc / "one")], "words": ["a:"], "more": True}]
+    perform(root, (etc / "one", "a: 1\na: 2\n"), steady=watched)
+    with pytest.raises(Failed, match="a: 1"):
+        perform(root, (etc / "one", "a: 2\n"), steady=watched)
 
 
 def test_a_missing_validator_is_named(etc: Path, root: str) -> None:
