@@ -316,6 +316,14 @@ class Job(SyncJob):
 
     # --- sync and after
 
+    def scope(self, machine: Machine) -> str:
+        return self._dest if machine is self.target else self._path
+
+    async def present(self, machine: Machine, subjects: Sequence[str]) -> list[str]:
+        names = b"\0".join(subject.encode() for subject in subjects)
+        found = await machine.call(ends, "states", self.scope(machine), payload=names, change=False, answers=[str])
+        return [subject for subject, state in zip(subjects, found, strict=True) if state or "\\" in subject]
+
     def narrow(self, plan: Plan, changes: tuple[Change, ...]) -> Plan:
         report: Report = plan.data["report"]
         items, rules = narrowed(report.items, changes)

@@ -94,6 +94,8 @@ class SyncJob(ABC):
         self.transfer = transfer
         """``await self.transfer(mirror, change=...)``: rsync from source to target over the runner's connections."""
 
+    name: ClassVar[str] = ""
+    """Of its file; set when it is loaded."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of jobs (``apt``, or fully qualified) that must come before this one when a play has both. Checked before any host is touched."""
     handles: ClassVar[tuple[str, ...]] = ()
@@ -129,6 +131,10 @@ class SyncJob(ABC):
     async def present(self, machine: Machine, subjects: Sequence[str]) -> Sequence[str]:
         """Which of these subjects ``machine`` (the source or the target) has; reads only. A mark on one that is gone is forgotten."""
         return subjects
+
+    def scope(self, machine: Machine) -> str:
+        """What subjects are relative to on ``machine``, for a job that several tasks run for several places: tells their marks apart."""
+        return ""
 
     def narrow(self, plan: Plan, changes: tuple[Change, ...]) -> Plan:
         """``plan`` with only these of its changes. A job whose ``data`` says again what there is to do narrows that too."""

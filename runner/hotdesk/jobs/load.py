@@ -31,7 +31,7 @@ PHASES: dict[str, int] = {
 """Phase -> how many arguments it gets besides self."""
 ARGUMENTS = {"present": ("machine", "subjects")}
 """Their names, where they are not plan and result."""
-PLAIN = ("writes", "reads", "preview", "narrow")
+PLAIN = ("writes", "reads", "preview", "narrow", "scope")
 """Hooks that are ordinary methods: they answer at once."""
 DECLARED = ("after", "handles")
 """What a job says of itself: tuples of text."""
@@ -74,6 +74,7 @@ def _load(path: Path) -> type[SyncJob]:
     _declarations(path, job)
     for name, count in PHASES.items():
         _phase(path, job, name, count)
+    job.name = path.stem
     return job
 
 

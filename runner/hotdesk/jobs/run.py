@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import JobError, TaskError
 from hotdesk.jobs.locks import PcLocks
-from hotdesk.jobs.review import SKIPPED
+from hotdesk.jobs.marks import Marks, kept_out
+from hotdesk.jobs.review import SKIPPED, with_needs
 from hotdesk.jobs.transfer import JobTransfer
 from hotdesk.results import Problem, labels
 from hotdesk.transfer import Transfers
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from hotdesk.jobs.base import JobResult, Plan, SyncJob
+    from hotdesk.jobs.base import Change, JobResult, Plan, SyncJob
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.review import Review, Step
 
@@ -38,6 +39,7 @@ class JobRun:
         self.transfers = Transfers(transfers)
         self.cleanup_limit = cleanup_limit
         """Seconds that a job's clean-up may take."""
+        self.marks = Marks()
         self.review: Review | None = None
         """Who judges each plan before it is done; None: all of it is done."""
         self.unprotected: dict[str, tuple[str, ...]] = {}
@@ -107,8 +109,10 @@ class JobRun:
         if not check:
             for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
+        marked = await self.marks.about(job)
+        job.preview_wanted = job.preview_wanted or bool(marked)
         whole: Plan = await self.call(job, "pre_sync")
-        plan, left = await self._judged(job, whole, step)
+        plan, left = await self._judged(job, whole, marked, step, check)
         self._protected(job, plan, check)
         if check or not (plan.changes or plan.open):
             return plan, with_left(job.preview(plan), left)
@@ -138,16 +142,26 @@ class JobRun:
         remedy = f"Say that you want it with the variable {CONSENT}: true (for {host}, or -e {CONSENT}=true)."
         raise TaskError(f"nothing was changed: {text}", remedy=remedy)
 
-    async def _judged(self, job: SyncJob, plan: Plan, step: Step | None) -> tuple[Plan, dict[str, str]]:
-        """What is to be done of the plan, and why the rest is left."""
-        if self.review is None or step is None:
-            return plan, {}
-        verdict = self.review.consider(step, job.target.host, job.source.host, plan)
-        if len(verdict.changes) == len(plan.changes):
-            return plan, {}
-        narrowed = await in_thread(job.narrow, plan, verdict.changes)
-        kept = {change.id for change in narrowed.changes}
-        return narrowed, {c.id: verdict.left.get(c.id, INSEPARABLE) for c in plan.changes if c.id not in kept}
+    async def _judged(
+        self, job: SyncJob, whole: Plan, marked: Mapping[str, str], step: Step | None, check: bool
+    ) -> tuple[Plan, dict[str, str]]:
+        """What is to be done of the plan, and why the rest is left: marks have the first word, then the review."""
+        left = kept_out(whole, marked)
+        plan = await self._narrowed(job, whole, [c for c in whole.changes if c.id not in left], left)
+        if self.review is not None and step is not None:
+            verdict = self.review.consider(step, job.target.host, job.source.host, plan)
+            if verdict.never and not check:
+                await self.marks.remember(job, verdict.never)
+            left |= verdict.left
+            plan = await self._narrowed(job, plan, verdict.changes, left)
+        kept = {change.id for change in plan.changes}
+        return plan, {c.id: left.get(c.id, INSEPARABLE) for c in whole.changes if c.id not in kept}
+
+    async def _narrowed(self, job: SyncJob, plan: Plan, changes: Sequence[Change], left: dict[str, str]) -> Plan:
+        if len(changes) == len(plan.changes):
+            return plan
+        narrowed: Plan = await in_thread(job.narrow, plan, with_needs(plan.changes, changes, left))
+        return narrowed
 
     async def _clean_up_after(self, job: SyncJob, error: BaseException | None) -> None:
         try:

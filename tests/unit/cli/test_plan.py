@@ -49,11 +49,8 @@ def test_exactly_what_was_approved_is_done(trees: Path, hotdesk: Callable[..., A
     assert files(trees / "here") == before
     text = (trees / "plan.yml").read_text()
     (trees / "plan.yml").write_text(text.replace("decision: skip\n    detail", "decision: remove\n    detail", 1))
-    (approved,) = (
-        one.id
-        for one in read_plan(trees / "plan.yml").steps.popitem()[1]
-        if one.destructive and "approve" in one.decisions.values()
-    )
+    (changes,) = read_plan(trees / "plan.yml").steps.values()
+    (approved,) = (one.id for one in changes if one.destructive and "approve" in one.decisions.values())
     (trees / "atlas/b").write_text("newer still")
     (trees / "atlas/c").write_text("c")
 
