@@ -120,6 +120,20 @@ class Desk:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def ansible_play(self, playbook: Path, *options: str) -> Done:
+        """The same by ansible-playbook, with the collection of this tree."""
+        collections = self.directory / "collections" / "ansible_collections" / "hotdesk"
+        if not collections.exists():
+            collections.mkdir(parents=True)
+            (collections / "sync").symlink_to(Path(__file__).parents[2] / "collection")
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        done = subprocess.run(
+            [program, "-i", str(self.directory / "inventory.yml"), str(playbook), *options],
+            env={**self.environment, "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections"), "PYTHONWARNINGS": ""},
+            cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
     @contextmanager
     def playing(self, playbook: Path, *options: str) -> Iterator[Playing]:
         """Start a run, to be looked at and interrupted. It is killed at the end of the block if it is still there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import CheckModeError, DiskLow, TaskError
+from hotdesk.results import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -40,12 +41,14 @@ async def run(
     env: Mapping[str, str] | None = None,
     accept: Iterable[int] = (0,),
     timeout: float = LIMIT,
+    name: str = "",
 ) -> Completed:
     """A command that must end with one of ``accept``. Raises TaskError with its own last words; a program that is missing raises it too.
 
-    An answer that was cut in the middle is none: TaskError. What ``stdin`` says never appears in an error.
+    An answer that was cut in the middle is none: TaskError. ``name`` is what errors call it: its first
+    words, unless given. What ``stdin`` says never appears in an error.
     """
-    what = f"{machine.host}: {' '.join(argv[:3])}"
+    what = f"{machine.host}: {name or ' '.join(argv[:3])}"
     try:
         done = await machine.run(argv, change=change, stdin=stdin, env={**ENVIRONMENT, **(env or {})}, timeout=timeout)
     except FileNotFoundError:
@@ -59,15 +62,17 @@ async def run(
 
 
 async def carry_out(
-    changes: Sequence[Change], act: Callable[[Change], Awaitable[object]]
+    machine: Machine, changes: Sequence[Change], act: Callable[[Change], Awaitable[object]]
 ) -> tuple[list[Change], dict[str, str]]:
-    """Do ``changes`` in their order: what was done, and id -> why of those that failed or needed one that is not done.
+    """Do ``changes`` of a plan for ``machine`` in their order, shown as progress.
 
+    Returns what was done, and id -> why of those that failed or needed one that failed.
     ``act`` raises TaskError or OSError for a change that cannot be done. What concerns the whole PC (a lost link, a full disk) is raised.
     """
     done: list[Change] = []
     failed: dict[str, str] = {}
-    for change in changes:
+    for number, change in enumerate(changes):
+        machine.report(Progress(files_done=number, files_total=len(changes), message=change.id))
         blocked = next((need for need in change.needs if need in failed), None)
         if blocked is not None:
             failed[change.id] = f"not done, since '{blocked}' failed"
