@@ -9,26 +9,29 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.aio import TaskGroup, first, in_thread, use_pidfd_watcher
-from hotdesk.errors import PlaybookError, UsageError
+from hotdesk.aio import TaskGroup, finish, first, in_thread, use_pidfd_watcher
+from hotdesk.errors import HotdeskError, PlaybookError, UsageError
 from hotdesk.executor.ad_hoc import ad_hoc_play, verification_play
 from hotdesk.executor.play import PlayRun
 from hotdesk.executor.run import PlayOptions
 from hotdesk.executor.vaulted import check_vaulted
 from hotdesk.inventory.patterns import select
+from hotdesk.jobs.expected import keep, of_host
 from hotdesk.jobs.plan_file import read_plan, told, write_plan
 from hotdesk.jobs.review import Approval, Recorder
+from hotdesk.playbook.model import TagSelection
 from hotdesk.prepare import Around, prepared
 from hotdesk.report.recap import Recap
 from hotdesk.results import labels
 from hotdesk.supervise.of_play import Supervision
 from hotdesk.supervise.signals import stop_signals
 from hotdesk.supervise.stopping import Stopping
-from hotdesk.verify.of_play import verify_play
+from hotdesk.verify.of_play import EXPECTED, verify_play
 from hotdesk.verify.session import find_tests
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from hotdesk.playbook.model import Playbook
     from hotdesk.settings import Settings
 
-__all__ = ["Around", "PlayOptions", "plan", "play", "prepared", "run_module", "verify_hosts"]
+__all__ = ["Around", "PlayOptions", "plan", "play", "prepared", "run_module", "verify_hosts", "verify_jobs"]
 
 
 async def play(
@@ -55,16 +58,15 @@ async def play(
     file = await in_thread(read_plan, options.plan) if options.plan is not None else None
 
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
-        if file is None:
-            await _plays(run, loaded, options)
-            return
         assert run.jobs is not None
-        run.jobs.review = approval = Approval(file.steps)
+        approval = run.jobs.review = Approval(file.steps) if file is not None else None
+        run.jobs.met = None if run.settings.check else []
         try:
             await _plays(run, loaded, options)
         finally:
-            for step, host, count in approval.unmet():
+            for step, host, count in approval.unmet() if approval is not None else ():
                 run.warn(f"{count} approved changes of {step.task!r} ({step.at}) were not come to", host=host)
+            await finish(_keep_expectations(run, loaded), grace=2.0)
 
     return await _whole(
         settings, paths or [Path(book) for book in (file.playbooks if file else ())], options, around, story
@@ -97,6 +99,20 @@ async def plan(
         run.emit(ev.Noted(text=f"\n{output}: {told(recorder.planned)}"))
 
     return await _whole(replace(settings, check=True), paths, options, around, story)
+
+
+async def _keep_expectations(run: Run, playbooks: Sequence[Playbook]) -> None:
+    """What the sync jobs have promised, for ``verify --jobs``; only a run of whole playbooks says what they no longer promise."""
+    met = run.jobs.met if run.jobs is not None else None
+    if not met:
+        return
+    whole = run.options.tags == TagSelection() and not run.options.start_at_task
+    lost = any(state.failed or state.unreachable for state in run.hosts.values())
+    books = [str(playbook.path.absolute()) for playbook in playbooks] if whole and not lost else []
+    try:
+        await in_thread(keep, met, run=run.id, playbooks=books)
+    except (HotdeskError, OSError) as exc:
+        run.warn(f"what 'hotdesk verify --jobs' is to expect could not be kept: {exc}")
 
 
 async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> None:
@@ -149,6 +165,26 @@ async def verify_hosts(
         select(run.inventory, pattern, mismatch=run.settings.host_pattern_mismatch)
         one = verification_play(pattern, tests)
         await PlayRun(run, one, after_play=verify_play).go()
+
+    return await _whole(settings, [], options, around, story)
+
+
+async def verify_jobs(settings: Settings, pattern: str, options: PlayOptions, around: Around) -> int:
+    """Look whether the hosts of ``pattern`` still have what the sync jobs left there (``hotdesk verify --jobs``).
+
+    Returns and raises as ``play`` does: 3 when something has drifted.
+    """
+
+    async def story(run: Run, _loaded: Sequence[Playbook]) -> None:
+        hosts = select(run.inventory, pattern, limit=options.limit or None, mismatch=run.settings.host_pattern_mismatch)
+        steps = {host: await in_thread(of_host, host) for host in hosts}
+        expected = [host for host in hosts if any(step["expectations"] for step in steps[host])]
+        for host in hosts:
+            if host not in expected:
+                run.warn("no sync has left anything to be expected here", host=host)
+        if expected:
+            one = verification_play(",".join(expected), [str(EXPECTED)])
+            await PlayRun(run, one, after_play=partial(verify_play, steps=steps)).go()
 
     return await _whole(settings, [], options, around, story)
 

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
-from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
-from hotdesk.jobs.tree_changes import as_planned, changes_of, missing, narrowed, ordered
+from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered
 from hotdesk.results import Diff
 from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
-from hotdesk.transfer.rsync import Ability, ability
+from hotdesk.transfer.rsync import Ability, usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hotdesk.jobs import Machine
 
-OLDEST_RSYNC = (3, 1, 0)
 ITEMS_SHOWN = 1000
 SYSTEM = ("/", "/bin", "/boot", "/lib", "/lib64", "/opt", "/sbin", "/usr")
 
@@ -82,7 +81,7 @@ class Job(SyncJob):
         problems += self._machines(source["machine"], target["machine"])
         problems += await self._read_rules()
         able = [
-            self._ability(machine.host, end["rsync"], problems)
+            usable(machine.host, end["rsync"], problems)
             for machine, end in ((self.source, source), (self.target, target))
         ]
         self._users(source, target)
@@ -152,15 +151,6 @@ class Job(SyncJob):
             rules += content
         self._rules = rules
         return problems
-
-    def _ability(self, host: str, version: str | None, problems: list[Problem]) -> Ability | None:
-        found = ability(version) if version is not None else None
-        if found is None:
-            problems.append(Problem(f"{host} has no rsync", "Install the package rsync there."))
-        elif found.version < OLDEST_RSYNC:
-            number = ".".join(map(str, found.version))
-            problems.append(Problem(f"{host} has rsync {number}; 3.1.0 or newer is needed", "Update rsync there."))
-        return found
 
     def _users(self, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         if target["uid"] != 0:
@@ -364,6 +354,9 @@ class Job(SyncJob):
         again = await self.transfer(self._mirror, change=False)
         left = sorted(shown(item.path) for item in again.items if item.path in lacking)
         return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
+
+    async def expectations(self, plan: Plan, result: JobResult) -> Sequence[Expectation]:
+        return await expected(self.target, self._dest, self._done.items if result.changed else (), self.expected)
 
 
 async def _rsync(machine: Machine) -> str | None:

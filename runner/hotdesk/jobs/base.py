@@ -102,6 +102,8 @@ class SyncJob(ABC):
     """Paths, as rsync patterns, that this job alone may move: ``folder`` never touches them (transfer/excludes.py is the one list)."""
     preview_wanted: bool = True
     """Somebody looks at the plan (check mode, a diff, a review). False: a job may leave its plan ``open`` when finding it out is half of the work."""
+    expected: Sequence[Expectation] = ()
+    """What this task left to be expected of the target at the end of the last run, for a job that looks only at what it touches."""
     reviewed: bool = False
     """The plan is kept for review, or held against one that was: ``before`` and ``after`` are worth the looking."""
 

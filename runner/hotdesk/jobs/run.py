@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.aio import finish, in_thread
-from hotdesk.errors import JobError, TaskError
+from hotdesk.errors import HostError, JobError, TaskError, UsageError
+from hotdesk.jobs.expected import Met, before
 from hotdesk.jobs.locks import PcLocks
 from hotdesk.jobs.marks import Marks, kept_out
 from hotdesk.jobs.review import SKIPPED, with_needs
@@ -40,6 +41,8 @@ class JobRun:
         self.cleanup_limit = cleanup_limit
         """Seconds that a job's clean-up may take."""
         self.marks = Marks()
+        self.met: list[Met] | None = None
+        """What is to be expected of each PC from now on; None: nobody wants to know."""
         self.review: Review | None = None
         """Who judges each plan before it is done; None: all of it is done."""
         self.unprotected: dict[str, tuple[str, ...]] = {}
@@ -115,7 +118,10 @@ class JobRun:
         plan, left = await self._judged(job, whole, marked, step, check)
         self._protected(job, plan, check)
         if check or not (plan.changes or plan.open):
-            return plan, with_left(job.preview(plan), left)
+            result = with_left(job.preview(plan), left)
+            if not check:
+                await self._expect(job, plan, result, step)
+            return plan, result
         result = with_left(await self.call(job, "sync", plan), left)
         if result.failed:
             raise _failed(result)
@@ -124,7 +130,23 @@ class JobRun:
             raise TaskError(
                 told("the target is not what was planned", problems), data={**result.data, "problems": listed(problems)}
             )
+        await self._expect(job, plan, result, step)
         return plan, result
+
+    async def _expect(self, job: SyncJob, plan: Plan, result: JobResult, step: Step | None) -> None:
+        """Note what holds on the target from now on."""
+        if self.met is None or step is None:
+            return
+        try:
+            job.expected = await in_thread(before, step, job.target.host)
+            found = await self.call(job, "expectations", plan, result)
+        except (HostError, UsageError, OSError) as exc:  # what the job has done is done all the same
+            job.target.warn(
+                f"what 'hotdesk verify --jobs' is to expect of {job.target.host} could not be found out: {exc}"
+            )
+            return
+        user = job.target.info.user
+        self.met.append(Met(step, job.target.host, user, () if step.hidden else tuple(found)))
 
     def _protected(self, job: SyncJob, plan: Plan, check: bool) -> None:
         """What would be gone for good is not done without consent; in check mode it is only said."""

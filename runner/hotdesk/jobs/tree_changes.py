@@ -6,18 +6,23 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import TaskError
-from hotdesk.jobs.base import Change
-from hotdesk.transfer import shown
+from hotdesk.jobs.base import Change, Expectation
+from hotdesk.transfer import ends, shown
 from hotdesk.transfer.filters import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from hotdesk.jobs.machine import Machine
     from hotdesk.transfer import Item
 
 MOST_RULES = 5000
 """Changes that can be left one by one: each is an argument of rsync's."""
+SAMPLE = 100
+"""Paths of one run that are looked at when the mirror is verified later."""
+MOST_EXPECTED = 500
+"""The same, of all runs together."""
 TIMES = frozenset(".dtT")
 """In rsync's flags of a directory: nothing but its times differs."""
 
@@ -84,6 +89,40 @@ def as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, ..
     if new is None:
         return tuple(items)
     return (new, *(item for item in items if item.path != b"."))
+
+
+async def expected(
+    target: Machine, top: str, items: Sequence[Item], before: Sequence[Expectation]
+) -> list[Expectation]:
+    """A sample of what was sent and deleted, as it is below ``top`` now; and of what was expected ``before``, what was not touched."""
+    base = top.rstrip("/")
+    touched = {f"{base}/{shown(item.path)}" for item in items}
+    old = [each for each in before if each.subject not in touched]
+    names = sample(items)
+    if not names:
+        return old
+    found = await target.call(ends, "described", top, payload=b"\0".join(names), change=False, answers=[{str: object}])
+    new = [
+        Expectation(kind="file", subject=f"{base}/{name.decode()}", value=value)
+        for name, value in zip(names, found, strict=True)
+    ]
+    return [*old[-(MOST_EXPECTED - len(new)) :], *new]
+
+
+def sample(items: Sequence[Item], most: int = SAMPLE) -> list[bytes]:
+    """Some of the paths that were sent or deleted, evenly over all of them; only names that are text."""
+    paths = sorted(
+        item.path for item in items if (item.deletes or item.flags[1:2] == "f") and _is_text(item.path)
+    )
+    step = max(1, -(-len(paths) // most))
+    return paths[::step]
+
+
+def _is_text(path: bytes) -> bool:
+    try:
+        return path.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _only_times(item: Item) -> bool:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import pwd
 import stat
@@ -87,6 +88,34 @@ DIRECTORY = "directory"
 def states(top: str, payload: bytes) -> list[str]:
     """What is at each of these paths below ``top`` (separated by NUL), in words that are another when it changes; empty: nothing."""
     return [_state(os.path.join(os.fsencode(top), name)) for name in payload.split(b"\0")]
+
+
+HASHED = 4 << 20  # bytes: of a larger file the size is enough
+
+
+def described(top: str, payload: bytes) -> list[dict[str, Any]]:
+    """What is at each of these paths below ``top``, as an expectation of the kind ``file`` says it."""
+    return [_described(os.path.join(os.fsencode(top), name)) for name in payload.split(b"\0")]
+
+
+def _described(path: bytes) -> dict[str, Any]:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return {"type": "missing"}
+    if not stat.S_ISREG(found.st_mode):
+        return {
+            "type": "directory"
+            if stat.S_ISDIR(found.st_mode)
+            else "symlink"
+            if stat.S_ISLNK(found.st_mode)
+            else "special"
+        }
+    out = {"type": "file", "size": found.st_size, "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
+    if found.st_size <= HASHED:
+        with open(path, "rb") as file:
+            out["sha256"] = hashlib.sha256(file.read()).hexdigest()
+    return out
 
 
 def _state(path: bytes) -> str:

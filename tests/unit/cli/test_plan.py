@@ -78,3 +78,27 @@ def test_a_file_that_is_no_plan_is_refused(trees: Path, play: Callable[..., Any]
     assert done.returncode == 4
     assert "is not a plan" in done.stderr
     assert files(trees / "here")["b"] == "older"
+
+
+def test_drift_is_found_by_name_and_gives_3(trees: Path, play: Callable[..., Any], hotdesk: Callable[..., Any]) -> None:
+    """What the sync left is there; then a changed, a removed and an added file are told, and nothing else."""
+    assert play("book.yml").returncode == 0
+    looked = hotdesk("verify", "--jobs", "-i", "inventory", "--hosts", "here")
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert "4 passed" in looked.stdout
+    (trees / "here/a").write_text("drifted")
+    (trees / "here/b").unlink()
+    (trees / "here/mine").write_text("back again")
+    looked = hotdesk("verify", "--jobs", "-i", "inventory", "--hosts", "here", "--junit", "report.xml")
+    assert looked.returncode == 3
+    drifted = [line for line in looked.stdout.splitlines() if line.startswith("drifted: [here]")]
+    assert len(drifted) == 3
+    assert f"file {trees}/here/b: type is missing and was file" in looked.stdout
+    assert (trees / "report.xml").read_text().count("<failure") == 3
+
+
+def test_what_was_never_synced_is_told(trees: Path, hotdesk: Callable[..., Any]) -> None:
+    """It is no success in silence; tests and --jobs are two things."""
+    looked = hotdesk("verify", "--jobs", "-i", "inventory", "--hosts", "here")
+    assert "no sync has left anything to be expected here" in looked.stdout
+    assert hotdesk("verify", "-i", "inventory").returncode == 5
