@@ -85,7 +85,10 @@ async def plan(
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
         assert run.jobs is not None
         run.jobs.review = recorder = Recorder()
-        await _plays(run, loaded, options)
+        through = await _plays(run, loaded, options)
+        if not through and not recorder.planned:
+            run.warn(f"no plan was written to {output}: the run ended before the first sync job")
+            return
         clean = around.redaction.clean if around.redaction is not None else str
         lost = [name for name, state in run.hosts.items() if state.failed or state.unreachable]
         try:
@@ -94,8 +97,9 @@ async def plan(
             )
         except OSError as exc:
             raise UsageError(f"the plan cannot be written to {output}: {exc.strerror}") from None
-        if lost:
-            run.warn(f"the plan is not complete: {labels(sorted(lost))} failed on the way")
+        if lost or not through:
+            who = f": {labels(sorted(lost))} failed on the way" if lost else ""
+            run.warn(f"the plan is not complete{who}; what is not in it is not done")
         run.emit(ev.Noted(text=f"\n{output}: {told(recorder.planned)}"))
 
     return await _whole(replace(settings, check=True), paths, options, around, story)
@@ -115,8 +119,8 @@ async def _keep_expectations(run: Run, playbooks: Sequence[Playbook]) -> None:
         run.warn(f"what 'hotdesk verify --jobs' is to expect could not be kept: {exc}")
 
 
-async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> None:
-    """All plays of the playbooks, until one ends the run. Raises PlaybookError when --start-at-task met no task."""
+async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> bool:
+    """All plays of the playbooks; False when one ended the run. Raises PlaybookError when --start-at-task met no task."""
     for playbook in loaded:
         run.playbook_dir = playbook.path.absolute().parent
         run.emit(ev.Noted(text=f"{len(playbook.plays)} plays in {playbook.path}", verbosity=2))
@@ -125,11 +129,12 @@ async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> 
             if not await PlayRun(
                 run, one, before_batch=watch.before, watching=watch.watching, after_play=verify_play
             ).go():
-                return
+                return False
         if any(state.failed or state.unreachable for state in run.hosts.values()):
-            return
+            return False
     if not run.started:
         raise PlaybookError(f"no task matched --start-at-task {options.start_at_task!r}")
+    return True
 
 
 async def run_module(
