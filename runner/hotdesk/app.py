@@ -23,7 +23,7 @@ from hotdesk.executor.vaulted import check_vaulted
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.expected import keep, of_host
 from hotdesk.jobs.plan_file import read_plan, told, write_plan
-from hotdesk.jobs.review import Approval, Recorder
+from hotdesk.jobs.review import Approval, NoRemovals, Recorder
 from hotdesk.playbook.model import TagSelection
 from hotdesk.prepare import Around, prepared
 from hotdesk.report.recap import Recap
@@ -59,8 +59,9 @@ async def play(
 
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
         assert run.jobs is not None
-        approval = run.jobs.review = Approval(file.steps) if file is not None else None
-        run.jobs.met = None if run.settings.check else []
+        approval = Approval(file.steps) if file is not None else None
+        run.jobs.review = approval or (None if options.removals else NoRemovals())
+        run.jobs.met = [] if options.expectations and not run.settings.check else None
         try:
             await _plays(run, loaded, options)
         finally:

@@ -39,6 +39,10 @@ class PlayOptions:
     step: bool = False
     plan: Path | None = None
     """A reviewed plan file: of what sync jobs would change, exactly that is done."""
+    removals: bool = True
+    """False: what sync jobs would remove is left, unless a plan approves it."""
+    expectations: bool = True
+    """Keep what sync jobs leave to be expected, for ``verify --jobs``."""
     command: tuple[str, ...] = ()
     """The command line, for the run log."""
 

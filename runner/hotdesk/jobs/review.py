@@ -69,6 +69,15 @@ class Recorder:
         return Verdict(plan.changes, {})
 
 
+class NoRemovals:
+    """Everything but what removes something: for whoever has reviewed nothing."""
+
+    def consider(self, step: Step, host: str, source: str, plan: Plan) -> Verdict:
+        left = {change.id: REMOVES for change in plan.changes if change.destructive}
+        kept = [change for change in plan.changes if change.id not in left]
+        return Verdict(with_needs(plan.changes, kept, left), left)
+
+
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """A change of a plan file, with what was decided for each of its hosts."""
@@ -89,6 +98,7 @@ class Reviewed:
         return self.detail == change.detail
 
 
+REMOVES = "it removes something, and nobody has allowed that (--review, --plan FILE or --allow-removals)"
 NEW = "it is not in the plan"
 DRIFTED = "it is no longer what was planned"
 SKIPPED = "the plan says skip"

@@ -26,9 +26,11 @@ BOOK = """
 
 
 @pytest.fixture
-def trees(place: Path) -> Path:
+def trees(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A source tree and a target that lacks a file, has an old one and one too many."""
     needs("rsync")
+    place.parent.chmod(0o777)  # the lock of a PC, and its marks, are this test's own there
+    monkeypatch.setenv("HOTDESK_LOCKS", str(place.parent))
     (place / "book.yml").write_text(BOOK.format(place=place))
     for path, text in {"atlas/a": "a", "atlas/b": "new", "here/b": "older", "here/mine": "m", "here/own": "o"}.items():
         (place / path).parent.mkdir(exist_ok=True)
