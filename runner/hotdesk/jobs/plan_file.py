@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -89,7 +89,7 @@ def write_plan(
 
 def told(planned: Sequence[Planned]) -> str:
     """How much there is to review, in a sentence."""
-    changes = {(one.step, change) for one in planned for change in one.plan.changes}
+    changes = {(one.step, replace(change, before="")) for one in planned for change in one.plan.changes}
     removals = sum(change.destructive for _, change in changes)
     hosts = len({one.host for one in planned})
     waiting = f"; {removals} removals stand at skip" if removals else ""
@@ -125,10 +125,11 @@ def _step(step: Step, planned: Sequence[Planned], clean: Callable[[str], str]) -
     warnings = list(dict.fromkeys(f"{one.host}: {clean(text)}" for one in planned for text in one.plan.warnings))
     if warnings:
         out["warnings"] = warnings
-    grouped: dict[Change, list[str]] = {}
+    grouped: dict[Change, dict[str, str]] = {}
+    """What is alike but for what the hosts have now -> host -> that."""
     for one in planned:
         for change in one.plan.changes:
-            grouped.setdefault(change, []).append(one.host)
+            grouped.setdefault(replace(change, before=""), {})[one.host] = clean(change.before)
     for name, destructive in (("changes", False), ("removals", True)):
         entries = [
             _entry(change, hosts, clean) for change, hosts in grouped.items() if change.destructive == destructive
@@ -138,10 +139,11 @@ def _step(step: Step, planned: Sequence[Planned], clean: Callable[[str], str]) -
     return out
 
 
-def _entry(change: Change, hosts: Sequence[str], clean: Callable[[str], str]) -> dict[str, Any]:
+def _entry(change: Change, hosts: Mapping[str, str], clean: Callable[[str], str]) -> dict[str, Any]:
+    before: Any = dict(sorted(hosts.items())) if len(set(hosts.values())) > 1 else next(iter(hosts.values()))
     entry = {
-        "change": clean(change.id), "hosts": _Line(sorted(set(hosts))), "decision": "skip" if change.destructive else APPROVE[False],
-        "detail": clean(change.detail), "before": clean(change.before), "after": clean(change.after), "undo": clean(change.undo),
+        "change": clean(change.id), "hosts": _Line(sorted(hosts)), "decision": "skip" if change.destructive else APPROVE[False],
+        "detail": clean(change.detail), "before": before, "after": clean(change.after), "undo": clean(change.undo),
         "needs": list(change.needs),
     }  # fmt: skip
     return {key: value for key, value in entry.items() if value}
@@ -168,8 +170,15 @@ def _reviewed(entry: Any, destructive: bool) -> Reviewed:
     hosts = [str(host) for host in entry.get("hosts") or []]
     return Reviewed(
         id=_text(entry, "change"), decisions=_decisions(entry, hosts, destructive), destructive=destructive,
-        detail=_text(entry, "detail", needed=False), before=_text(entry, "before", needed=False), after=_text(entry, "after", needed=False),
+        detail=_text(entry, "detail", needed=False), before=_before(entry, hosts), after=_text(entry, "after", needed=False),
     )  # fmt: skip
+
+
+def _before(entry: Any, hosts: Sequence[str]) -> dict[str, str]:
+    given = entry.get("before")
+    if isinstance(given, dict):
+        return {host: _text(given, host, needed=False) for host in hosts}
+    return dict.fromkeys(hosts, _text(entry, "before", needed=False))
 
 
 def _decisions(entry: Any, hosts: Sequence[str], destructive: bool) -> dict[str, Decision]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from hotdesk.results import EMPTY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -86,15 +88,17 @@ class Reviewed:
     decisions: Mapping[str, Decision]
     destructive: bool = False
     detail: str = ""
-    before: str = ""
+    before: Mapping[str, str] = EMPTY
+    """Host -> what it had; hosts that had nothing, or nobody knew, may be left out."""
     after: str = ""
 
-    def same(self, change: Change) -> bool:
+    def same(self, change: Change, host: str) -> bool:
         """It is still what was looked at. What a job calls by digests or versions is known by these, the rest by its detail."""
         if self.destructive != change.destructive:
             return False
-        if self.before or self.after or change.before or change.after:
-            return (self.before, self.after) == (change.before, change.after)
+        before = self.before.get(host, "")
+        if before or self.after or change.before or change.after:
+            return (before, self.after) == (change.before, change.after)
         return self.detail == change.detail
 
 
@@ -127,7 +131,7 @@ class Approval:
         for change in plan.changes:
             waiting.discard(change.id)
             found = entries.get((host, change.id), [])
-            entry = next((one for one in found if one.same(change)), None)
+            entry = next((one for one in found if one.same(change, host)), None)
             decision = entry.decisions[host] if entry is not None else None
             if decision == "approve":
                 kept.append(change)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ STEP = Step("my.own.apt", "Packages: [all]", "/book.yml:4", '"x"')
 ADD = Change(verb="install", subject="tool", detail="1 -> 2", before="1", after="2", undo="yes", needs=("write repo",))
 REMOVE = Change(verb="remove", subject="old", destructive=True)
 OTHER = Change(verb="install", subject="tool", detail="1.1 -> 2", before="1.1", after="2")
+OLDER = Change(**{**asdict(REMOVE), "before": "0.9"})
 PLANNED = [
     Planned(STEP, "vega", "atlas", Plan(changes=(ADD, REMOVE), warnings=("careful",))),
     Planned(STEP, "lyra", "atlas", Plan(changes=(ADD,))),
-    Planned(STEP, "pico", "atlas", Plan(changes=(OTHER,))),
+    Planned(STEP, "pico", "atlas", Plan(changes=(OTHER, OLDER))),
 ]
 
 
@@ -43,11 +45,12 @@ def test_what_is_written_is_read_back(plan: Path) -> None:
     assert found.playbooks == ("/book.yml",)
     tool, other, old = found.steps[STEP]
     assert tool.decisions == {"lyra": "approve", "vega": "approve"}
-    assert tool.same(ADD)
-    assert not tool.same(OTHER)
+    assert tool.same(ADD, "vega")
+    assert not tool.same(OTHER, "vega")
     assert other.decisions == {"pico": "approve"}
     assert old.destructive
-    assert old.decisions == {"vega": "skip"}
+    assert old.decisions == {"pico": "skip", "vega": "skip"}
+    assert (old.same(OLDER, "pico"), old.same(OLDER, "vega"), old.same(REMOVE, "vega")) == (True, False, True)
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
 
 
@@ -72,7 +75,7 @@ def test_decisions_are_taken_for_each_host(plan: Path) -> None:
         "lyra": "skip",
         "vega": "never",
     }
-    assert read_plan(plan).steps[STEP][2].decisions == {"vega": "approve"}
+    assert read_plan(plan).steps[STEP][2].decisions == {"pico": "approve", "vega": "approve"}
 
 
 @pytest.mark.parametrize(

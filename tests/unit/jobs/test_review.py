@@ -13,7 +13,7 @@ def install(name: str, after: str = "1", needs: tuple[str, ...] = ()) -> Change:
 def approved(change: Change, **decisions: str) -> Reviewed:
     return Reviewed(
         id=change.id, decisions=decisions or {"vega": "approve"}, destructive=change.destructive,  # type: ignore[arg-type]
-        detail=change.detail, before=change.before, after=change.after,
+        detail=change.detail, before=dict.fromkeys(decisions or ["vega"], change.before), after=change.after,
     )  # fmt: skip
 
 
