@@ -23,7 +23,7 @@ class Job(SyncJob):
     _source: Pc | None
 
     def writes(self) -> list[str]:
-        return list(self._wanted(self._target))
+        return [] if self._phase == "prune" else list(self._wanted(self._target))
 
     @property
     def _run(self) -> str:
@@ -77,7 +77,7 @@ class Job(SyncJob):
     async def _look(self) -> None:
         named = self.args.get("subvolumes")
         machines = [self.target]
-        if self.source.host != self.target.host:
+        if self.source.host != self.target.host and self._phase != "prune":
             machines.append(self.source)
         try:
             async with TaskGroup() as group:

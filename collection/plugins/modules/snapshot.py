@@ -28,7 +28,7 @@ options:
   phase:
     description:
       - V(before) belongs at the beginning of a play, V(after) at its end.
-      - V(prune) makes no snapshot and removes old ones.
+      - V(prune) makes no snapshot and removes old ones, on the target alone.
     type: str
     choices: [before, after, prune]
     required: true

@@ -41,7 +41,7 @@ def command() -> None:
 @click.pass_context
 def list_(context: click.Context, /, pattern: str, as_json: bool, **given: Any) -> None:
     """Show the runs of which there are snapshots, on which PCs, newest first."""
-    found, failed = _ask(given, pattern, look)
+    found, failed = asked(given, pattern, look)
     rows = sorted(
         (row for host, pc in found.items() for row in _rows(host, pc)),
         key=lambda row: (row["made"], row["host"]),
@@ -64,8 +64,8 @@ def list_(context: click.Context, /, pattern: str, as_json: bool, **given: Any) 
 @click.pass_context
 def show(context: click.Context, /, run_id: str, pattern: str, as_json: bool, **given: Any) -> None:
     """Show every snapshot of RUN ('last' for the newest; the beginning of an id is enough)."""
-    found, failed = _ask(given, pattern, look)
-    chosen = _chosen(found, run_id)
+    found, failed = asked(given, pattern, look)
+    chosen = chosen_run(found, run_id)
     rows = [
         {"host": host, "phase": one["phase"], "mount": each["mount"], "made": one["made"], "device": one["device"],
          "path": f".hotdesk-snapshots/{chosen}.{one['phase']}/{each['name']}"}
@@ -100,14 +100,14 @@ def diff(
 
     async def differences(machine: Machine) -> tuple[Pc, str, Differences | None]:
         pc = await look(machine)
-        chosen = _chosen({machine.host: pc}, run_id, others=True)
+        chosen = chosen_run({machine.host: pc}, run_id, others=True)
         until = "after" if not now and pc.covered(chosen, "after") else "now"
         if not pc.covered(chosen, "before"):
             return pc, chosen, None
         return pc, chosen, await compare(machine, chosen, until=until, below=path, most=most)
 
-    found, failed = _ask(given, pattern, differences)
-    chosen = _chosen({host: answer[0] for host, answer in found.items()}, run_id)
+    found, failed = asked(given, pattern, differences)
+    chosen = chosen_run({host: answer[0] for host, answer in found.items()}, run_id)
     with_it = {host: answer[2] for host, answer in found.items() if answer[2] is not None and answer[1] == chosen}
     if as_json:
         told = {h: {"found": d.found, "compared": d.compared, "differences": d.entries} for h, d in with_it.items()}
@@ -143,10 +143,8 @@ def diff(
 def prune(context: click.Context, /, pattern: str, keep: int, keep_days: int, keep_free: str, **given: Any) -> None:
     """Remove old snapshots; with --check only show which. The newest run's always stay."""
     given["verbosity"] = max(1, given["verbosity"])  # the result is what one wants to see
-    settings, chosen = _settings(given), play_options(given)
-    words = (
-        f"phase=prune keep={keep} keep_days={keep_days} keep_free='{keep_free}' source='{{{{ inventory_hostname }}}}'"
-    )
+    settings, chosen = root_settings(given), play_options(given)
+    words = f"phase=prune keep={keep} keep_days={keep_days} keep_free='{keep_free}'"
 
     async def story(around: Around) -> int:
         return await app.run_module(settings, pattern, "hotdesk.sync.snapshot", words, chosen, around)
@@ -154,17 +152,17 @@ def prune(context: click.Context, /, pattern: str, keep: int, keep_days: int, ke
     context.exit(run(settings, story, junit=given["junit"]))
 
 
-def _settings(given: dict[str, Any]) -> Settings:
+def root_settings(given: dict[str, Any]) -> Settings:
     """As given, and root there unless the command line says otherwise: nobody else may look."""
     settings = settings_from(given, warn=_warn)
     return settings if given.get("become") is not None else replace(settings, become=True)
 
 
-def _ask(
+def asked(
     given: dict[str, Any], pattern: str, question: Callable[[Machine], Awaitable[T]]
 ) -> tuple[dict[str, T], dict[str, HotdeskError]]:
     """Answers, and what went wrong elsewhere (told at once)."""
-    settings = _settings(given)
+    settings = root_settings(given)
     answers = asyncio.run(visit(settings, pattern, question, limit=given["limit"] or "", warn=_warn))
     failed = {host: answer for host, answer in answers.items() if isinstance(answer, HotdeskError)}
     for host, problem in failed.items():
@@ -195,7 +193,7 @@ def _places(row: Mapping[str, Any]) -> tuple[str, str]:
     return " ".join(row["before"]) or "-", " ".join(row["after"]) or "-"
 
 
-def _chosen(found: Mapping[str, Pc], run_id: str, *, others: bool = False) -> str:
+def chosen_run(found: Mapping[str, Pc], run_id: str, *, others: bool = False) -> str:
     """The whole id of a run. Raises UsageError when none or several are meant; with ``others`` one that is elsewhere is fine."""
     newest: dict[str, float] = {}
     for pc in found.values():

@@ -28,14 +28,16 @@ _SURVEY = {
     "root": bool,
     "mounted": [{"path": str, "mount": str, "device": str, "number": str}],
     "unprotected": [str],
+    "waiting": [str],
+    "boot": [str],
     "left_out": [str],
     "sets": [_SET],
     "file_systems": [{"device": str, "mount": str, "free": int, "size": int}],
 }
 _CREATED = {"made": [str], "removed": [str]}
 _PRUNED = {"removed": [str], "short": [str]}
-_ENTRY = [str, str, str]
-_COMPARED = {"found": int, "compared": [str]}
+ENTRY = [str, str, str]
+COMPARED = {"found": int, "compared": [str]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Pc:
     def problems(self) -> list[Problem]:
         """Why there can be no snapshots although there is btrfs."""
         host, version = self.machine.host, self.found["version"]
+        if self.found["waiting"]:
+            places = ", ".join(self.found["waiting"])
+            return [
+                Problem(f"{host} waits for its reboot: what is mounted at {places} was replaced", f"Reboot {host}.")
+            ]
         if not self.mounts:
             return []
         if version is None:
@@ -140,11 +147,11 @@ async def compare(machine: Machine, run: str, *, until: str, below: str, most: i
         machine.heard()
         entries.extend(
             (str(mark), str(path), str(detail))
-            for mark, path, detail in expect(batch, [_ENTRY], machine.host, "compare")
+            for mark, path, detail in expect(batch, [ENTRY], machine.host, "compare")
         )
 
     async with machine.stalling(f"comparing snapshots on {machine.host}"):
         end = await machine.call(
-            bundle(differences), "compare", run, until, below, most, change=False, on_item=take, answers=_COMPARED
+            bundle(differences), "compare", run, until, below, most, change=False, on_item=take, answers=COMPARED
         )
     return Differences(tuple(entries), end["found"], tuple(end["compared"]))

@@ -41,7 +41,12 @@ class Store:
         places = self.mounts.get(host, ("/", "/home"))
         mounted = [{"path": f"@{m}", "mount": m, "device": "/dev/sda", "number": "0:7"} for m in places]
         disks = [{"device": "/dev/sda", "free": self.free.get(host, 50 * GIB), "size": 100 * GIB, "mount": "/"}]
-        rest = {"sets": self.sets.get(host, []), "unprotected": self.unprotected.get(host, []), "left_out": []}
+        rest = {
+            "sets": self.sets.get(host, []),
+            "unprotected": self.unprotected.get(host, []),
+            "left_out": [],
+            "waiting": [],
+        }
         return Pc(machine, {"version": self.version, "root": True, "mounted": mounted, "file_systems": disks, **rest})
 
     def add(self, host: str, run: str, phase: str, mounts: Sequence[str], *, days: float = 0.0) -> None:
@@ -133,6 +138,15 @@ async def test_old_runs_go_after_a_good_end_only(jobs: JobRun, job: Callable[...
     _, result = await jobs.perform(job(phase="after", keep=2), check=False)
     assert [done for done in store.done if done[0] == "prune"] == [("prune", "vega", "r0", "r1", 10 * GIB)]
     assert any("less than 10% is free at /" in text for text in result.warnings)
+
+
+async def test_pruning_by_itself_is_the_targets_alone(jobs: JobRun, job: Callable[..., SyncJob], store: Store) -> None:
+    """hotdesk snapshots prune --hosts vega leaves atlas as it is."""
+    for number in range(3):
+        store.add("vega", f"r{number}", "before", ["/"], days=10 - number)
+        store.add("atlas", f"r{number}", "before", ["/"], days=10 - number)
+    await jobs.perform(job(phase="prune", keep=1), check=False)
+    assert store.done == [("prune", "vega", "r0", "r1")]
 
 
 async def test_what_no_snapshot_covers_is_said_and_then_needs_consent(

@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.errors import TaskError
+from hotdesk.jobs.machine import source_text
+from hotdesk.jobs.shipping import bundle
 from hotdesk.snapshots import Pc, look
+from hotdesk.snapshots.on_target import differences, replicas, rollback, store
 from hotdesk.snapshots.pcs import in_bytes
 from tests.unit.machines import link, make_machine
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from tests.unit.machines import MakeMachine
 
 __all__ = ["link", "make_machine"]
@@ -21,6 +26,8 @@ GOOD: dict[str, Any] = {
     "mounted": [HOME],
     "unprotected": [],
     "left_out": [],
+    "waiting": [],
+    "boot": [],
     "sets": [],
     "file_systems": [],
 }
@@ -81,3 +88,12 @@ async def test_an_answer_of_another_shape_is_refused(
     monkeypatch.setattr("hotdesk.snapshots.pcs._SURVEY", {"version": str})
     with pytest.raises(TaskError, match="the answer to"):
         await look(make_machine("vega"))
+
+
+@pytest.mark.parametrize("module", [store, differences, replicas, rollback], ids=lambda each: each.__name__)
+def test_what_is_sent_to_a_pc_stands_alone(module: ModuleType) -> None:
+    """One text, the standard library only, no name twice."""
+    text = source_text(bundle(module))
+    compile(text, module.__name__, "exec")
+    assert "import hotdesk" not in text
+    assert "from hotdesk" not in text

@@ -102,6 +102,16 @@ def subvolumes(table: Sequence[dict[str, str]] | None = None) -> list[dict[str, 
     return list(found.values())
 
 
+def waiting(table: Sequence[dict[str, str]] | None = None) -> list[str]:
+    """Places where a subvolume is mounted that was replaced: the PC waits for its reboot."""
+    old = "/" + STORE + "/"
+    return [
+        each["at"]
+        for each in (mounts() if table is None else table)
+        if each["kind"] == "btrfs" and each["root"].startswith(old + "replaced/")
+    ]
+
+
 def unprotected(wanted: Sequence[str] | None, table: Sequence[dict[str, str]] | None = None) -> list[str]:
     """Places of which no snapshot can be made, as "/home (ext4)": of ``wanted``, else of all local file systems but ``/boot``."""
     table = mounts() if table is None else table
@@ -130,19 +140,29 @@ def is_subvolume(path: str) -> bool:
 
 
 def show(path: str) -> dict[str, str]:
-    """``uuid``, ``received`` ("" if it was not received whole), ``ro`` ("yes" or ""), ``id`` and ``generation`` of a subvolume."""
+    """Of a subvolume: ``uuid``, ``parent`` (uuid of what it is a snapshot of), ``received`` (of what it is a copy, "" if that is not whole),
+    ``ro`` ("yes" or ""), ``id`` and ``generation``."""
     fields = dict(
         (name.strip(), value.strip())
         for name, _, value in (line.partition(":") for line in tool(["btrfs", "subvolume", "show", path]).splitlines())
     )
-    received = fields.get("Received UUID", "-")
     return {
         "uuid": fields.get("UUID", ""),
-        "received": "" if received == "-" else received,
+        "parent": fields.get("Parent UUID", "").strip("-") and fields["Parent UUID"],
+        "received": fields.get("Received UUID", "").strip("-") and fields["Received UUID"],
         "ro": "yes" if "readonly" in fields.get("Flags", "") else "",
         "id": fields.get("Subvolume ID", ""),
         "generation": fields.get("Generation", ""),
     }
+
+
+def libc() -> tuple[Any, Any]:
+    """The C library, and ctypes, which a minimal Python lacks."""
+    try:
+        import ctypes
+    except ImportError:
+        raise Failed("python there has no ctypes: install the whole package python3") from None
+    return ctypes.CDLL(None, use_errno=True), ctypes
 
 
 _private = False
@@ -156,12 +176,8 @@ def own_mounts() -> None:
     if hasattr(os, "unshare"):
         os.unshare(CLONE_NEWNS)
     else:
-        try:
-            import ctypes
-        except ImportError:
-            raise Failed("python there has no ctypes: install the whole package python3") from None
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(CLONE_NEWNS):
+        library, ctypes = libc()
+        if library.unshare(CLONE_NEWNS):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "mount namespace")
     tool(["mount", "--make-rprivate", "/"])
     _private = True
@@ -232,10 +248,8 @@ def nested(path: str) -> list[str]:
 
 
 def _top(path: str) -> str:
-    """Where the file system of ``path`` is mounted as a whole (by ``whole``)."""
-    while not os.path.ismount(path):
-        path = os.path.dirname(path)
-    return path
+    """Where the file system of ``path`` is mounted as a whole (by ``whole``). Not by os.path.ismount: every subvolume looks like a mount."""
+    return max((each["at"] for each in mounts() if (path + "/").startswith(each["at"].rstrip("/") + "/")), key=len)
 
 
 def free(path: str) -> list[int]:

@@ -43,7 +43,7 @@ def compare(run: str, until: str, below: str, most: int) -> Generator[Any, None,
                     if start is None:
                         continue
                     result["compared"].append(each["mount"])
-                    for entry in _walk(
+                    for entry in walk(
                         os.path.join(old, start), os.path.join(new, start), os.path.join(each["mount"], start)
                     ):
                         result["found"] += 1
@@ -78,7 +78,7 @@ def _entries(path: str) -> dict[str, os.stat_result]:
     return found
 
 
-def _walk(old: str, new: str, shown: str) -> Iterator[list[str]]:
+def walk(old: str, new: str, shown: str) -> Iterator[list[str]]:
     """Differences below two directories, without going into other subvolumes. Not recursive: trees are deep."""
     todo = [(old, new, shown)]
     while todo:

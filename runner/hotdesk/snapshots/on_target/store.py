@@ -21,11 +21,13 @@ from hotdesk.snapshots.on_target.btrfs import (
     free,
     is_subvolume,
     locked,
+    mounts,
     nested,
     store_of,
     subvolumes,
     tool,
     unprotected,
+    waiting,
     whole,
 )
 
@@ -36,14 +38,20 @@ UNIMPORTANT = ("var/lib/machines", "var/lib/portables", "var/lib/docker/", "var/
 
 
 def survey(wanted: Sequence[str] | None = None) -> dict[str, Any]:
-    """What there is; changes nothing. ``version`` of btrfs-progs or None, ``root`` (are we), ``mounted`` subvolumes, ``unprotected`` places,
-    ``sets`` of all file systems, ``file_systems`` (device, free, size, mount), ``left_out`` (subvolumes within those wanted)."""
+    """What there is; changes nothing.
+
+    ``version`` of btrfs-progs or None, ``root`` (are we), ``mounted`` subvolumes, ``unprotected`` places, ``waiting`` (places of subvolumes
+    that were replaced), ``boot`` (its places that are not on btrfs), ``sets`` of all file systems, ``file_systems`` (device, free, size,
+    mount), ``left_out`` (subvolumes within those wanted).
+    """
     version, mounted = btrfs_version(), subvolumes()
     found: dict[str, Any] = {
         "version": version,
         "root": os.geteuid() == 0,
         "mounted": mounted,
         "unprotected": unprotected(wanted),
+        "waiting": waiting(),
+        "boot": [each["at"] for each in mounts() if each["at"].startswith("/boot") and each["kind"] != "btrfs"],
         "sets": [],
         "file_systems": [],
         "left_out": [],
@@ -269,7 +277,9 @@ def prune(runs: Sequence[str], keep_free: Mapping[str, int], current: str) -> Ge
     return result
 
 
-def _make_room(top: str, store: str, wanted: int, current: str, result: dict[str, list[str]]) -> Generator[Any, None, Any]:
+def _make_room(
+    top: str, store: str, wanted: int, current: str, result: dict[str, list[str]]
+) -> Generator[Any, None, Any]:
     while wanted:
         settle(top)
         if free(top)[0] >= wanted:

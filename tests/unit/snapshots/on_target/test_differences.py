@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hotdesk.snapshots.on_target.differences import _start, _walk
+from hotdesk.snapshots.on_target.differences import _start, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_every_kind_of_difference_is_found(tmp_path: Path) -> None:
     (old / "mode").chmod(0o644)
     (new / "kind").unlink()
     (new / "kind").mkdir()
-    found = {path: (mark, detail) for mark, path, detail in _walk(str(old), str(new), "/home")}
+    found = {path: (mark, detail) for mark, path, detail in walk(str(old), str(new), "/home")}
     link = found.pop("/home/link")
     assert link[0] == "."  # two links are never the same inode here; in snapshots they are
     assert found == {
