@@ -143,6 +143,42 @@ def test_packages_come_from_where_the_source_has_them(desk: Desk, lab: Lab) -> N
     assert [result(again, name)["items"] for name in ("pc2", "pc3")] == [[], []], again.stdout[-3000:]
 
 
+def test_ansible_playbook_gets_to_the_same_end(desk: Desk, lab: Lab) -> None:
+    """Through the door; the second run is ok; a package that fails is named."""
+    vendor(lab["pc1"])
+    must(lab["pc1"], f"{INSTALL} hd-app")
+    code, text = desk.ansible(book(desk), "--limit", "pc3")
+    assert code == 0, text
+    assert listing(lab["pc3"]) == listing(lab["pc1"])
+    code, text = desk.ansible(book(desk), "--limit", "pc3")
+    assert code == 0, text
+    assert "changed=0" in text
+    must(lab["pc1"], f"{INSTALL} hd-rival")
+    must(lab["pc3"], f"{INSTALL} hd-mine")
+    code, text = desk.ansible(book(desk), "--limit", "pc3")
+    assert code == 2, text
+    assert "install hd-rival: it would remove hd-mine" in text
+
+
+def test_what_would_be_taken_along_is_approved_in_a_plan(desk: Desk, lab: Lab) -> None:
+    """It is a change of its own there, without which the other is left."""
+    must(lab["pc1"], f"{INSTALL} hd-rival")
+    must(lab["pc2"], f"{INSTALL} hd-mine")
+    plan = desk.directory / "plan.yml"
+    done = desk.run("plan", str(book(desk, hosts="pc2")), "-o", str(plan))
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = plan.read_text()
+    assert "1.0, which install hd-rival would take with it" in text
+    left = desk.run("play", "--plan", str(plan))
+    assert left.returncode == 0, left.stdout + left.stderr
+    assert "installed" in sh(lab["pc2"], "dpkg-query -W -f '${db:Status-Status}' hd-mine")
+    assert sh(lab["pc2"], "dpkg-query -W hd-rival") == ""
+    plan.write_text(text.replace("decision: skip\n    detail: 1.0, which", "decision: remove\n    detail: 1.0, which"))
+    done = desk.run("play", "--plan", str(plan))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "installed" in sh(lab["pc2"], "dpkg-query -W -f '${db:Status-Status}' hd-rival")
+
+
 def test_an_archive_that_cannot_be_read_puts_all_of_etc_apt_back(desk: Desk, lab: Lab) -> None:
     """The files and what needs them fail by name; packages of the distribution are installed."""
     vendor(lab["pc1"])

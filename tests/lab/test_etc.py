@@ -95,6 +95,23 @@ def test_targets_get_what_was_changed_and_a_second_run_changes_nothing(desk: Des
     assert not again.results("pc2", "Etc")[0]["changed"]
 
 
+def test_ansible_playbook_gets_to_the_same_end(desk: Desk, lab: Lab) -> None:
+    """Through the door: check mode with a diff changes nothing, the second run is ok."""
+    prepare(lab)
+    before = listing(lab["pc3"])
+    code, text = desk.ansible(book(desk), "--check", "--diff", "--limit", "pc3")
+    assert code == 0, text
+    assert "+# by hand" in text
+    assert "not shown, since not everybody may read it" in text
+    assert listing(lab["pc3"]) == before
+    code, text = desk.ansible(book(desk), "--limit", "pc3")
+    assert code == 0, text
+    assert listing(lab["pc3"]) == listing(lab["pc1"])
+    code, text = desk.ansible(book(desk), "--limit", "pc3")
+    assert code == 0, text
+    assert "changed=0" in text
+
+
 def test_a_file_that_its_validator_refuses_fails_its_unit_by_name(desk: Desk, lab: Lab) -> None:
     """The other units are done, and the target's sudo still works."""
     prepare(lab)

@@ -29,6 +29,8 @@ DESCRIBED = {
     "installed": {str: str}, "origins": {str: _ORIGIN}, "labels": {str: str}, "files": {str: _FILE},
 }  # fmt: skip
 """The shape of a description: ``on_target.apt_state.describe``."""
+NAMED = 20
+"""Packages that a warning names."""
 KEPT = "the version before is kept on the target, in /var/lib/hotdesk/transactions"
 
 
@@ -74,7 +76,8 @@ def compare(
     wanted = {name: here["origins"].get(name, {}).get("origin", "") for name in here["manual"] if name not in skipped}
     bare = sorted(name for name, origin in wanted.items() if not origin)
     if bare:
-        out.warnings.append(f"of no repository on {source}, so left: {', '.join(bare)}")
+        more = f" and {len(bare) - NAMED} more" if len(bare) > NAMED else ""
+        out.warnings.append(f"of no repository on {source}, so left: {', '.join(bare[:NAMED])}{more}")
     wanted = {name: origin for name, origin in wanted.items() if origin}
     going = _going(here, there, exclude, out, target) if remove else {}
     needs = _files(here, there, set(wanted.values()), out, source)
