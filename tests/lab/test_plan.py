@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
 ROOT = "/srv/hotdesk-plan"
 MARKS = "/var/lib/hotdesk/marks.json"
-SOURCE = "mkdir -p {root}/conf && cd {root} && echo one > conf/one && echo two > conf/two && chmod 0600 conf/two"
-TARGET = "mkdir -p {root} && echo own > {root}/own && echo left > {root}/left"
+SOURCE = """set -e
+mkdir -p {root}/conf {root}/docs
+cd {root}
+echo a > docs/a
+echo b > docs/b
+echo one > conf/one
+echo two > conf/two
+chmod 0600 conf/two
+"""
+TARGET = "mkdir -p {root}/conf && echo own > {root}/own && echo left > {root}/left"
 
 
 def names(pc: PC) -> list[str]:
@@ -67,19 +75,20 @@ def test_the_whole_road(desk: Desk, lab: Lab) -> None:
     text = plan.read_text()
     never = "change: delete own\n    hosts: [pc2, pc3]\n    decision: "
     assert never + "skip" in text
+    assert text.count("docs") == 1  # one change, with what is in it
     plan.write_text(text.replace(never + "skip", never + "{pc2: never, pc3: remove}"))
     lab["pc1"].run("sh", "-c", f"echo later > {ROOT}/later; echo drifted > {ROOT}/conf/one")
 
     said = hotdesk(desk, "play", "--plan", "plan.yml")
-    assert names(lab["pc2"]) == ["conf/two", "left", "own"]
-    assert names(lab["pc3"]) == ["conf/two", "left"]
+    assert names(lab["pc2"]) == ["conf/two", "docs/a", "docs/b", "left", "own"]
+    assert names(lab["pc3"]) == ["conf/two", "docs/a", "docs/b", "left"]
     assert "no longer what was planned: create conf/one" in said
     assert "not in the plan: create later" in said
     assert [mark["subject"] for mark in json.loads(lab["pc2"].run("cat", MARKS))] == ["own"]
 
     said = hotdesk(desk, "play", "book.yml")
-    assert names(lab["pc2"]) == ["conf/one", "conf/two", "later", "own"]
-    assert names(lab["pc3"]) == ["conf/one", "conf/two", "later"]
+    assert names(lab["pc2"]) == ["conf/one", "conf/two", "docs/a", "docs/b", "later", "own"]
+    assert names(lab["pc3"]) == ["conf/one", "conf/two", "docs/a", "docs/b", "later"]
     assert "marked on pc2 as its own: delete own" in said
 
     hotdesk(desk, "verify", "--jobs", "--hosts", "pc2,pc3")

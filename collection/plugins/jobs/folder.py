@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
-from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered
+from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered, together
 from hotdesk.results import Diff
 from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
 from hotdesk.transfer.rsync import Ability, usable
@@ -224,8 +224,9 @@ class Job(SyncJob):
 
     def _plan(self, report: Report, before: Mapping[bytes, str], after: Mapping[bytes, str]) -> Plan:
         items = ordered(report.items)
+        self._whole = together(items, self.marked) if self.reviewed else {}
         return Plan(
-            changes=changes_of(items, before, after),
+            changes=changes_of(items, before, after, self._whole),
             data={"report": report, "result": _data(items, report)},
             diff=(Diff(prepared="".join(f"{item}\n" for item in items)),) if items else (),
             warnings=(*self._warnings, *report.messages),
@@ -316,7 +317,7 @@ class Job(SyncJob):
 
     def narrow(self, plan: Plan, changes: tuple[Change, ...]) -> Plan:
         report: Report = plan.data["report"]
-        items, rules = narrowed(report.items, changes)
+        items, rules = narrowed(report.items, changes, self._whole)
         self._mirror = replace(self._mirror, delete=any(item.deletes for item in items))
         self._rule(self._found, [*self._protected, *rules])
         report, names = replace(report, items=tuple(items)), {f"{item.verb} {shown(item.path)}" for item in items}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hotdesk.results import EMPTY, Diff, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.transfer import JobTransfer
@@ -102,6 +102,8 @@ class SyncJob(ABC):
     """Paths, as rsync patterns, that this job alone may move: ``folder`` never touches them (transfer/excludes.py is the one list)."""
     preview_wanted: bool = True
     """Somebody looks at the plan (check mode, a diff, a review). False: a job may leave its plan ``open`` when finding it out is half of the work."""
+    marked: Collection[str] = ()
+    """Subjects that somebody has marked as a machine's own: each must be a change by itself, if it is one."""
     expected: Sequence[Expectation] = ()
     """What this task left to be expected of the target at the end of the last run, for a job that looks only at what it touches."""
     reviewed: bool = False

@@ -113,6 +113,7 @@ class JobRun:
             for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
         marked = await self.marks.about(job)
+        job.marked = marked.keys()
         job.preview_wanted = job.preview_wanted or bool(marked)
         whole: Plan = await self.call(job, "pre_sync")
         plan, left = await self._judged(job, whole, marked, step, check)
@@ -171,7 +172,7 @@ class JobRun:
         left = kept_out(whole, marked)
         plan = await self._narrowed(job, whole, [c for c in whole.changes if c.id not in left], left)
         if self.review is not None and step is not None:
-            verdict = self.review.consider(step, job.target.host, job.source.host, plan)
+            verdict = await in_thread(self.review.consider, step, job.target.host, job.source.host, plan)
             if verdict.never and not check:
                 await self.marks.remember(job, verdict.never)
             left |= verdict.left

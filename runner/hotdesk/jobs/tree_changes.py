@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import TaskError
 from hotdesk.jobs.base import Change, Expectation
+from hotdesk.results import EMPTY
 from hotdesk.transfer import ends, shown
 from hotdesk.transfer.filters import exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from hotdesk.jobs.machine import Machine
@@ -33,33 +35,87 @@ def ordered(items: Sequence[Item]) -> list[Item]:
     return gone + sorted((item for item in items if not item.deletes), key=lambda item: item.path)
 
 
-def changes_of(items: Sequence[Item], before: Mapping[bytes, str], after: Mapping[bytes, str]) -> tuple[Change, ...]:
-    """One change for each item. ``before`` and ``after``: path -> what the target and the source have there (``transfer.ends.states``)."""
-    return tuple(
-        Change(
-            verb=item.verb, subject=shown(item.path), detail=item.flags, destructive=item.deletes,
-            before=before.get(item.path, ""), after="" if item.deletes else after.get(item.path, ""),
+def together(items: Sequence[Item], apart: Collection[str]) -> dict[bytes, bytes]:
+    """What comes with a new directory, or goes with one that is deleted: path -> that directory, the topmost.
+
+    For a person this is one change. ``apart``: paths that are judged by themselves, and so the directories that they are in.
+    """
+    alone = _parents(name.encode() for name in apart) | {b"."}
+    new = {item.path for item in items if item.creates and item.flags[1:2] == "d"} - alone
+    gone = {item.path for item in items if item.deletes and item.name.endswith(b"/")} - alone
+    out = {}
+    for item in items:
+        tops = new if item.creates else gone if item.deletes else ()
+        found = [above for above in _above(item.path) if above in tops]
+        if found:
+            out[item.path] = found[-1]
+    return out
+
+
+def changes_of(
+    items: Sequence[Item],
+    before: Mapping[bytes, str] = EMPTY,
+    after: Mapping[bytes, str] = EMPTY,
+    whole: Mapping[bytes, bytes] = EMPTY,
+) -> tuple[Change, ...]:
+    """One change for each item that is not part of a ``whole``.
+
+    ``before`` and ``after``: path -> what the target and the source have there (``transfer.ends.states``).
+    """
+    within: dict[bytes, list[Item]] = {}
+    for item in items:
+        if item.path in whole:
+            within.setdefault(whole[item.path], []).append(item)
+    out = []
+    for item in items:
+        if item.path in whole:
+            continue
+        detail, was, will = item.flags, before.get(item.path, ""), after.get(item.path, "")
+        if content := within.get(item.path):
+            detail = f"{item.flags} with {len(content)} entries below it"
+            was, will = (_digest(content, states) for states in (before, after))
+        out.append(
+            Change(
+                verb=item.verb,
+                subject=shown(item.path),
+                detail=detail,
+                destructive=item.deletes,
+                before=was,
+                after="" if item.deletes else will,
+            )
         )
-        for item in items
-    )  # fmt: skip
+    return tuple(out)
 
 
-def narrowed(items: Sequence[Item], kept: Sequence[Change]) -> tuple[list[Item], list[bytes]]:
+def _digest(content: Sequence[Item], states: Mapping[bytes, str]) -> str:
+    """One word for the state of everything that comes or goes together; empty when nobody asked for states."""
+    if not states:
+        return ""
+    digest = hashlib.sha256()
+    for item in sorted(content, key=lambda item: item.path):
+        digest.update(item.name + b"\0" + states.get(item.path, "").encode("utf-8", "surrogateescape") + b"\0")
+    return f"{len(content)} entries, {digest.hexdigest()[:16]}"
+
+
+def narrowed(
+    items: Sequence[Item], kept: Sequence[Change], whole: Mapping[bytes, bytes] = EMPTY
+) -> tuple[list[Item], list[bytes]]:
     """(the items that are done, the filter rules that leave the others alone) when only ``kept`` is wanted.
 
     What cannot be separated: below a directory that is left (new, to be deleted, or of another mode or owner) everything is left; a
     directory cannot be deleted while something in it is left; the times of a directory are set when something below it is done.
     When nothing that is done deletes, the mirror must not delete at all. Raises TaskError when there are more rules than rsync takes.
     """
-    wanted = {change.id for change in kept}
-    left = {item.path for item in items if f"{item.verb} {shown(item.path)}" not in wanted and not _only_times(item)}
+    ids = {change.id for change in kept}
+    wanted = {item for item in items if f"{item.verb} {shown(whole.get(item.path, item.path))}" in ids}
+    left = {item.path for item in items if item not in wanted and not _only_times(item)}
     gone = _parents(item.path for item in items if item.deletes and item.path in left)
     left |= {item.path for item in items if item.deletes and item.path in gone}
     done = [
         item for item in items if item.path not in left and not any(above in left - gone for above in _above(item.path))
     ]
     with_content = _parents(item.path for item in done)
-    done = [item for item in done if f"{item.verb} {shown(item.path)}" in wanted or item.path in with_content]
+    done = [item for item in done if item in wanted or item.path in with_content]
     names = {item.path for item in done}
     deletes = any(item.deletes for item in done)  # else the mirror deletes nothing at all
     passed = names | gone | with_content
@@ -111,9 +167,7 @@ async def expected(
 
 def sample(items: Sequence[Item], most: int = SAMPLE) -> list[bytes]:
     """Some of the paths that were sent or deleted, evenly over all of them; only names that are text."""
-    paths = sorted(
-        item.path for item in items if (item.deletes or item.flags[1:2] == "f") and _is_text(item.path)
-    )
+    paths = sorted(item.path for item in items if (item.deletes or item.flags[1:2] == "f") and _is_text(item.path))
     step = max(1, -(-len(paths) // most))
     return paths[::step]
 
