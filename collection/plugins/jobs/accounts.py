@@ -8,17 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hotdesk.aio import TaskGroup, first
 from hotdesk.errors import nearest
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.account_files import read
-from hotdesk.jobs.tools import carry_out, lacking, run
+from hotdesk.jobs.tools import both, carry_out, lacking, run
 from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from hotdesk.jobs import Machine
     from hotdesk.jobs.account_files import Accounts, Group, User
@@ -76,7 +74,7 @@ class Job(SyncJob):
         if problems:
             return problems
         try:
-            self._here, self._there = await _both(read(self.source), read(self.target))
+            self._here, self._there = await both(read(self.source), read(self.target))
         except OSError as exc:
             return [Problem(f"{exc.filename}: {exc.strerror}", "It is no PC with shadow passwords.")]
         self._scope = self._chosen(problems)
@@ -184,7 +182,7 @@ class Job(SyncJob):
             one.users[name] for one in (self._here, self._there) for name in sorted(self._scope & one.users.keys())
         ]
         homes, shells = [user.home for user in users], [user.shell for user in users]
-        self._paths = await _both(_modes(self.source, homes), _modes(self.target, homes + shells))
+        self._paths = await both(_modes(self.source, homes), _modes(self.target, homes + shells))
 
     def _steps(self, there: Accounts) -> Iterator[Step]:
         """What makes the accounts ``there`` as here, in the order in which it can be done."""
@@ -420,16 +418,6 @@ class Job(SyncJob):
         now = await read(machine)
         names = now.users.keys() | now.groups.keys()
         return [subject for subject in subjects if names.intersection(subject.split())]
-
-
-async def _both(one: Coroutine[Any, Any, Any], other: Coroutine[Any, Any, Any]) -> tuple[Any, Any]:
-    """Both at once."""
-    try:
-        async with TaskGroup() as group:
-            tasks = group.create_task(one), group.create_task(other)
-    except BaseExceptionGroup as found:
-        raise first(found) from None
-    return tasks[0].result(), tasks[1].result()
 
 
 async def _modes(machine: Machine, paths: Iterable[str]) -> dict[str, str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from hotdesk.aio import TaskGroup, first
 from hotdesk.errors import CheckModeError, DiskLow, TaskError
 from hotdesk.results import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from hotdesk.connections.link import Completed
     from hotdesk.jobs.base import Change
     from hotdesk.jobs.machine import Machine
 
+A = TypeVar("A")
+B = TypeVar("B")
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C",
@@ -59,6 +62,16 @@ async def run(
     if done.truncated:
         raise TaskError(f"{what}: its answer is too long to be read whole")
     return done
+
+
+async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """Ask two at once, mostly the source and the target. The first error is raised."""
+    try:
+        async with TaskGroup() as group:
+            tasks = group.create_task(one), group.create_task(other)
+    except BaseExceptionGroup as found:
+        raise first(found) from None
+    return tasks[0].result(), tasks[1].result()
 
 
 async def carry_out(
