@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -125,6 +126,8 @@ class JobRun:
             return plan, result
         result = with_left(await self.call(job, "sync", plan), left)
         if result.failed:
+            for text in (*plan.warnings, *result.warnings):  # a failed task's result has none
+                job.target.warn(text)
             raise _failed(result)
         problems = list(await self.call(job, "post_sync", plan, result))
         if problems:
@@ -169,6 +172,8 @@ class JobRun:
         self, job: SyncJob, whole: Plan, marked: Mapping[str, str], step: Step | None, check: bool
     ) -> tuple[Plan, dict[str, str]]:
         """What is to be done of the plan, and why the rest is left: marks have the first word, then the review."""
+        if self.review is not None:
+            _told_apart(job, whole)
         left = kept_out(whole, marked)
         plan = await self._narrowed(job, whole, [c for c in whole.changes if c.id not in left], left)
         if self.review is not None and step is not None:
@@ -201,6 +206,13 @@ class JobRun:
 
     async def _cleanup(self, job: SyncJob) -> None:
         await self.call(job, "cleanup")
+
+
+def _told_apart(job: SyncJob, plan: Plan) -> None:
+    """Raise JobError for a plan in which one name stands for two changes: who approves one would approve both."""
+    twice = [name for name, count in Counter(change.id for change in plan.changes).items() if count > 1]
+    if twice:
+        raise JobError(f"the job {job.name} calls two changes of one plan by the same name: {labels(twice)}")
 
 
 def with_left(result: JobResult, left: Mapping[str, str]) -> JobResult:
