@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TaskError
 from hotdesk.jobs.base import Change, Expectation
@@ -14,11 +14,11 @@ from hotdesk.transfer.filters import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from typing import Any
 
     from hotdesk.jobs.machine import Machine
     from hotdesk.transfer import Item
 
+NOTHING: Mapping[Any, Any] = EMPTY
 MOST_RULES = 5000
 """Changes that can be left one by one: each is an argument of rsync's."""
 SAMPLE = 100
@@ -54,9 +54,9 @@ def together(items: Sequence[Item], apart: Collection[str]) -> dict[bytes, bytes
 
 def changes_of(
     items: Sequence[Item],
-    before: Mapping[bytes, str] = EMPTY,
-    after: Mapping[bytes, str] = EMPTY,
-    whole: Mapping[bytes, bytes] = EMPTY,
+    before: Mapping[bytes, str] = NOTHING,
+    after: Mapping[bytes, str] = NOTHING,
+    whole: Mapping[bytes, bytes] = NOTHING,
 ) -> tuple[Change, ...]:
     """One change for each item that is not part of a ``whole``.
 
@@ -98,7 +98,7 @@ def _digest(content: Sequence[Item], states: Mapping[bytes, str]) -> str:
 
 
 def narrowed(
-    items: Sequence[Item], kept: Sequence[Change], whole: Mapping[bytes, bytes] = EMPTY
+    items: Sequence[Item], kept: Sequence[Change], whole: Mapping[bytes, bytes] = NOTHING
 ) -> tuple[list[Item], list[bytes]]:
     """(the items that are done, the filter rules that leave the others alone) when only ``kept`` is wanted.
 

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
-from hotdesk.jobs import Change, Plan
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotdesk.errors import JobError
+from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.review import DRIFTED, NEVER, NEW, SKIPPED, Approval, Recorder, Reviewed, Step
+from hotdesk.jobs.run import JobRun
+
+if TYPE_CHECKING:
+    from tests.unit.machines import MakeMachine
 
 STEP = Step("my.own.apt", "Packages", "/book.yml:4")
 
@@ -33,6 +42,28 @@ def test_exactly_what_was_approved_is_done() -> None:
         "install b": SKIPPED, "install c": NEW, "install d": DRIFTED, "install e": NEW, "install f": NEVER,
     }  # fmt: skip
     assert verdict.never == (planned.changes[5],)
+
+
+async def test_one_name_for_two_changes_is_refused(make_machine: MakeMachine) -> None:
+    """Who approves one would approve both."""
+
+    class Twins(SyncJob):
+        name = "twins"
+
+        async def validate(self) -> list[Problem]:
+            return []
+
+        async def pre_sync(self) -> Plan:
+            return Plan(changes=(install("a", "1"), install("a", "2")))
+
+        async def sync(self, plan: Plan) -> JobResult:
+            raise AssertionError("nothing may be done")
+
+    async with JobRun("run-a") as jobs:
+        jobs.review = Approval({STEP: [approved(install("a", "1"))]})
+        job = jobs.job(Twins, {}, make_machine("atlas"), make_machine("vega"))
+        with pytest.raises(JobError, match="the same name: install a"):
+            await jobs.perform(job, check=False, step=STEP)
 
 
 def test_what_became_a_removal_since_is_not_done() -> None:
