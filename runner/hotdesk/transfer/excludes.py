@@ -21,7 +21,7 @@ HARD_EXCLUDES: tuple[tuple[str, str], ...] = (
 )
 """(pattern, why): hotdesk's own. The parts of hotdesk that own these paths are named in the collection's docs/folder.md."""
 
-HANDLED: tuple[tuple[str, str], ...] = ()
+HANDLED: tuple[tuple[str, str], ...] = ((".config/dconf/user", "dconf"),)
 """(pattern, job): what a mirror never touches because that job alone knows how to move it. It equals what the jobs declare as ``handles``."""
 
 
