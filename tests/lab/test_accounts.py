@@ -216,6 +216,22 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, signum: int) 
     assert state(lab["pc2"]) == state(lab["pc1"])
 
 
+def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
+    """``verify --jobs`` is green after the sync; another shell and another password are named, the hashes not."""
+    lab["pc1"].run("sh", "-ec", ANNA)
+    assert accounts(desk, hosts="pc2").code == 0
+    done = desk.run("verify", "--jobs", "--hosts", "pc2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lab["pc2"].run("sh", "-ec", f"usermod -s /bin/sh anna; echo 'anna:{OTHER}' | chpasswd -e")
+    done = desk.run("verify", "--jobs", "--hosts", "pc2")
+    assert done.returncode == 3, done.stdout + done.stderr
+    drifted = [line for line in done.stdout.splitlines() if line.startswith("drifted:")]
+    assert len(drifted) == 2
+    assert any("user anna" in line for line in drifted)
+    assert any("password of anna" in line for line in drifted)
+    assert OTHER not in done.stdout
+
+
 @pytest.mark.ansible
 def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     """The same play through ansible-playbook's door: the same end state, and nothing to do for hotdesk afterwards."""
@@ -224,7 +240,7 @@ def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     book = desk.playbook(
         "- name: Accounts\n  hotdesk.sync.accounts: {source: pc1}", hosts="pc2,pc3", head="become: true"
     )
-    done = desk.ansible_play(book)
-    assert done.code == 0, done.stdout + done.stderr
+    code, text = desk.ansible(book)
+    assert code == 0, text
     assert [state(lab[name]) for name in ("pc2", "pc3")] == [state(lab["pc1"])] * 2
     assert not result(accounts(desk))["changed"]

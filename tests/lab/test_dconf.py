@@ -220,14 +220,29 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, verb: str, si
     assert not result(settings(desk))["changed"]
 
 
+def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
+    """``verify --jobs`` is green after the sync; a setting and a key file that somebody changed are named."""
+    assert settings(desk).code == 0
+    done = desk.run("verify", "--jobs", "--hosts", "pc2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    load(lab["pc2"], "ada", "[org/lab/look]\ntheme='light'\n")
+    lab["pc2"].run("sh", "-c", "echo '# mine' >>/etc/dconf/db/lab.d/00-site")
+    done = desk.run("verify", "--jobs", "--hosts", "pc2")
+    assert done.returncode == 3, done.stdout + done.stderr
+    drifted = [line for line in done.stdout.splitlines() if line.startswith("drifted:")]
+    assert len(drifted) == 2
+    assert any("settings of ada" in line for line in drifted)
+    assert any("/etc/dconf/db/lab.d/00-site" in line for line in drifted)
+
+
 @pytest.mark.ansible
 def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     """The same play through ansible-playbook's door: the same end state."""
     pytest.importorskip("ansible")
-    done = desk.ansible_play(
+    code, text = desk.ansible(
         desk.playbook("- name: Settings\n  hotdesk.sync.dconf: {source: pc1}", hosts="pc2", head="become: true")
     )
-    assert done.code == 0, done.stdout + done.stderr
+    assert code == 0, text
     assert "theme='dark'" in dump(lab["pc2"])
     assert system(lab["pc2"]) == system(lab["pc1"])
     assert not result(settings(desk))["changed"]

@@ -211,12 +211,27 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, booted: Lab, signum: in
     assert not result(units(desk))["changed"]
 
 
+def test_drift_is_found_later(desk: Desk, booted: Lab) -> None:
+    """``verify --jobs`` is green after the sync; a disabled timer and a changed drop-in are named."""
+    assert units(desk).code == 0
+    done = desk.run("verify", "--jobs", "--hosts", THERE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    drift = "systemctl disable lab-own.timer; echo >>/etc/systemd/system/dpkg-db-backup.service.d/nice.conf"
+    booted[THERE].run("sh", "-c", drift)
+    done = desk.run("verify", "--jobs", "--hosts", THERE)
+    assert done.returncode == 3, done.stdout + done.stderr
+    drifted = [line for line in done.stdout.splitlines() if line.startswith("drifted:")]
+    assert len(drifted) == 2
+    assert any("lab-own.timer" in line for line in drifted)
+    assert any("nice.conf" in line for line in drifted)
+
+
 @pytest.mark.ansible
 def test_ansible_playbook_makes_the_same(desk: Desk, booted: Lab) -> None:
     """The same play through ansible-playbook's door: the same end state."""
     pytest.importorskip("ansible")
     book = desk.playbook(f"- name: Units\n  hotdesk.sync.systemd: {{source: {HERE}}}", hosts=THERE, head="become: true")
-    done = desk.ansible_play(book)
-    assert done.code == 0, done.stdout + done.stderr
+    code, text = desk.ansible(book)
+    assert code == 0, text
     assert state(booted[THERE]) == state(booted[HERE])
     assert not result(units(desk))["changed"]

@@ -10,31 +10,27 @@ from typing import TYPE_CHECKING
 
 from hotdesk.errors import nearest
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.account_collisions import NAME, kinds, numbers, ranges
 from hotdesk.jobs.account_files import read
 from hotdesk.jobs.tools import both, carry_out, lacking, run
 from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from hotdesk.jobs import Machine
-    from hotdesk.jobs.account_files import Accounts, Group, User
+    from hotdesk.jobs.account_files import Accounts, User
 
     Act = Callable[[], Awaitable[object]]
     Step = tuple[Change, Act]
 
 TOOLS = ("useradd", "usermod", "userdel", "groupadd", "groupdel", "gpasswd", "chpasswd", "chage", "getent")
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-"""What useradd(8) takes; the first letter keeps it from being an option."""
 NO_LOGIN = re.compile(r".*/(nologin|false|true)")
 FIELDS = ("gid", "comment", "home", "shell")
 CREATE = ("-M", "-N", "-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0")
 """No home, no group, no subordinate ids: each is a change of its own."""
-DATABASE = {"user": "passwd", "group": "group"}
-DAY = 86400
 _LOGIN = {"name": str, "uid?": int, "home": str, "sudo": bool}
-"""What transfer.ends.login answers."""
 _HOME = """
 new="$(dirname -- "$1")/.$(basename -- "$1").00000000.hotdesk"
 mkdir -p -- "$(dirname -- "$1")" && rm -rf -- "$new" || exit
@@ -78,7 +74,9 @@ class Job(SyncJob):
         except OSError as exc:
             return [Problem(f"{exc.filename}: {exc.strerror}", "It is no PC with shadow passwords.")]
         self._scope = self._chosen(problems)
-        return [*problems, *self._collisions(), *await self._elsewhere(), *self._subordinate()]
+        problems += numbers(self._here, self._there, self._scope, self._groups, self.source.host, self.target.host)
+        problems += ranges(self._here, self._there, self._scope, self.target.host)
+        return problems + await self._elsewhere()
 
     def _chosen(self, problems: list[Problem]) -> set[str]:
         people, chosen = self._here.people(), self.args.get("users")
@@ -102,65 +100,23 @@ class Job(SyncJob):
             or any(self._here.users[user].gid == self._here.groups[name].gid for user in self._scope)
         }
 
-    def _collisions(self) -> Iterator[Problem]:
-        """The same name with another number, or the same number with another name."""
-        here, there = self.source.host, self.target.host
-        remedy = f"Change one of the two and the owner of its files (usermod -u or groupmod -g, chown -R) on {there}, or exclude it."
-        for kind, names, ours, theirs in self._kinds():
-            owners, mine = {number: name for name, number in theirs.items()}, dict[int, str]()
-            for name in sorted(names):
-                number = ours[name]
-                if not NAME.fullmatch(name):
-                    yield Problem(f"{kind} {name!r} on {here} is no name that the tools take", "Exclude it.")
-                if mine.setdefault(number, name) != name:
-                    yield Problem(f"{kind}s {mine[number]} and {name} are both {number} on {here}", "Exclude one.")
-                if name in theirs and theirs[name] != number:
-                    yield Problem(f"{kind} {name} is {number} on {here} and {theirs[name]} on {there}", remedy)
-                elif name not in theirs and number in owners:
-                    yield Problem(f"{kind} {name} is {number} on {here}; on {there} {owners[number]} is that", remedy)
-        for name in sorted(self._scope):
-            group = self._here.group_of(self._here.users[name].gid)
-            other = self._there.groups.get(group or "")
-            if group not in self._groups and other and other.gid != self._here.users[name].gid:
-                text = f"group {group}, the primary one of {name}, is {self._here.users[name].gid} on {here} and {other.gid} on {there}"
-                yield Problem(text, remedy)
-
-    def _kinds(self) -> Iterator[tuple[str, set[str], Mapping[str, int], Mapping[str, int]]]:
-        """user and group: the names that are to be the same, and all ids here and there."""
-        for kind, names, ours, theirs in (
-            ("user", self._scope, self._here.users, self._there.users),
-            ("group", self._groups, self._here.groups, self._there.groups),
-        ):
-            yield kind, names, _ids(ours), _ids(theirs)
-
     async def _elsewhere(self) -> list[Problem]:
         """Ids that the target knows from a directory service, not from its files."""
         problems = []
-        for kind, names, ours, theirs in self._kinds():
+        for kind, names, ours, theirs in kinds(self._here, self._there, self._scope, self._groups):
             new = sorted(name for name in names if name not in theirs and NAME.fullmatch(name))
             keys = [key for name in new for key in (name, str(ours[name]))]
             if not keys:
                 continue
-            done = await run(self.target, ["getent", DATABASE[kind], *keys], change=False, accept=(0, 2))
+            done = await run(
+                self.target, ["getent", "passwd" if kind == "user" else kind, *keys], change=False, accept=(0, 2)
+            )
             for line in sorted(set(done.stdout.decode(errors="replace").splitlines())):
                 found = line.split(":")
                 if len(found) > 2 and found[0] not in theirs:
                     text = f"{kind}: {self.target.host} has {found[0]} ({found[2]}) already, from a directory service"
                     problems.append(Problem(text, f"Exclude {found[0]}."))
         return problems
-
-    def _subordinate(self) -> Iterator[Problem]:
-        """Ranges of subordinate ids that two people would share."""
-        for kind in ("subuid", "subgid"):
-            ours, theirs = self._here.subids[kind], self._there.subids[kind]
-            final = {**theirs, **{name: ours.get(name, frozenset()) for name in self._scope}}
-            ranges = sorted((start, start + count, name) for name, some in final.items() for start, count in some)
-            reached, holder = 0, ""
-            for start, end, name in ranges:
-                if start < reached and name != holder and {name, holder} & self._scope:
-                    text = f"{kind}: {holder} and {name} would share {start} to {min(end, reached) - 1} on {self.target.host}"
-                    yield Problem(text, f"Give one of them another range in /etc/{kind} there, or exclude one.")
-                reached, holder = max((reached, holder), (end, name))
 
     # --- pre_sync
 
@@ -240,7 +196,7 @@ class Job(SyncJob):
         return replace(wanted, **{what: getattr(now, what) for what in kept})
 
     def _password(self, name: str, now: User | None, needs: tuple[str, ...]) -> Iterator[Step]:
-        wanted, today = self._here.users[name], time.time() // DAY
+        wanted, today = self._here.users[name], time.time() // 86400
         if wanted.password is None:
             self._warn(f"{name} has no line in /etc/shadow on {self.source.host}: the password is left as it is")
             return
@@ -270,14 +226,14 @@ class Job(SyncJob):
             ours, theirs = (one.subids[kind].get(name, frozenset()) for one in (self._here, there))
             if ours == theirs:
                 continue
-            ranges = [f"--del-sub{letter}={start}-{start + count - 1}" for start, count in sorted(theirs - ours)]
-            ranges += [f"--add-sub{letter}={start}-{start + count - 1}" for start, count in sorted(ours - theirs)]
+            words = [f"--del-sub{letter}={start}-{start + count - 1}" for start, count in sorted(theirs - ours)]
+            words += [f"--add-sub{letter}={start}-{start + count - 1}" for start, count in sorted(ours - theirs)]
             before, after = (", ".join(f"{start}:{count}" for start, count in sorted(some)) for some in (theirs, ours))
             change = Change(
                 verb="update", subject=f"{kind} of {name}", detail=f"{before or 'none'} -> {after or 'none'}",
                 before=before, after=after, undo=f"usermod --add-sub{letter} and --del-sub{letter}", needs=needs,
             )  # fmt: skip
-            yield change, self._tool("usermod", *[word for one in ranges for word in one.split("=")], name)
+            yield change, self._tool("usermod", *[word for one in words for word in one.split("=")], name)
 
     def _memberships(self, there: Accounts) -> Iterator[Step]:
         """In every group, those of the people whose accounts are kept the same; in people's groups also system accounts."""
@@ -428,10 +384,6 @@ async def _modes(machine: Machine, paths: Iterable[str]) -> dict[str, str]:
     done = await run(machine, ["stat", "-L", "--printf=%a %n\\n", "--", *wanted], change=False, accept=(0, 1))
     found = (line.split(" ", 1) for line in done.stdout.decode(errors="surrogateescape").splitlines())
     return {path: mode for mode, path in found}
-
-
-def _ids(entries: Mapping[str, User] | Mapping[str, Group]) -> dict[str, int]:
-    return {name: entry.uid if hasattr(entry, "uid") else entry.gid for name, entry in entries.items()}
 
 
 def _options(user: User, fields: Iterable[str]) -> list[str]:
