@@ -34,6 +34,8 @@ class Job(SyncJob):
     The rehearsal is left out when nobody wants to see it and nothing can be lost by the act: no deletions, and no way in below ``dest``.
     """
 
+    after = ("accounts", "apt")
+
     _mirror: Mirror
     _login: Mapping[str, Any]
     _missing: bool
