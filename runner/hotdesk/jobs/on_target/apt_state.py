@@ -46,8 +46,7 @@ def describe(names: list[str]) -> dict[str, Any]:
         "held": held,
         "installed": installed,
         "essential": essential,
-        "half": half
-        + (["dpkg"] if os.path.isdir("/var/lib/dpkg/updates") and os.listdir("/var/lib/dpkg/updates") else []),
+        "half": half + records(),
         "origins": origins(sorted({*manual, *names}), rows, distribution),
         "labels": {**{plain(uri): label for (uri, _), label in rows.items()}, **dict.fromkeys(distribution, DISTRO)},
         "files": files,
@@ -122,6 +121,11 @@ def _packages(native: str) -> tuple[dict[str, str], list[str], list[str], list[s
         if needed == "yes":
             essential.append(name)
     return installed, held, half, essential
+
+
+def records(updates: str = "/var/lib/dpkg/updates") -> list[str]:
+    """dpkg itself, when it was killed before it had put its records in order: numbers are the names of those (apt looks for the same)."""
+    return ["dpkg"] if os.path.isdir(updates) and any(name.isdigit() for name in os.listdir(updates)) else []
 
 
 def _files() -> dict[str, Any]:

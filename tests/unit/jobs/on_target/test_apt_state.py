@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotdesk.jobs.on_target.apt_sources import kind, repositories
-from hotdesk.jobs.on_target.apt_state import DISTRO, policy, wait_for
+from hotdesk.jobs.on_target.apt_state import DISTRO, policy, records, wait_for
 from hotdesk.jobs.on_target.journal import Failed
 
 if TYPE_CHECKING:
@@ -121,3 +121,12 @@ def test_a_lock_that_is_held_too_long_is_named(tmp_path: Path) -> None:
         with pytest.raises(Failed, match="another package manager"):
             wait_for(str(path), 0.3)
         holder.communicate()
+
+
+def test_dpkg_was_interrupted_when_numbers_are_left(tmp_path: Path) -> None:
+    """The file that dpkg leaves there each time is none."""
+    (tmp_path / "tmp.i").touch()
+    assert records(str(tmp_path)) == []
+    (tmp_path / "0001").touch()
+    assert records(str(tmp_path)) == ["dpkg"]
+    assert records(str(tmp_path / "no")) == []
