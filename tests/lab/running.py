@@ -120,20 +120,6 @@ class Desk:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def ansible_play(self, playbook: Path, *options: str) -> Done:
-        """The same by ansible-playbook, with the collection of this tree."""
-        collections = self.directory / "collections" / "ansible_collections" / "hotdesk"
-        if not collections.exists():
-            collections.mkdir(parents=True)
-            (collections / "sync").symlink_to(Path(__file__).parents[2] / "collection")
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        done = subprocess.run(
-            [program, "-i", str(self.directory / "inventory.yml"), str(playbook), *options],
-            env={**self.environment, "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections"), "PYTHONWARNINGS": ""},
-            cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False,
-        )  # fmt: skip
-        return Done(done.returncode, done.stdout, done.stderr)
-
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``hotdesk WORDS`` with this inventory, to its end."""
         argv = [str(HOTDESK), words[0], "-i", str(self.directory / "inventory.yml"), *words[1:]]
