@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.btrfs import GROUP, STORE, btrfs, desk, played, top, write
+from tests.lab.btrfs import GROUP, STORE, btrfs, desk, kept, played, top, write
 from tests.lab.running import HOTDESK, until
 
 if TYPE_CHECKING:
@@ -78,11 +78,19 @@ def test_what_a_run_changed_comes_back_and_goes_again(desk: Desk, btrfs: Lab) ->
     assert state(pc) == before
     assert pc.run("findmnt", "-no", "FSROOT", "/") == "/@\n"
     assert pc.run("cat", "/srv/within/file") == "kept\n"
+    aside = f"/mnt/{STORE}/replaced/@home"
+    assert top(pc, f"ls {aside}")
     undone = rollback(desk, "last", "--hosts", "pc7", "--yes")
     assert undone.returncode == 0, undone.stdout + undone.stderr
     reboot(pc)
     assert state(pc) == after
     pc.run("btrfs", "-q", "subvolume", "delete", "/srv/within")
+    both = "".join(
+        f"- name: {phase}\n  hotdesk.sync.snapshot: {{phase: {phase}, keep: 1}}\n" for phase in ("before", "after")
+    )
+    keep = played(desk, both).run_id
+    assert top(pc, f"ls {aside}") == ""
+    assert {name.partition(".")[0] for name in kept(pc)} == {keep}
 
 
 def test_one_subvolume_alone(desk: Desk, btrfs: Lab) -> None:
@@ -101,14 +109,24 @@ def test_one_subvolume_alone(desk: Desk, btrfs: Lab) -> None:
     }
 
 
-@pytest.mark.parametrize("moment", ["snapshot", "set-default"])
+WAIT = "touch /run/waiting; sleep 600"
+MOMENTS = {
+    "before": f'*"subvolume snapshot"*staged/@home*) {WAIT};;',
+    "exchanged": f"""*get-default*) echo >>/run/defaults;;
+        *"subvolume show"*/mnt/@home) [ "$(wc -l </run/defaults)" = 2 ] && {{ [ -e /run/shown ] && {{ {WAIT}; }}; touch /run/shown; }};;""",
+    "after": f'*"filesystem sync"*) {WAIT};;',
+}
+"""Cases of the shell: where btrfs takes as long as it likes, as @home is brought back. "exchanged": the new one is in place, the old one not
+yet put aside."""
+
+
+@pytest.mark.parametrize("moment", list(MOMENTS))
 def test_killed_in_the_middle_each_subvolume_is_old_or_new(desk: Desk, btrfs: Lab, moment: str) -> None:
     """Before it has taken its place, or after; the next rollback finishes, and nothing that was there is lost."""
     pc = btrfs["pc7"]
     write(pc, "/etc/issue", "old\n")
     run = played(desk, CHANGE).run_id
-    words = {"snapshot": '*"subvolume snapshot"*staged/@home*', "set-default": '*"filesystem sync"*'}[moment]
-    slow = f'#!/bin/sh\ncase "$*" in {words}) if [ -e /run/slow ]; then touch /run/waiting; sleep 600; fi;; esac\nexec /usr/bin/btrfs "$@"\n'
+    slow = f'#!/bin/sh\nif [ -e /run/slow ]; then case "$*" in {MOMENTS[moment]} esac; fi\nexec /usr/bin/btrfs "$@"\n'
     write(pc, "/usr/local/sbin/btrfs", slow, "755")
     pc.run("touch", "/run/slow")
     task = f"- name: Back\n  hotdesk.sync.rollback: {{run: {run}, consent: true}}\n"
@@ -119,12 +137,12 @@ def test_killed_in_the_middle_each_subvolume_is_old_or_new(desk: Desk, btrfs: La
             playing.ended(60)
         until(lambda: not pc.marked("HOTDESK_RUN="), 60, "nothing of it runs on")
     finally:
-        pc.run("rm", "-f", "/run/slow", "/run/waiting", "/usr/local/sbin/btrfs")
+        pc.run("rm", "-f", "/run/slow", "/run/waiting", "/run/defaults", "/run/shown", "/usr/local/sbin/btrfs")
     assert {"@", "@home"} <= set(top(pc, "ls /mnt").split())
     reboot(pc)
     found = state(pc)
     assert found["/etc/issue"] in ("old\n", "new\n")
-    assert found["/home/ada/changed"] == ("new\n" if moment == "snapshot" else "old\n")
+    assert found["/home/ada/changed"] == ("new\n" if moment == "before" else "old\n")
     played(desk, task)
     reboot(pc)
     assert state(pc) == {

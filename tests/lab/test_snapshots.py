@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.btrfs import GROUP, STORE, btrfs, desk, hotdesk, kept, played, top, write
+from tests.lab.btrfs import GROUP, STORE, ansible, btrfs, desk, hotdesk, kept, played, top, write
 from tests.lab.lab import Lab
 from tests.lab.running import Desk, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["btrfs", "desk"]
 
@@ -147,21 +148,9 @@ def test_without_btrfs_or_its_program(desk: Desk, btrfs: Lab, whole_lab: Lab, tm
     assert kept(pc) == []
 
 
-def test_the_same_under_ansible_playbook(desk: Desk, btrfs: Lab, tmp_path: Path) -> None:
+def test_the_same_under_ansible_playbook(desk: Desk, btrfs: Lab) -> None:
     """One set for all its tasks, on source and target."""
-    book = desk.playbook(BEFORE + AFTER, hosts="pc7", head="become: true")
-    collections = tmp_path / "ansible_collections" / "hotdesk"
-    collections.mkdir(parents=True)
-    (collections / "sync").symlink_to(Path(__file__).parents[2] / "collection")
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        "-i",
-        str(desk.directory / "inventory.yml"),
-        str(book),
-    ]
-    environment = {**desk.environment, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
+    ansible(desk, desk.playbook(BEFORE + AFTER, hosts="pc7", head="become: true"))
     for pc in btrfs:
         names = [name.split("/")[0] for name in kept(pc)]
         assert len(set(names)) == 2, names

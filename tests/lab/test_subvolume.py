@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.btrfs import GROUP, STORE, btrfs, desk, kept, played, top
+from tests.lab.btrfs import GROUP, STORE, ansible, btrfs, desk, kept, played, top
 from tests.lab.running import until
 
 if TYPE_CHECKING:
@@ -111,6 +111,15 @@ def test_a_mounted_home_is_replaced_at_the_next_boot(desk: Desk, btrfs: Lab) -> 
     assert there.run("cat", "/home/ada/of-pc6") == "from-pc6\n"
     assert there.run("ls", "/home/ada/of-pc7", check=False) == ""
     assert top(there, f"cat /mnt/{STORE}/{sent(done)['replaced']}/ada/of-pc7") == "old\n"
+
+
+def test_the_same_under_ansible_playbook(data: Desk, btrfs: Lab) -> None:
+    """What it sent is where hotdesk goes on from."""
+    book = data.playbook(TASK, hosts="pc7", head="become: true")
+    assert "changed=1" in ansible(data, book)
+    assert listing(btrfs["pc7"]) == listing(btrfs["pc6"])
+    assert "changed=0" in ansible(data, book)
+    assert not sent(played(data, TASK))["changed"]
 
 
 def test_all_that_does_not_hold_is_told_at_once(data: Desk, btrfs: Lab) -> None:

@@ -70,9 +70,7 @@ class Job(SyncJob):
         self._from, self._to = (look.result() for look in looks)
         for end in (self._from, self._to):
             problems += _able(end)
-        if problems:
-            return problems
-        return [*problems, *self._source_problems(), *self._target_problems()]
+        return problems or [*self._source_problems(), *self._target_problems()]
 
     def _arguments(self) -> list[Problem]:
         out = []
@@ -99,10 +97,6 @@ class Job(SyncJob):
 
     def _target_problems(self) -> list[Problem]:
         host, about = self.target.host, self._to.about
-        if about["path"].startswith(STORE):
-            return [
-                Problem(f"{host} waits for its reboot: what is mounted at {self._dest} was replaced", f"Reboot {host}.")
-            ]
         out = []
         if about["kind"] in ("file", "directory"):
             what = "a file" if about["kind"] == "file" else "a plain directory with something in it"
@@ -266,6 +260,8 @@ def _able(end: Subvolume) -> list[Problem]:
         return [
             Problem(f"{end.at} on {host} is not on btrfs", "Use hotdesk.sync.folder, which works on every file system.")
         ]
+    if about["path"].startswith(STORE):
+        return [Problem(f"{host} waits for its reboot: what is mounted at {end.at} was replaced", f"Reboot {host}.")]
     out = []
     if about["version"] is None:
         out.append(Problem(f"{host} has btrfs but not the program btrfs", "Install the package btrfs-progs there."))

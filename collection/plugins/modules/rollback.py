@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: rollback
 short_description: Bring btrfs subvolumes of a PC back to before a run
-version_added: "0.2.0"
+version_added: "0.1.0"
 author:
   - The hotdesk developers (@hotdesk)
 description:
@@ -51,7 +51,7 @@ requirements:
   - btrfs-progs >= 4.15 and root (become) on the targets
 notes:
   - Subvolumes within one that is brought back are in no snapshot. They go over to the new one as they are, at once.
-  - What was put aside is C(.hotdesk-snapshots/replaced) in the top level of the file system. Remove it there when it is not wanted any more.
+  - What was put aside is C(.hotdesk-snapshots/replaced) in the top level of the file system, and is removed with the snapshots of that run.
 """
 
 EXAMPLES = r"""

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: snapshot
 short_description: Keep read-only btrfs snapshots of the PCs, named by run
-version_added: "0.2.0"
+version_added: "0.1.0"
 author:
   - The hotdesk developers (@hotdesk)
 description:

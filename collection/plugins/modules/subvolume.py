@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: subvolume
 short_description: Make a btrfs subvolume of the target like the source's, by btrfs send
-version_added: "0.2.0"
+version_added: "0.1.0"
 author:
   - The hotdesk developers (@hotdesk)
 description:

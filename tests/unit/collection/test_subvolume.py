@@ -135,6 +135,7 @@ async def test_the_source_itself_has_nothing_to_do(jobs: JobRun, job: Callable[.
         ("vega", {"kind": "missing", "parent": False}, "/ does not exist on vega"),
         ("vega", {"inner": ["docker"]}, "has subvolumes within: docker"),
         ("vega", {"mounted": True}, "seen there after a reboot only"),
+        ("atlas", {"path": ".hotdesk-snapshots/replaced/@data/r1"}, "atlas waits for its reboot"),
         ("vega", {"path": ".hotdesk-snapshots/replaced/@data/r1"}, "waits for its reboot"),
     ],
 )

@@ -78,7 +78,6 @@ def mounts(text: str | None = None) -> list[dict[str, str]]:
             "options": options,
             "own": own,
         }
-        seen.pop(_plain(at), None)
         seen[_plain(at)] = {name: _plain(value) for name, value in fields.items()}
     return list(seen.values())
 

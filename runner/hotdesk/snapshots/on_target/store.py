@@ -253,7 +253,7 @@ def retired(found: Sequence[Mapping[str, Any]], *, keep: int, days: float, curre
     order = sorted(newest, key=lambda run: (run == current, newest[run], run))
     gone = {run for run in order[:-keep]} if keep else set()
     gone |= {run for run in order if days and now - newest[run] > days * 86400}
-    return [run for run in order[:-1] if run in gone and run != current]
+    return [run for run in order[:-1] if run in gone]
 
 
 def prune(runs: Sequence[str], keep_free: Mapping[str, int], current: str) -> Generator[Any, None, Any]:
@@ -291,14 +291,25 @@ def _make_room(
 
 
 def _remove_run(store: str, run: str, current: str, result: dict[str, list[str]]) -> Generator[Any, None, Any]:
+    """Its sets, and what it had put aside (``replaced/NAME/RUN``), unless that is still mounted."""
+    if run == current:
+        return
+    gone = []
     for phase in ("before", "after"):
         directory = os.path.join(store, run + "." + phase)
-        if run == current or not os.path.isdir(directory):
-            continue
-        _remove_set(directory)
-        yield run + "." + phase
-        if run not in result["removed"]:
-            result["removed"].append(run)
+        if os.path.isdir(directory):
+            _remove_set(directory)
+            gone.append(run + "." + phase)
+    used = {each["root"].strip("/") for each in mounts()}
+    aside = os.path.join(store, "replaced")
+    for name in os.listdir(aside) if os.path.isdir(aside) else ():
+        place = os.path.join(aside, name, run)
+        if is_subvolume(place) and os.path.join(STORE, "replaced", name, run) not in used:
+            delete([place])
+            gone.append("replaced/" + name + "/" + run)
+    yield from gone
+    if gone and run not in result["removed"]:
+        result["removed"].append(run)
 
 
 def settle(top: str) -> None:
