@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotdesk import app
-from hotdesk.cli.editing import edited
 from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_from
+from hotdesk.cli.reviewing import decided
 from hotdesk.cli.running import play_options, run
 from hotdesk.errors import UsageError
 from hotdesk.jobs.plan_file import read_plan
@@ -32,7 +32,7 @@ PLAYBOOKS = ("playbooks/switch.yml", "switch.yml")
 @click.argument("playbook", required=False, type=click.Path(path_type=Path), metavar="[PLAYBOOK]")
 @click.option("--from", "source", metavar="NAME", help="The PC that the others become like (hotdesk_source).")
 @click.option("--to", "targets", multiple=True, metavar="NAMES", help="Only these of the others.")
-@click.option("--review", "review", is_flag=True, help="Look at the plan in $EDITOR first, and decide.")
+@click.option("--review", "review", is_flag=True, help="Look at what would change first, and decide.")
 @click.option(
     "--plan", "plan", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Do exactly what this reviewed plan approves.",
@@ -88,7 +88,9 @@ def _reviewed(settings: Settings, book: Path, chosen: PlayOptions, warnings: tup
         code = run(replace(settings, check=True), planning, warnings=warnings)
         if code or not is_file(path) or not any(read_plan(path).steps.values()):
             return code
-        path.write_bytes(edited(path.read_bytes(), suffix=".yml"))
+        if not decided(path):
+            click.echo("Nothing was done.")
+            return 0
 
         async def playing(around: Around) -> int:
             return await app.play(settings, [book], replace(chosen, plan=path), around)
