@@ -43,7 +43,7 @@ switch_become: false
 """
 PLAYBOOK = """\
 ---
-# hotdesk sync runs this. hotdesk doc -l lists the jobs there are; each says in which order it must stand.
+# hotdesk sync runs this. hotdesk doc -l lists the jobs there are; a wrong order is told before anything is touched.
 - name: Carry on at any PC
   hosts: pcs
   gather_facts: false
