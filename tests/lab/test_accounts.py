@@ -216,6 +216,32 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, signum: int) 
     assert state(lab["pc2"]) == state(lab["pc1"])
 
 
+HOLD = """
+import fcntl, time
+file = open("/etc/.pwd.lock", "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+open("/run/lab-held", "w").close()
+time.sleep(4)
+"""
+
+
+def test_the_systems_locks_are_respected(desk: Desk, lab: Lab) -> None:
+    """Another program holds the lock of the account files: it is waited for. One that was killed has left its lock: it is taken over."""
+    lab["pc1"].run("sh", "-ec", ANNA)
+    lab["pc2"].run("sh", "-c", "printf '99999\\0' >/etc/passwd.lock; printf '99999\\0' >/etc/group.lock")
+    lab["pc2"].run(
+        "sh",
+        "-c",
+        'python3 -c "$1" >/dev/null 2>&1 </dev/null & until [ -e /run/lab-held ]; do sleep 0.1; done',
+        "sh",
+        HOLD,
+    )
+    done = accounts(desk, hosts="pc2")
+    lab["pc2"].run("rm", "/run/lab-held")
+    assert done.code == 0, done.stdout[-3000:]
+    assert state(lab["pc2"]) == state(lab["pc1"])
+
+
 def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
     """``verify --jobs`` is green after the sync; another shell and another password are named, the hashes not."""
     lab["pc1"].run("sh", "-ec", ANNA)

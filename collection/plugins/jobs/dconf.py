@@ -292,7 +292,7 @@ def parse(dump: str) -> Settings:
     """What ``dconf dump /`` prints: folder (``/a/b/``) -> key -> value as it is written."""
     found: Settings = {}
     folder = "/"
-    for line in dump.splitlines():
+    for line in dump.split("\n"):
         if line.startswith("[") and line.endswith("]"):
             folder = "/" + line[1:-1].strip("/") + "/" if line != "[/]" else "/"
         elif "=" in line:

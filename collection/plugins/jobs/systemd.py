@@ -305,7 +305,10 @@ async def _look(machine: Machine) -> dict[str, Scope]:
         states = {words[0]: words[1] for line in lines if len(words := line.split()) > 1}
         active = await _active(machine) if scope == "system" else {}
         masked, instances = frozenset(looked["masked"]), frozenset(looked["instances"])
-        found[scope] = Scope(looked["files"], masked, instances, looked["odd"], states, active)
+        files = {
+            path: state for path, state in looked["files"].items() if unit_files.FILE.fullmatch(path)
+        }  # and nowhere else
+        found[scope] = Scope(files, masked, instances, looked["odd"], states, active)
     return found
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hotdesk.jobs.on_target import trees, unit_files
 
 if TYPE_CHECKING:
@@ -43,3 +45,11 @@ def test_a_tree_is_told_by_path(tmp_path: Path) -> None:
     (tmp_path / "db" / "lab.d" / "a").write_text("x")
     assert list(trees.states(str(tmp_path))) == ["db/lab.d/a"]
     assert trees.states(str(tmp_path / "none")) == {}
+
+
+@pytest.mark.parametrize(
+    "path", ["../../passwd", "../x.service", "/etc/x.service", "x.service.d/../../y.conf", "a/b.service", "x.txt"]
+)
+def test_a_path_that_leads_elsewhere_is_no_unit_file(path: str) -> None:
+    """A source can answer anything; what is written is below /etc/systemd."""
+    assert not unit_files.FILE.fullmatch(path)
