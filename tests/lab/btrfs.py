@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from tests.lab.running import HOTDESK, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.lab.lab import PC
 
@@ -84,16 +84,3 @@ def played(desk: Desk, tasks: str, *options: str, hosts: str = "pc7", name: str 
     done = desk.play(desk.playbook(tasks, hosts=hosts, head="become: true", name=name), *options)
     assert done.code == 0, done.stdout + done.stderr
     return done
-
-
-def ansible(desk: Desk, book: Path) -> str:
-    """The same book by ansible-playbook, through the collection's doors; its output."""
-    collections = desk.directory / "ansible_collections" / "hotdesk"
-    if not collections.exists():
-        collections.mkdir(parents=True)
-        (collections / "sync").symlink_to(Path(__file__).parents[2] / "collection")
-    command = [str(HOTDESK.with_name("ansible-playbook")), "-i", str(desk.directory / "inventory.yml"), str(book)]
-    environment = {**desk.environment, "ANSIBLE_COLLECTIONS_PATH": str(desk.directory)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.btrfs import GROUP, STORE, ansible, btrfs, desk, hotdesk, kept, played, top, write
+from tests.lab.btrfs import GROUP, STORE, btrfs, desk, hotdesk, kept, played, top, write
 from tests.lab.lab import Lab
 from tests.lab.running import Desk, until
 
@@ -150,7 +150,8 @@ def test_without_btrfs_or_its_program(desk: Desk, btrfs: Lab, whole_lab: Lab, tm
 
 def test_the_same_under_ansible_playbook(desk: Desk, btrfs: Lab) -> None:
     """One set for all its tasks, on source and target."""
-    ansible(desk, desk.playbook(BEFORE + AFTER, hosts="pc7", head="become: true"))
+    code, told = desk.ansible(desk.playbook(BEFORE + AFTER, hosts="pc7", head="become: true"))
+    assert code == 0, told
     for pc in btrfs:
         names = [name.split("/")[0] for name in kept(pc)]
         assert len(set(names)) == 2, names

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.btrfs import GROUP, STORE, ansible, btrfs, desk, kept, played, top
+from tests.lab.btrfs import GROUP, STORE, btrfs, desk, kept, played, top
 from tests.lab.running import until
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def test_a_mounted_home_is_replaced_at_the_next_boot(desk: Desk, btrfs: Lab) -> 
     refused = desk.play(desk.playbook(task, hosts="pc7", head="become: true"))
     assert refused.code != 0
     assert "when_mounted: next_boot" in refused.stdout + refused.stderr
-    done = played(desk, task.replace("/home}", "/home, when_mounted: next_boot}"))
+    snapshots = [f"- name: {phase}\n  hotdesk.sync.snapshot: {{phase: {phase}}}\n" for phase in ("before", "after")]
+    done = played(desk, snapshots[0] + task.replace("/home}", "/home, when_mounted: next_boot}") + snapshots[1])
+    assert "no snapshot of /home" in " ".join(done.results("pc7", "after")[0]["warnings"])
     assert sent(done)["reboot_required"]
     assert "reboot it to see the new /home" in " ".join(sent(done)["warnings"])
     assert there.run("cat", "/home/ada/of-pc7") == "old\n"
@@ -116,9 +118,11 @@ def test_a_mounted_home_is_replaced_at_the_next_boot(desk: Desk, btrfs: Lab) -> 
 def test_the_same_under_ansible_playbook(data: Desk, btrfs: Lab) -> None:
     """What it sent is where hotdesk goes on from."""
     book = data.playbook(TASK, hosts="pc7", head="become: true")
-    assert "changed=1" in ansible(data, book)
-    assert listing(btrfs["pc7"]) == listing(btrfs["pc6"])
-    assert "changed=0" in ansible(data, book)
+    for changed in (1, 0):
+        code, told = data.ansible(book)
+        assert code == 0, told
+        assert f"changed={changed}" in told
+        assert listing(btrfs["pc7"]) == listing(btrfs["pc6"])
     assert not sent(played(data, TASK))["changed"]
 
 

@@ -50,7 +50,7 @@ class Job(SyncJob):
             return problems
         await self._look()
         for pc in self._pcs:
-            problems += pc.problems()
+            problems += pc.problems(waiting=self._phase == "before")
         if self.args.get("required") and self._target.unprotected:
             where = ", ".join(self._target.unprotected)
             problems.append(
@@ -153,11 +153,16 @@ class Job(SyncJob):
         return out
 
     def _warnings(self) -> list[str]:
-        if self._phase != "before":
-            return []
         out = []
         for pc in self._pcs:
             host = pc.machine.host
+            if pc.found["waiting"]:
+                places = ", ".join(pc.found["waiting"])
+                out.append(
+                    f"{host}: no snapshot of {places}: what is mounted there was replaced, and is until the reboot"
+                )
+            if self._phase != "before":
+                continue
             if pc.unprotected:
                 out.append(f"{host}: no snapshot of {', '.join(pc.unprotected)}: what is lost there does not come back")
             if pc.found["left_out"]:

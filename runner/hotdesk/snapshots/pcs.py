@@ -62,10 +62,10 @@ class Pc:
         """Places that no snapshot covers, as "/home (ext4)"."""
         return tuple(self.found["unprotected"])
 
-    def problems(self) -> list[Problem]:
-        """Why there can be no snapshots although there is btrfs."""
+    def problems(self, *, waiting: bool = True) -> list[Problem]:
+        """Why there can be no snapshots although there is btrfs; with ``waiting`` also that it has to be rebooted first."""
         host, version = self.machine.host, self.found["version"]
-        if self.found["waiting"]:
+        if waiting and self.found["waiting"]:
             places = ", ".join(self.found["waiting"])
             return [
                 Problem(f"{host} waits for its reboot: what is mounted at {places} was replaced", f"Reboot {host}.")
