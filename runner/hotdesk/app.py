@@ -116,7 +116,7 @@ async def _keep_expectations(run: Run, playbooks: Sequence[Playbook]) -> None:
     books = [str(playbook.path.absolute()) for playbook in playbooks] if whole and not lost else []
     try:
         await in_thread(keep, met, run=run.id, playbooks=books)
-    except (HotdeskError, OSError) as exc:
+    except (HotdeskError, OSError, TypeError) as exc:  # TypeError: a job's expectation is no plain JSON
         run.warn(f"what 'hotdesk verify --jobs' is to expect could not be kept: {exc}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
-from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered, together
+from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered, paired, together
 from hotdesk.results import Diff
 from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
 from hotdesk.transfer.rsync import Ability, usable
@@ -222,7 +222,7 @@ class Job(SyncJob):
             return {}
         names = [item.path for item in items]
         found = await machine.call(ends, "states", top, payload=b"\0".join(names), change=False, answers=[str])
-        return {name: state for name, state in zip(names, found, strict=True) if state != ends.DIRECTORY}
+        return {name: state for name, state in paired(names, found, machine.host) if state != ends.DIRECTORY}
 
     def _plan(self, report: Report, before: Mapping[bytes, str], after: Mapping[bytes, str]) -> Plan:
         items = ordered(report.items)
@@ -315,7 +315,7 @@ class Job(SyncJob):
     async def present(self, machine: Machine, subjects: Sequence[str]) -> list[str]:
         names = b"\0".join(subject.encode() for subject in subjects)
         found = await machine.call(ends, "states", self.scope(machine), payload=names, change=False, answers=[str])
-        return [subject for subject, state in zip(subjects, found, strict=True) if state or "\\" in subject]
+        return [subject for subject, state in paired(subjects, found, machine.host) if state or "\\" in subject]
 
     def narrow(self, plan: Plan, changes: tuple[Change, ...]) -> Plan:
         report: Report = plan.data["report"]

@@ -53,10 +53,10 @@ def _keep(host: str, met: Sequence[Met], run: str, playbooks: Collection[str]) -
         entry["expectations"] = [
             each for each in entry["expectations"] if owner[each["kind"], each["subject"]] == id(entry)
         ]
-    path = _file(host)
+    path, text = _file(host), json.dumps({"host": host, "steps": newest}, indent=1)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-        json.dump({"host": host, "steps": newest}, file, indent=1)
+        file.write(text)
     temporary.replace(path)
 
 

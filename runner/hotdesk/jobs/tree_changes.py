@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hotdesk.errors import TaskError
 from hotdesk.jobs.base import Change, Expectation
 from hotdesk.results import EMPTY
 from hotdesk.transfer import ends, shown
+from hotdesk.transfer.answers import DESCRIBED
 from hotdesk.transfer.filters import exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hotdesk.jobs.machine import Machine
     from hotdesk.transfer import Item
 
+_Name = TypeVar("_Name")
+_Found = TypeVar("_Found")
 NOTHING: Mapping[Any, Any] = EMPTY
 MOST_RULES = 5000
 """Changes that can be left one by one: each is an argument of rsync's."""
@@ -157,12 +160,19 @@ async def expected(
     names = sample(items)
     if not names:
         return old
-    found = await target.call(ends, "described", top, payload=b"\0".join(names), change=False, answers=[{str: object}])
+    found = await target.call(ends, "described", top, payload=b"\0".join(names), change=False, answers=DESCRIBED)
     new = [
         Expectation(kind="file", subject=f"{base}/{name.decode()}", value=value)
-        for name, value in zip(names, found, strict=True)
+        for name, value in paired(names, found, target.host)
     ]
     return [*old[-(MOST_EXPECTED - len(new)) :], *new]
+
+
+def paired(names: Sequence[_Name], found: Sequence[_Found], host: str) -> Iterable[tuple[_Name, _Found]]:
+    """Each name with what a PC says of it. Raises TaskError when it has not answered for each."""
+    if len(names) != len(found):
+        raise TaskError(f"{host} gave {len(found)} answers about {len(names)} paths")
+    return zip(names, found, strict=True)
 
 
 def sample(items: Sequence[Item], most: int = SAMPLE) -> list[bytes]:

@@ -17,3 +17,4 @@ LOOK = {
     "example": (bytes, None),
 }
 GUARDED = {str: ([int, bytes, int], None)}
+DESCRIBED = [{"type": str, "size?": int, "mode?": str, "sha256?": str}]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hotdesk.errors import TaskError
-from hotdesk.jobs.tree_changes import MOST_RULES, changes_of, narrowed, together
+from hotdesk.jobs.tree_changes import MOST_RULES, changes_of, narrowed, paired, together
 from hotdesk.transfer import Item
 
 NEW, TIMES, MODE, DIR, GONE = "<f+++++++++", ".d..t......", ".d...p.....", "cd+++++++++", "*deleting"
@@ -93,3 +93,9 @@ def test_more_rules_than_rsync_takes_are_refused() -> None:
     with pytest.raises(TaskError, match="one by one") as caught:
         narrowed(there, changes_of(there[:1]))
     assert caught.value.remedy
+
+
+def test_a_pc_answers_for_each_path_or_is_not_believed() -> None:
+    """One answer too few would say the wrong thing of every path after it."""
+    with pytest.raises(TaskError, match="vega gave 1 answers about 2 paths"):
+        paired(["a", "b"], ["x"], "vega")
