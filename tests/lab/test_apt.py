@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ CONF = "/etc/hd-base.conf"
 DISTRIBUTION = (
     Deb("hd-base", "1.0", files={CONF: "packaged\n"}),
     Deb("hd-tool", "1:1.0"),
+    Deb("hd-conf", "1.0", files={"/etc/hd-conf.conf": "one\n"}),
     Deb("hd-dep", "1.0"),
     Deb("hd-app", "1.0", fields={"Depends": "hd-dep"}),
     Deb("hd-held", "1.0"),
@@ -35,7 +38,11 @@ DISTRIBUTION = (
         scripts={"postinst": "[ ! -e /run/hd-gate ] || { touch /run/hd-slow; exec cat /run/hd-gate; }"},
     ),
 )
-VENDOR = (Deb("hd-tool", "5.0"), Deb("hd-vendor", "1.0"))
+VENDOR = (
+    Deb("hd-tool", "5.0"),
+    Deb("hd-vendor", "1.0"),
+    Deb("hd-conf", "2.0", files={"/etc/hd-conf.conf": "two\n"}),
+)
 KEY = "/etc/apt/keyrings/hd-vendor.gpg"
 LIST = f"deb [signed-by={KEY}] file:{HOME}/vendor ./\n"
 PIN = "Package: hd-tool\nPin: release o=Vendor\nPin-Priority: 1001\n"
@@ -70,6 +77,7 @@ def desk(lab: Lab, tmp_path: Path, archives: tuple[Path, bytes, bytes]) -> Itera
         write(pc, "/etc/apt/sources.list.d/debian.sources",
               f"Types: deb\nURIs: file:{HOME}/distribution\nSuites: ./\nSigned-By: /usr/share/keyrings/hd-distribution.gpg\n")  # fmt: skip
         must(pc, "apt-get -qq update")
+        assert must(pc, "dpkg --audit; find /var/lib/dpkg/updates -name '[0-9]*'") == ""
     lab["pc1"].run("tee", "/srv/hd-vendor.gpg", stdin=vendor)
     yield Desk(lab, tmp_path)
     for pc in lab:
@@ -80,6 +88,7 @@ def desk(lab: Lab, tmp_path: Path, archives: tuple[Path, bytes, bytes]) -> Itera
 def clean(pc: PC) -> None:
     sh(pc, "rm -f /run/hd-gate; dpkg --configure -a; apt-mark unhold hd-held; dpkg --purge --force-all $(dpkg-query -W -f '${Package} ' 'hd-*'); "
            f"rm -rf /etc/apt/sources.list.d/hd* /etc/apt/keyrings/hd* /etc/apt/apt.conf.d/99hd /etc/apt/preferences.d/hd /run/hd-* {CONF} "
+           "/etc/hd-conf* "
            "/var/lib/hotdesk/transactions /etc/apt/sources.list.d/vendor.list")  # fmt: skip
 
 
@@ -201,6 +210,43 @@ def test_an_archive_that_cannot_be_read_puts_all_of_etc_apt_back(desk: Desk, lab
     )
     assert sh(lab["pc2"], "find /etc/apt -type f | sort | xargs sha256sum") == before
     assert sh(lab["pc2"], "dpkg-query -W -f '${db:Status-Status}' hd-base") == "installed"
+
+
+def test_a_configuration_file_that_was_changed_there_is_kept(desk: Desk, lab: Lab) -> None:
+    """Nobody is asked; the package's new one is put beside it."""
+    vendor(lab["pc1"])
+    must(lab["pc1"], f"{INSTALL} hd-conf")
+    must(lab["pc2"], f"{INSTALL} hd-conf; echo mine >/etc/hd-conf.conf")
+    done = desk.play(book(desk, hosts="pc2"))
+    assert done.code == 0, done.stdout[-3000:]
+    assert "replace hd-conf" in result(done, "pc2")["items"]
+    assert must(lab["pc2"], "cat /etc/hd-conf.conf /etc/hd-conf.conf.dpkg-dist") == "mine\ntwo\n"
+
+
+def test_a_kill_in_the_middle_of_the_update_is_undone_by_the_next_run(desk: Desk, lab: Lab) -> None:
+    """Everything of ours on the PC gets KILL while apt-get update runs over the new files; the plan then says so first."""
+    vendor(lab["pc1"])
+    gate = "[ ! -e /run/hd-gate ] || { touch /run/hd-slow; exec cat /run/hd-gate; }"
+    write(lab["pc1"], "/etc/apt/apt.conf.d/99hd", f'APT::Update::Pre-Invoke {{"{gate}";}};\n')
+    must(lab["pc2"], "mkfifo /run/hd-gate")
+    before = sh(lab["pc2"], "find /etc/apt -type f | sort | xargs sha256sum")
+    with desk.playing(book(desk, hosts="pc2")) as run:
+        until(lambda: sh(lab["pc2"], "ls /run/hd-slow 2>/dev/null") != "", 90, "the update runs")
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # at once: none sees the end of another
+            for pid in lab["pc2"].marked("HOTDESK_RUN="):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        assert run.ended(60).code != 0
+    sh(lab["pc2"], "rm -f /run/hd-gate")
+    assert sh(lab["pc2"], "find /etc/apt -type f | sort | xargs sha256sum") != before, (
+        "the kill came too early to be a test"
+    )
+    checked = desk.play(book(desk, hosts="pc2"), "--check")
+    done = desk.play(book(desk, hosts="pc2"))
+    assert done.code == 0, done.stdout[-3000:]
+    assert result(done, "pc2")["items"] == result(checked, "pc2")["items"]
+    assert result(done, "pc2")["items"][0].startswith("undo ")
+    assert listing(lab["pc2"]) == listing(lab["pc1"])
 
 
 def test_what_would_be_taken_along_needs_consent(desk: Desk, lab: Lab) -> None:
