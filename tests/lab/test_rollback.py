@@ -112,8 +112,8 @@ def test_one_subvolume_alone(desk: Desk, btrfs: Lab) -> None:
 WAIT = "touch /run/waiting; sleep 600"
 MOMENTS = {
     "before": f'*"subvolume snapshot"*staged/@home*) {WAIT};;',
-    "exchanged": f"""*get-default*) echo >>/run/defaults;;
-        *"subvolume show"*/mnt/@home) [ "$(wc -l </run/defaults)" = 2 ] && {{ [ -e /run/shown ] && {{ {WAIT}; }}; touch /run/shown; }};;""",
+    "exchanged": f"""*"subvolume snapshot"*staged/@home*) >/run/staged;;
+        *"subvolume show"*/mnt/@home) if [ -e /run/staged ]; then {WAIT}; fi;;""",
     "after": f'*"filesystem sync"*) {WAIT};;',
 }
 """Cases of the shell: where btrfs takes as long as it likes, as @home is brought back. "exchanged": the new one is in place, the old one not
@@ -137,7 +137,7 @@ def test_killed_in_the_middle_each_subvolume_is_old_or_new(desk: Desk, btrfs: La
             playing.ended(60)
         until(lambda: not pc.marked("HOTDESK_RUN="), 60, "nothing of it runs on")
     finally:
-        pc.run("rm", "-f", "/run/slow", "/run/waiting", "/run/defaults", "/run/shown", "/usr/local/sbin/btrfs")
+        pc.run("rm", "-f", "/run/slow", "/run/waiting", "/run/staged", "/usr/local/sbin/btrfs")
     assert {"@", "@home"} <= set(top(pc, "ls /mnt").split())
     reboot(pc)
     found = state(pc)

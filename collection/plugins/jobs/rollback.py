@@ -8,7 +8,7 @@ from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.results import Diff
 from hotdesk.snapshots import Pc, look
 from hotdesk.snapshots.pcs import compare
-from hotdesk.snapshots.rollback import not_restored, restorable, restore
+from hotdesk.snapshots.rollback import fixed, not_restored, restorable, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,15 @@ class Job(SyncJob):
         if problems:
             return problems
         self._chosen = restorable(self._pc, self._run, wanted)
-        return self._no_snapshots() if not self._chosen else self._misplaced(wanted or ())
+        if not self._chosen:
+            return self._no_snapshots()
+        for device, members in self._chosen.items():
+            for place in await fixed(self.target, device, {each["path"]: each["mount"] for each in members}):
+                text = f"{host}: {place} is mounted by the number of its subvolume, so that what is put in its place would not be seen"
+                problems.append(
+                    Problem(text, "Write subvol= (for / in the kernel's rootflags=), or copy from the snapshot.")
+                )
+        return problems + self._misplaced(wanted or ())
 
     def _no_snapshots(self) -> list[Problem]:
         runs = sorted({one["run"] for one in self._pc.sets if one["phase"] == "before"})[-3:]

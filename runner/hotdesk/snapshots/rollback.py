@@ -46,3 +46,8 @@ async def not_restored(machine: Machine, device: str, run: str, paths: Sequence[
         bundle(rollback), "before", device, run, change=False, answers={str: str}
     )
     return [path for path in paths if not kept.get(path) or there.get(path) != kept[path]]
+
+
+async def fixed(machine: Machine, device: str, members: Mapping[str, str]) -> list[str]:
+    """Of ``members`` (path -> place) the places that the next boot would mount by number, and so not as restored; reads only."""
+    return list(await machine.call(bundle(rollback), "fixed", device, dict(members), change=False, answers=[str]))

@@ -64,8 +64,11 @@ def done(monkeypatch: pytest.MonkeyPatch, found: dict[str, Any]) -> list[tuple[A
     async def not_restored(*_: Any) -> list[str]:
         return list(found.get("not_restored", []))
 
+    async def fixed(*_: Any) -> list[str]:
+        return list(found.get("fixed", []))
+
     module = sys.modules[load(FILE).__module__]
-    for each in (look, compare, restore, not_restored):
+    for each in (look, compare, restore, not_restored, fixed):
         monkeypatch.setattr(module, each.__name__, each)
     monkeypatch.setattr(Pc, "create", create)
     return told
@@ -109,6 +112,7 @@ async def test_check_mode_needs_no_consent_and_does_nothing(
         ({}, {"run": "r9"}, "no snapshots from before the run 'r9'"),
         ({}, {"subvolumes": ["/", "/srv"]}, "no snapshot of /srv"),
         ({"mounted": []}, {}, "@ is not mounted any more"),
+        ({"fixed": ["/home"]}, {}, "/home is mounted by the number of its subvolume"),
         ({"waiting": ["/"]}, {}, "waits for its reboot"),
         ({"version": None}, {}, "not the program btrfs"),
     ],

@@ -129,6 +129,31 @@ def _people(at: str, kind: str) -> bool:
     )
 
 
+def by_number(mount: str, default: bool, fstab: str | None = None, command_line: str | None = None) -> bool:
+    """The next boot mounts a subvolume by its number there, so that another one in its place would not be seen: by ``subvolid=``, or as the
+    file system's ``default`` subvolume (it is that) for want of a ``subvol=``. The texts are those of this PC unless given."""
+    options = []
+    for line in (_text("/etc/fstab") if fstab is None else fstab).splitlines():
+        fields = line.split()
+        if len(fields) > 3 and fields[1] == mount and not line.startswith("#"):
+            options += fields[3].split(",")
+    if mount == "/":  # what the initramfs goes by
+        words = (_text("/proc/cmdline") if command_line is None else command_line).split()
+        options += [
+            part for word in words if word.startswith("rootflags=") for part in word[len("rootflags=") :].split(",")
+        ]
+    named = [option.partition("=")[0] for option in options]
+    return "subvolid" in named or (default and "subvol" not in named)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 def is_subvolume(path: str) -> bool:
     """A directory that is the root of a subvolume."""
     try:

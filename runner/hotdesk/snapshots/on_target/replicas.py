@@ -13,6 +13,7 @@ from hotdesk.snapshots.on_target.btrfs import (
     STORE,
     Failed,
     btrfs_version,
+    by_number,
     delete,
     is_subvolume,
     libc,
@@ -43,7 +44,7 @@ def describe(path: str) -> dict[str, Any]:
         "device": mount["device"],
         "path": "" if inside == "." else inside,
         "mounted": mount["at"] == path,
-        "by_id": _mounted_by_id(path),
+        "by_id": by_number(path, default=False),
         "version": btrfs_version(),
         "parent": os.path.isdir(os.path.dirname(path)),
         "inner": [],
@@ -73,15 +74,6 @@ def _what_is(path: str) -> str:
         return "directory" if os.listdir(path) else "empty"
     except PermissionError:
         return "directory"
-
-
-def _mounted_by_id(path: str) -> bool:
-    try:
-        with open("/etc/fstab", encoding="utf-8", errors="replace") as file:
-            lines = [line.split() for line in file if not line.startswith("#")]
-    except OSError:
-        return False
-    return any(len(line) > 3 and line[1] == path and "subvolid=" in line[3] for line in lines)
 
 
 def kept(device: str, path: str) -> dict[str, Any]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any, Generator, Mapping, Sequence
 
-from hotdesk.snapshots.on_target.btrfs import Failed, is_subvolume, locked, nested, show, store_of, tool, whole
+from hotdesk.snapshots.on_target.btrfs import (
+    Failed,
+    by_number,
+    is_subvolume,
+    locked,
+    nested,
+    show,
+    store_of,
+    tool,
+    whole,
+)
 from hotdesk.snapshots.on_target.replicas import exchange, finish_staged
 from hotdesk.snapshots.on_target.store import sets, snapshot_name
 
@@ -41,18 +51,23 @@ def _restore_one(top: str, store: str, run: str, path: str, this_run: str, resul
     if not is_subvolume(aside):
         staged = os.path.join(store, "staged", name, this_run)
         tool(["btrfs", "subvolume", "snapshot", old, staged])
-        default = _default(top) == show(live)["id"]
         exchange(staged, live)
-        if default:  # what is booted is the default subvolume, not one by that name (btrfs-subvolume(8), set-default)
-            tool(["btrfs", "subvolume", "set-default", show(live)["id"], top])
         finish_staged(store, name, live)
     result["restored"].append(path)
     result["left"] += [os.path.relpath(one, top) for one in nested(aside)]
 
 
-def _default(top: str) -> str:
-    words = tool(["btrfs", "subvolume", "get-default", top]).split()
-    return words[1] if words[:1] == ["ID"] else ""
+def fixed(device: str, members: Mapping[str, str]) -> list[str]:
+    """Of ``members`` (path -> where it is mounted) those mounted places that the next boot finds by number; changes nothing."""
+    with whole(device) as top:
+        words = tool(["btrfs", "subvolume", "get-default", top]).split()
+        default = words[1] if words[:1] == ["ID"] else ""
+        places = {path: os.path.join(top, path) for path in members}
+        return [
+            members[path]
+            for path, live in places.items()
+            if is_subvolume(live) and by_number(members[path], show(live)["id"] == default)
+        ]
 
 
 def made_from(device: str, paths: Sequence[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import pytest
 
 from hotdesk.snapshots.on_target.btrfs import (
     Failed,
+    by_number,
     is_subvolume,
     locked,
     mounts,
@@ -82,3 +83,24 @@ def test_a_plain_directory_is_no_subvolume(tmp_path: Path) -> None:
     """Nor is what is not there."""
     assert not is_subvolume(str(tmp_path))
     assert not is_subvolume(str(tmp_path) + "/none")
+
+
+@pytest.mark.parametrize(
+    ("mount", "default", "fstab", "command_line", "number"),
+    [
+        ("/", False, "LABEL=a / btrfs subvol=@ 0 0", "quiet rootflags=subvol=@", False),
+        ("/", False, "LABEL=a / btrfs subvolid=256 0 0", "quiet", True),
+        ("/", False, "", "rootflags=ro,subvolid=256", True),
+        ("/", True, "LABEL=a / btrfs defaults 0 0", "quiet", True),
+        ("/", True, "", "rootflags=subvol=@", False),
+        ("/home", False, "#a /home btrfs subvolid=257 0 0", "", False),
+        ("/home", False, "a /home btrfs noatime,subvolid=257 0 0", "", True),
+        ("/home", True, "a /home btrfs noatime 0 0", "", True),
+        ("/home", False, "", "rootflags=subvolid=256", False),
+    ],
+)
+def test_what_the_next_boot_mounts_by_number(
+    mount: str, default: bool, fstab: str, command_line: str, number: bool
+) -> None:
+    """Then another subvolume in its place would not be seen."""
+    assert by_number(mount, default, fstab, command_line) is number
