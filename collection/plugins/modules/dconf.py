@@ -71,7 +71,7 @@ attributes:
 extends_documentation_fragment: []
 requirements:
   - hotdesk (Python package, on the control node)
-  - dconf >= 0.38 (packages dconf-cli and dconf-service), dbus-run-session (dbus or dbus-daemon) and runuser (util-linux) on the source and the targets
+  - dconf >= 0.38 (packages dconf-cli and dconf-service), dbus-run-session (dbus or dbus-daemon) and runuser on both PCs
   - root on both PCs (C(become))
 notes:
   - The folder job never mirrors C(~/.config/dconf/user), since this job moves what is in it.
