@@ -219,13 +219,17 @@ class VerifyStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified(Event):
-    """One testinfra test on one host. ``seconds`` it took; ``detail`` is pytest's report of a failure."""
+    """One testinfra test on one host. ``seconds`` it took; ``detail`` is pytest's report of a failure.
+
+    ``expected``: it is not a test that somebody wrote but one thing that a sync job left to be expected, one of many.
+    """
 
     host: str
     test: str
     outcome: Literal["passed", "failed", "skipped", "error"]
     detail: str = ""
     seconds: float = 0.0
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

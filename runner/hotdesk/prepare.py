@@ -20,6 +20,7 @@ from hotdesk.connections.pool import Pool
 from hotdesk.errors import InputError, InventoryError, PlaybookError, UndefinedError, nearest
 from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.executor.handlers import flat
+from hotdesk.executor.job_order import check_order
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.run import PlayOptions, Run, with_settings
 from hotdesk.executor.scopes import Scopes
@@ -142,6 +143,7 @@ async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
     loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
     for playbook in loaded:
         await in_thread(check_templates, playbook, run.templates)
+        await in_thread(check_order, playbook, run.actions)
     for text, place in run.loader.warnings:
         run.warn(text, place=place)
     if run.options.limit:

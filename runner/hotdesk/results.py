@@ -52,6 +52,12 @@ class Diff:
     after_header: str = ""
     prepared: str = ""
 
+    def registered(self) -> dict[str, str]:
+        """As a result holds it: the prepared text alone, or the others."""
+        if self.prepared:
+            return {"prepared": self.prepared}
+        return {name: getattr(self, name) for name in ("before", "after", "before_header", "after_header")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -98,17 +104,7 @@ class Result:
         if self.warnings:
             out["warnings"] = list(self.warnings)
         if self.diff:
-            shown = [
-                {"prepared": d.prepared}
-                if d.prepared
-                else {
-                    "before": d.before,
-                    "after": d.after,
-                    "before_header": d.before_header,
-                    "after_header": d.after_header,
-                }
-                for d in self.diff
-            ]
+            shown = [one.registered() for one in self.diff]
             out["diff"] = shown[0] if len(shown) == 1 else shown
         if self.items is not None:
             out["results"] = [item.registered() for item in self.items]

@@ -120,6 +120,45 @@ class Desk:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``hotdesk WORDS`` with this inventory, to its end."""
+        argv = [str(HOTDESK), words[0], "-i", str(self.directory / "inventory.yml"), *words[1:]]
+        return subprocess.run(
+            argv,
+            env=self.environment,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+    def ansible(self, playbook: Path, *options: str) -> tuple[int, str]:
+        """The same playbook under ansible-playbook, by this checkout's collection: its exit code and all it said."""
+        collections = self.directory / "collections" / "ansible_collections" / "hotdesk"
+        if not collections.exists():
+            collections.mkdir(parents=True)
+            (collections / "sync").symlink_to(Path(__file__).parents[2] / "collection")
+        inventory = str(self.directory / "inventory.yml")
+        done = subprocess.run(
+            [str(HOTDESK.with_name("ansible-playbook")), "-i", inventory, str(playbook), *options],
+            env={
+                **self.environment,
+                "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections"),
+                "ANSIBLE_NOCOLOR": "1",
+                "PYTHONWARNINGS": "",
+                "PYTHONDEVMODE": "",
+            },
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
     @contextmanager
     def playing(self, playbook: Path, *options: str) -> Iterator[Playing]:
         """Start a run, to be looked at and interrupted. It is killed at the end of the block if it is still there."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.jobs.on_target import apt_timers
 from tests.lab.lab import Lab, Options, leftovers
 from tests.lab.machine import births, missing
 from tests.lab.running import Desk, until
@@ -75,3 +77,24 @@ def test_hotdesk_works_on_it(debian: PC, tmp_path: Path) -> None:
     done = desk.play(book)
     assert done.code == 0, done.stdout + done.stderr
     assert done.results(NAME, "Who")[0]["stdout"] == "root"
+
+
+def test_apts_timers_are_paused_by_a_lease_that_systemd_keeps(debian: PC) -> None:
+    """They go on when told to, and by themselves when nobody does; a second pause stretches the lease of a run that died."""
+
+    def call(what: str) -> str:
+        return debian.run("python3", "-c", f"{inspect.getsource(apt_timers)}\nprint({what})").strip()
+
+    def active(unit: str) -> bool:
+        return debian.run("systemctl", "is-active", unit, check=False) == "active\n"
+
+    debian.run("systemctl", "start", *apt_timers.TIMERS)
+    assert call("pause(3600)") == str(list(apt_timers.TIMERS))
+    assert not any(active(timer) for timer in apt_timers.TIMERS)
+    assert active(f"{apt_timers.NET}.timer")
+    assert call("pause(3600)") == str(list(apt_timers.TIMERS))
+    call(f"resume({list(apt_timers.TIMERS)})")
+    assert all(active(timer) for timer in apt_timers.TIMERS)
+    assert not active(f"{apt_timers.NET}.timer")
+    call("pause(1)")
+    until(lambda: all(active(timer) for timer in apt_timers.TIMERS), 120, "they run again by themselves")

@@ -89,7 +89,12 @@ def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch:
         runpy.run_path(str(path), run_name="__main__")
     documented = yaml.safe_load(runpy.run_path(str(path))["DOCUMENTATION"])["options"]
     prose = {"description", "version_added"}
-    assert taken["argument_spec"] == {
+    # What a name such as "passwords" makes Ansible ask, and its documentation has no word for: does the value need hiding?
+    declared = {
+        option: {key: value for key, value in about.items() if (key, value) != ("no_log", False)}
+        for option, about in taken["argument_spec"].items()
+    }
+    assert declared == {
         option: {key: value for key, value in about.items() if key not in prose} for option, about in documented.items()
     }
 

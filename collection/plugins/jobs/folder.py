@@ -9,35 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
-from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered, paired, together
 from hotdesk.results import Diff
-from hotdesk.transfer import Item, Mirror, Report, ends, filters, guard, scan, shown
-from hotdesk.transfer.rsync import Ability, ability
+from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
+from hotdesk.transfer.rsync import Ability, usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hotdesk.jobs import Machine
 
-OLDEST_RSYNC = (3, 1, 0)
 ITEMS_SHOWN = 1000
 SYSTEM = ("/", "/bin", "/boot", "/lib", "/lib64", "/opt", "/sbin", "/usr")
 
 
-_END: dict[str, Any] = {
-    **dict.fromkeys(("kind", "machine"), str),
-    "uid": int,
-    "users": {str: int},
-    "login": {"name": str, "uid?": int, "home": str, "sudo": bool},
-    **dict.fromkeys(("acls", "xattrs"), bool),
-}
-_LOOK = {
-    "filters": [[bytes, bytes]],
-    **dict.fromkeys(("foreign", "devices", "entries"), int),
-    "example": (bytes, None),
-}
-_GUARDED = {str: ([int, bytes, int], None)}
-"""What the functions of transfer.ends and transfer.scan answer (hotdesk.shapes): a PC can say anything."""
 _NEW = (Item("cd+++++++++", b"./"),)
 """A destination that was missing."""
 
@@ -47,6 +33,8 @@ class Job(SyncJob):
 
     The rehearsal is left out when nobody wants to see it and nothing can be lost by the act: no deletions, and no way in below ``dest``.
     """
+
+    after = ("accounts", "apt")
 
     _mirror: Mirror
     _login: Mapping[str, Any]
@@ -82,7 +70,7 @@ class Job(SyncJob):
             async with TaskGroup() as group:
                 looks = [
                     (
-                        group.create_task(machine.call(ends, "describe", path, change=False, answers=_END)),
+                        group.create_task(machine.call(ends, "describe", path, change=False, answers=answers.END)),
                         group.create_task(_rsync(machine)),
                     )
                     for machine, path in ((self.source, self._path), (self.target, self._dest))
@@ -95,7 +83,7 @@ class Job(SyncJob):
         problems += self._machines(source["machine"], target["machine"])
         problems += await self._read_rules()
         able = [
-            self._ability(machine.host, end["rsync"], problems)
+            usable(machine.host, end["rsync"], problems)
             for machine, end in ((self.source, source), (self.target, target))
         ]
         self._users(source, target)
@@ -166,15 +154,6 @@ class Job(SyncJob):
         self._rules = rules
         return problems
 
-    def _ability(self, host: str, version: str | None, problems: list[Problem]) -> Ability | None:
-        found = ability(version) if version is not None else None
-        if found is None:
-            problems.append(Problem(f"{host} has no rsync", "Install the package rsync there."))
-        elif found.version < OLDEST_RSYNC:
-            number = ".".join(map(str, found.version))
-            problems.append(Problem(f"{host} has rsync {number}; 3.1.0 or newer is needed", "Update rsync there."))
-        return found
-
     def _users(self, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         if target["uid"] != 0:
             return
@@ -221,7 +200,7 @@ class Job(SyncJob):
             return Plan(data={"note": f"{self.target.host} is the source"})
         looked = await self.source.call(
             scan, "look", self._path, filters.DIRECTORY_FILTER.encode(), change=False,
-            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(), answers=_LOOK,
+            one_file_system=self._mirror.one_file_system, owner=self._unprivileged, on_item=lambda _count: self.target.heard(), answers=answers.LOOK,
         )  # fmt: skip
         self._foreign(looked)
         found = dict(looked["filters"])
@@ -232,12 +211,24 @@ class Job(SyncJob):
         protected = await self._guard(report.items)
         if protected:
             report = await self._rehearse(found, protected)
-        return await in_thread(self._plan, report)
+        self._found, self._protected = found, protected
+        before = await self._states(self.target, self._dest, report.items)
+        after = await self._states(self.source, self._path, report.items)
+        return await in_thread(self._plan, report, before, after)
 
-    def _plan(self, report: Report) -> Plan:
-        items = _ordered(report.items)
+    async def _states(self, machine: Machine, top: str, items: Sequence[Item]) -> dict[bytes, str]:
+        """What is there, for each item; not worth the looking when nobody reviews the plan."""
+        if not (self.reviewed and items):
+            return {}
+        names = [item.path for item in items]
+        found = await machine.call(ends, "states", top, payload=b"\0".join(names), change=False, answers=[str])
+        return {name: state for name, state in paired(names, found, machine.host) if state != ends.DIRECTORY}
+
+    def _plan(self, report: Report, before: Mapping[bytes, str], after: Mapping[bytes, str]) -> Plan:
+        items = ordered(report.items)
+        self._whole = together(items, self.marked) if self.reviewed else {}
         return Plan(
-            changes=tuple(Change(verb=item.verb, subject=shown(item.path), detail=item.flags) for item in items),
+            changes=changes_of(items, before, after, self._whole),
             data={"report": report, "result": _data(items, report)},
             diff=(Diff(prepared="".join(f"{item}\n" for item in items)),) if items else (),
             warnings=(*self._warnings, *report.messages),
@@ -318,6 +309,23 @@ class Job(SyncJob):
 
     # --- sync and after
 
+    def scope(self, machine: Machine) -> str:
+        return self._dest if machine is self.target else self._path
+
+    async def present(self, machine: Machine, subjects: Sequence[str]) -> list[str]:
+        names = b"\0".join(subject.encode() for subject in subjects)
+        found = await machine.call(ends, "states", self.scope(machine), payload=names, change=False, answers=[str])
+        return [subject for subject, state in paired(subjects, found, machine.host) if state or "\\" in subject]
+
+    def narrow(self, plan: Plan, changes: tuple[Change, ...]) -> Plan:
+        report: Report = plan.data["report"]
+        items, rules = narrowed(report.items, changes, self._whole)
+        self._mirror = replace(self._mirror, delete=any(item.deletes for item in items))
+        self._rule(self._found, [*self._protected, *rules])
+        report, names = replace(report, items=tuple(items)), {f"{item.verb} {shown(item.path)}" for item in items}
+        kept = tuple(change for change in plan.changes if change.id in names)
+        return replace(plan, changes=kept, data={"report": report, "result": _data(items, report)})
+
     def preview(self, plan: Plan) -> JobResult:
         if self._same:
             return JobResult(data={**_data(()), "msg": plan.data["note"]})
@@ -328,7 +336,7 @@ class Job(SyncJob):
         if not self._mirror.mkpath:
             await self.target.run(["mkdir", "-p", "--", posixpath.dirname(self._dest)], change=True)
         report = await self.transfer(self._mirror, change=True, bytes_total=planned.totals.transferred)
-        report = replace(report, items=await in_thread(_as_planned, report.items, planned.items))
+        report = replace(report, items=await in_thread(as_planned, report.items, planned.items))
         self._done = report
         warnings = [*report.messages]
         if report.vanished:
@@ -343,12 +351,15 @@ class Job(SyncJob):
         """Everything that was planned must have been done, or be no longer needed."""
         if plan.open:
             return []
-        missing = await in_thread(_missing, plan.data["report"].items, self._done.items)
-        if not missing:
+        lacking = await in_thread(missing, plan.data["report"].items, self._done.items)
+        if not lacking:
             return []
         again = await self.transfer(self._mirror, change=False)
-        left = sorted(shown(item.path) for item in again.items if item.path in missing)
+        left = sorted(shown(item.path) for item in again.items if item.path in lacking)
         return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
+
+    async def expectations(self, plan: Plan, result: JobResult) -> Sequence[Expectation]:
+        return await expected(self.target, self._dest, self._done.items if result.changed else (), self.expected)
 
 
 async def _rsync(machine: Machine) -> str | None:
@@ -361,32 +372,13 @@ async def _rsync(machine: Machine) -> str | None:
 
 
 async def _guarded(machine: Machine, paths: list[str]) -> dict[str, Any]:
-    """transfer.ends.guarded; a path that the answer leaves out is one where nothing is."""
-    found = await machine.call(ends, "guarded", paths, change=False, answers=_GUARDED)
+    """transfer.ends.guarded, for every path."""
+    found = await machine.call(ends, "guarded", paths, change=False, answers=answers.GUARDED)
     return {path: found.get(path) for path in paths}
 
 
 def _inside(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
-
-
-def _missing(planned: Sequence[Item], done: Sequence[Item]) -> set[bytes]:
-    """The paths that were planned and not done."""
-    return {item.path for item in planned} - {item.path for item in done}
-
-
-def _as_planned(items: Sequence[Item], planned: Sequence[Item]) -> tuple[Item, ...]:
-    """rsync makes a missing destination before it looks: what was planned as new directory then shows as changed times."""
-    new = next((item for item in planned if item.path == b"." and item.creates), None)
-    if new is None:
-        return tuple(items)
-    return (new, *(item for item in items if item.path != b"."))
-
-
-def _ordered(items: Sequence[Item]) -> list[Item]:
-    """Deletions first, they are what one has to look at, contents before their directory; then by path: rsync's own order varies."""
-    gone = sorted((item for item in items if item.deletes), key=lambda item: item.path, reverse=True)
-    return gone + sorted((item for item in items if not item.deletes), key=lambda item: item.path)
 
 
 def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]:
@@ -395,6 +387,6 @@ def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]
         "files": sum(1 for item in items if item.flags[:1] in "<>" and item.flags[1:2] == "f"),
         "bytes": report.totals.transferred if report else 0,
         "deleted": sum(1 for item in items if item.deletes),
-        "items": [str(item) for item in _ordered(items)[:ITEMS_SHOWN]],
+        "items": [str(item) for item in ordered(items)[:ITEMS_SHOWN]],
         "items_total": len(items),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.actions.shipping import bundle
+from hotdesk.jobs.shipping import bundle
 from hotdesk.results import EMPTY, Diff, Result
 from hotdesk.shapes import expect
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotdesk.actions.base import Action
+from hotdesk.actions.option_types import as_boolean
 from hotdesk.aio import in_thread
 from hotdesk.errors import TaskError
+from hotdesk.events import plain
 from hotdesk.jobs.load import load
-from hotdesk.jobs.run import JobRun
+from hotdesk.jobs.review import Step
+from hotdesk.jobs.run import CONSENT, JobRun
 from hotdesk.results import Result
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hotdesk.actions.base import Call
     from hotdesk.jobs.base import SyncJob
     from hotdesk.jobs.machine import Machine
@@ -47,7 +50,7 @@ class SyncJobAction(Action):
         """All phases. Raises what JobRun.perform raises; the failed result carries what the job had found out."""
         async with _jobs(call) as jobs:
             job = await self._job(call, jobs)
-            plan, result = await jobs.perform(job, check=call.check, preview=call.diff)
+            plan, result = await jobs.perform(job, check=call.check, preview=call.diff, step=self._step(call))
         warnings = [*plan.warnings, *result.warnings, *job.source.warnings, *call.machine.warnings]
         return Result(
             changed=result.changed,
@@ -63,9 +66,30 @@ class SyncJobAction(Action):
             problems = tuple(await jobs.validate(job))
             return Inspection(problems, job.source.host, tuple(job.reads()), tuple(job.writes()))
 
+    def _step(self, call: Call) -> Step:
+        """Which task of the playbook this is, and which item of its loop."""
+        name = call.variables.get("ansible_loop_var") if call.task.loop is not None else None
+        item = json.dumps(plain(call.variables.get(name)), ensure_ascii=False) if name else ""
+        place = call.task.place
+        task = "".join(
+            str(call.task.name or call.task.written)
+        )  # plain text: a template of it says more than one host's name
+        return Step(self.name, task, f"{Path(place.file).absolute()}:{place.line}", item, hidden=call.machine.no_log)
+
     async def _job(self, call: Call, jobs: JobRun) -> SyncJob:
         cls = await in_thread(load, self.job_file)
-        return jobs.job(cls, call.args, await source_of(call), call.machine, limit=_transfers(call))
+        job = jobs.job(cls, call.args, await source_of(call), call.machine, limit=_transfers(call))
+        job.without_snapshot = _without_snapshot(call)
+        return job
+
+
+def _without_snapshot(call: Call) -> bool:
+    """``hotdesk_without_snapshot``: the person's consent to what no snapshot could bring back."""
+    given = call.variables.get(CONSENT)
+    try:
+        return given is not None and as_boolean(given)
+    except ValueError:
+        raise TaskError(f"{CONSENT} is {given!r}; it must be true or false") from None
 
 
 def _transfers(call: Call) -> int | None:

@@ -108,7 +108,7 @@ class _Door:
         if warnings:
             out["warnings"] = warnings
         if task.diff and plan.diff:
-            shown = [{"prepared": diff.prepared} for diff in plan.diff]
+            shown = [diff.registered() for diff in plan.diff]
             out["diff"] = shown[0] if len(shown) == 1 else shown  # as hotdesk registers it
         return out
 
@@ -197,15 +197,17 @@ async def _run(
 
 
 def run_id() -> str:
-    """The same in all workers of one ansible-playbook, so that they share the locks: its pid and when it was started (proc(5))."""
-    parent = os.getppid()
+    """The same in all workers of one ansible-playbook, so that they share the locks, and in no other, since it names snapshots: this boot,
+    the pid of ansible-playbook and when it was started (proc(5))."""
+    parent, boot = os.getppid(), "0"
     try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").partition("-")[0]
         started = (
             Path(f"/proc/{parent}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
         )
     except OSError:
         started = "0"
-    return f"ansible-{parent}-{started}"
+    return f"ansible-{boot}-{parent}-{started}"
 
 
 def plain(value: Any) -> Any:

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMANDS = {
+    "init": "Write an inventory and a playbook for the PCs you name.",
+    "sync": "Make the other PCs like the one you worked at.",
     "play": "Run playbooks over an inventory.",
+    "plan": "Write what the sync jobs of playbooks would change, to review it.",
     "run": "Run one module on hosts.",
     "verify": "Run testinfra tests against hosts.",
     "vault": "Make, read and change vaulted files and values.",
     "inventory": "Show the inventory as hotdesk sees it.",
     "doc": "Show the documentation of a module or sync job.",
     "config": "Show every setting, its value and where it comes from.",
+    "rollback": "Bring PCs back to before a run, from its snapshots.",
+    "snapshots": "Show, compare and remove the snapshots that runs have left.",
     "log": "Read the log of a run.",
     "demo": "Make three embedded PCs the same, to see it work.",
 }

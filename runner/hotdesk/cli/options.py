@@ -92,18 +92,21 @@ CONNECTION = (
         help="File with the login password.",
     ),
 )
-RUN = (
+PLANNING = (
     click.option(
         "-f", "--forks", "forks", type=click.IntRange(min=1), metavar="N", help="Hosts worked on at once (50)."
     ),
     click.option(
         "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="key=value, YAML/JSON, or @FILE."
     ),
-    click.option("-C", "--check", "check", is_flag=True, help="Change nothing; show what would change."),
     click.option("-D", "--diff", "diff", is_flag=True, help="Show what changes inside files."),
     click.option(
         "--output", "output", type=click.Choice(["auto", "live", "plain", "json"]), help="How to show the run (auto)."
     ),
+)
+RUN = (
+    *PLANNING,
+    click.option("-C", "--check", "check", is_flag=True, help="Change nothing; show what would change."),
     click.option(
         "--junit",
         "junit",
@@ -112,6 +115,11 @@ RUN = (
         help="Write a JUnit report of tasks and verification.",
     ),
 )
+SELECTION = (
+    click.option("-t", "--tags", "tags", multiple=True, metavar="TAGS", help="Only tasks with these tags."),
+    click.option("--skip-tags", "skip_tags", multiple=True, metavar="TAGS", help="No tasks with these tags."),
+)
+"""Which of the tasks."""
 
 
 def options(*groups: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hotdesk import app
 from hotdesk.bus import Bus
-from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options, settings_from
+from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, SELECTION, options, settings_from
 from hotdesk.cli.running import play_options, run
 
 if TYPE_CHECKING:
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
     from hotdesk.prepare import Around
     from hotdesk.settings import Settings
 
-SELECTION = (
-    click.option("-t", "--tags", "tags", multiple=True, metavar="TAGS", help="Only tasks with these tags."),
-    click.option("--skip-tags", "skip_tags", multiple=True, metavar="TAGS", help="No tasks with these tags."),
+WALKING = (
     click.option("--start-at-task", "start_at_task", metavar="NAME", help="Begin at the task of this name."),
     click.option("--step", "step", is_flag=True, help="Ask before each task."),
     click.option("--force-handlers", "force_handlers", is_flag=True, help="Run handlers even if a task fails."),
@@ -34,18 +34,25 @@ LISTS = (
 
 
 @click.command("play")
-@options(INVENTORY, CONNECTION, RUN, SELECTION, LISTS)
-@click.argument("playbooks", nargs=-1, required=True, metavar="PLAYBOOK...")
+@options(INVENTORY, CONNECTION, RUN, SELECTION, WALKING, LISTS)
+@click.argument("playbooks", nargs=-1, metavar="PLAYBOOK...")
+@click.option(
+    "--plan", "plan", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Of what sync jobs would change, do exactly what this reviewed plan approves.",
+)  # fmt: skip
 @click.pass_context
-def command(context: click.Context, /, playbooks: tuple[str, ...], **given: Any) -> None:
-    """Run PLAYBOOKs over an inventory.
+def command(context: click.Context, /, playbooks: tuple[str, ...], plan: Path | None, **given: Any) -> None:
+    """Run PLAYBOOKs over an inventory; with --plan, those that the plan was made of.
 
     Everything is checked before any host is touched. Ctrl-C stops in order, on all hosts; a second Ctrl-C forces.
     """
+    listing = any(given[name] for name in ("list_hosts", "list_tasks", "list_tags", "syntax_check"))
+    if not playbooks and (plan is None or listing):
+        raise click.UsageError("Missing argument 'PLAYBOOK...'.", context)
     warnings: list[str] = []
     settings = settings_from(given, warn=warnings.append)
-    chosen = play_options(given)
-    if any(given[name] for name in ("list_hosts", "list_tasks", "list_tags", "syntax_check")):
+    chosen = replace(play_options(given), plan=plan)
+    if listing:
         asyncio.run(_list(settings, playbooks, given))
         return
 
@@ -62,7 +69,7 @@ async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str,
 
     chosen = play_options(given)
     quiet = app.Around(bus=Bus(), prompt=None)
-    async with app.prepared(settings, [*map(_path, playbooks)], chosen, quiet) as ready:
+    async with app.prepared(settings, [*map(Path, playbooks)], chosen, quiet) as ready:
         extra = ready.run.extra_vars
         patterns: dict[int, str] = {}
         for book in ready.playbooks:
@@ -76,9 +83,3 @@ async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str,
         lists = {name: given[name] for name in ("list_hosts", "list_tasks", "list_tags")}
         for written, book in zip(playbooks, ready.playbooks, strict=True):
             click.echo(outline(book, written=written, selection=chosen.tags, hosts=hosts, **lists))
-
-
-def _path(text: str) -> Any:
-    from pathlib import Path
-
-    return Path(text)

@@ -37,6 +37,12 @@ class PlayOptions:
     """As after ``-e``: k=v words, JSON or YAML, @file."""
     start_at_task: str = ""
     step: bool = False
+    plan: Path | None = None
+    """A reviewed plan file: of what sync jobs would change, exactly that is done."""
+    removals: bool = True
+    """False: what sync jobs would remove is left, unless a plan approves it."""
+    expectations: bool = True
+    """Keep what sync jobs leave to be expected, for ``verify --jobs``."""
     command: tuple[str, ...] = ()
     """The command line, for the run log."""
 

@@ -19,10 +19,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-PHASES: dict[str, int] = {"validate": 0, "pre_sync": 0, "sync": 1, "post_sync": 2, "cleanup": 0}
+PHASES: dict[str, int] = {
+    "validate": 0,
+    "pre_sync": 0,
+    "sync": 1,
+    "post_sync": 2,
+    "expectations": 2,
+    "present": 2,
+    "cleanup": 0,
+}
 """Phase -> how many arguments it gets besides self."""
-PLAIN = ("writes", "reads", "preview")
+ARGUMENTS = {"present": ("machine", "subjects")}
+"""Their names, where they are not plan and result."""
+PLAIN = ("writes", "reads", "preview", "narrow", "scope")
 """Hooks that are ordinary methods: they answer at once."""
+DECLARED = ("after", "handles")
+"""What a job says of itself: tuples of text."""
 FORBIDDEN = {
     "asyncssh": "a job reaches its PCs through self.source and self.target",
     "subprocess": "a job runs commands with self.target.run(...), which an agent starts and can end",
@@ -59,8 +71,10 @@ def _load(path: Path) -> type[SyncJob]:
     if missing := sorted(getattr(job, "__abstractmethods__", ())):
         raise JobError(f"class Job lacks {', '.join(missing)}", place=_place(path, job))
     _names(path, job)
+    _declarations(path, job)
     for name, count in PHASES.items():
         _phase(path, job, name, count)
+    job.name = path.stem
     return job
 
 
@@ -115,6 +129,17 @@ def _names(path: Path, job: type[SyncJob]) -> None:
             )
 
 
+def _declarations(path: Path, job: type[SyncJob]) -> None:
+    for name in DECLARED:
+        value = getattr(job, name)
+        if not isinstance(value, tuple) or not all(isinstance(each, str) for each in value):
+            raise JobError(
+                f"{name} is {value!r}; it must be a tuple of text",
+                place=_place(path, job),
+                remedy=f'Write {name} = ("...",) with the comma.',
+            )
+
+
 def _phase(path: Path, job: type[SyncJob], name: str, count: int) -> None:
     function = inspect.getattr_static(job, name)
     if isinstance(function, staticmethod | classmethod) or not inspect.isfunction(function):
@@ -123,7 +148,7 @@ def _phase(path: Path, job: type[SyncJob], name: str, count: int) -> None:
     try:
         inspect.signature(function).bind(*range(count + 1))
     except TypeError as exc:
-        wanted = ", ".join(["self", "plan", "result"][: count + 1])
+        wanted = ", ".join(["self", *ARGUMENTS.get(name, ("plan", "result"))[:count]])
         raise JobError(f"{name}({wanted}) is how it is called: {exc}", place=place) from None
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise JobError(f"{name} is a generator: a phase returns its answer", place=place)

@@ -78,7 +78,7 @@ class Machine:
         self.warnings: list[str] = []
         """What ``warn`` was given, for the task's result."""
         self._emit = emit
-        self._no_log = no_log
+        self.no_log = no_log
         self._live_output = live_output and not no_log
         self._reported = 0.0
         self._stall_scopes: set[asyncio.Timeout] = set()
@@ -99,7 +99,7 @@ class Machine:
     ) -> Completed:
         """Run a command. The task's ``environment:`` is added under ``env``. ``timeout`` (seconds) raises TimedOut naming the command;
         ``stall=True`` puts it under the stall limit."""
-        shown = CENSORED if self._no_log else display(argv)
+        shown = CENSORED if self.no_log else display(argv)
         if change:
             self.announce("run", shown)
         lines = _Lines(self._say_line) if change and self._live_output else None
@@ -164,7 +164,7 @@ class Machine:
 
     async def write(self, path: str, data: bytes | AsyncIterator[bytes], *, mode: int | None = None) -> None:
         """Change: write a file atomically."""
-        self.announce("write", CENSORED if self._no_log else path)
+        self.announce("write", CENSORED if self.no_log else path)
         await self.link.put(path, data, task=self.mark, mode=mode)
 
     def temporary(self, path: str) -> None:
@@ -178,7 +178,7 @@ class Machine:
     def report(self, progress: Progress) -> None:
         """Show how far it is; also feeds the stall watch."""
         self.heard()
-        if self._no_log and progress.message:
+        if self.no_log and progress.message:
             progress = replace(progress, message="")
         now = time.monotonic()
         if now - self._reported < PROGRESS_INTERVAL and progress.eta != 0:
@@ -190,7 +190,7 @@ class Machine:
         """A warning in the task's result, repeated at the end of the run."""
         if text not in self.warnings:
             self.warnings.append(text)
-            self._emit(Warned(text=CENSORED if self._no_log else text, host=self.for_host))
+            self._emit(Warned(text=CENSORED if self.no_log else text, host=self.for_host))
 
     def announce(self, verb: str, detail: str) -> None:
         """Say that something is about to be changed here. Raises CheckModeError in check mode: every changing verb passes by."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from hotdesk.results import Progress
 from hotdesk.transfer import End, Mirror, Report, Transfers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hotdesk.jobs.machine import Machine
 
 
@@ -36,3 +40,41 @@ class JobTransfer:
                 bytes_total=bytes_total,
                 limit=self._limit,
             )
+
+    async def pipe(
+        self, sender: Sequence[str], receiver: Sequence[str], *, what: str, rate: int = 0, bytes_total: int = 0
+    ) -> int:
+        """Change: the output of ``sender`` on the source is the input of ``receiver`` on the target. Gives the bytes that went.
+
+        ``what`` names it; ``rate`` is bytes a second (0: no limit); ``bytes_total`` (0: not known) is for the bar.
+        Raises TransferError, Unreachable, LinkLost, Stalled, and CheckModeError in check mode.
+        """
+        source, target = self._source, self._target
+        what = f"{what} {source.host} -> {target.host}"
+        target.announce("pipe", what)
+        began = time.monotonic()
+
+        def moved(total: int) -> None:
+            passed = max(time.monotonic() - began, 0.001)
+            left = (bytes_total - total) * passed / total if bytes_total > total else None
+            target.report(
+                Progress(
+                    bytes_done=total,
+                    bytes_total=max(bytes_total, total) if bytes_total else 0,
+                    rate=total / passed,
+                    eta=left,
+                )
+            )
+
+        async with target.stalling(what):
+            sent = await self._transfers.pipe(
+                End(source.link, source.host, source.mark),
+                sender,
+                End(target.link, target.host, target.mark),
+                receiver,
+                rate=rate,
+                on_bytes=moved,
+                limit=self._limit,
+            )
+        target.report(Progress(bytes_done=sent, bytes_total=sent, eta=0))
+        return sent

@@ -1,12 +1,15 @@
 """Runs on a PC, in its agent: what that PC can keep, and what must not be cut there. Standard library only, Python 3.8 or newer."""
 
-# ruff: noqa: PTH111, PTH112, PTH113, PTH116, PTH118, PTH123, PTH110, PTH120, PTH208, SIM105
+# ruff: noqa: PTH111, PTH115, PTH112, PTH113, PTH116, PTH118, PTH123, PTH110, PTH120, PTH208, SIM105
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import pwd
+import stat
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +80,55 @@ def pwd_uid(name: str) -> int:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
         return -1
+
+
+DIRECTORY = "directory"
+
+
+def states(top: str, payload: bytes) -> list[str]:
+    """What is at each of these paths below ``top`` (separated by NUL), in words that are another when it changes; empty: nothing."""
+    return [_state(os.path.join(os.fsencode(top), name)) for name in payload.split(b"\0")]
+
+
+HASHED = 4 << 20  # bytes: of a larger file the size is enough
+
+
+def described(top: str, payload: bytes) -> list[dict[str, Any]]:
+    """What is at each of these paths below ``top``, as an expectation of the kind ``file`` says it."""
+    return [_described(os.path.join(os.fsencode(top), name)) for name in payload.split(b"\0")]
+
+
+def _described(path: bytes) -> dict[str, Any]:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return {"type": "missing"}
+    if not stat.S_ISREG(found.st_mode):
+        return {
+            "type": "directory"
+            if stat.S_ISDIR(found.st_mode)
+            else "symlink"
+            if stat.S_ISLNK(found.st_mode)
+            else "special"
+        }
+    out = {"type": "file", "size": found.st_size, "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
+    if found.st_size <= HASHED:
+        with open(path, "rb") as file:
+            out["sha256"] = hashlib.sha256(file.read()).hexdigest()
+    return out
+
+
+def _state(path: bytes) -> str:
+    try:
+        found = os.lstat(path)
+        if stat.S_ISDIR(found.st_mode):
+            return DIRECTORY
+        if stat.S_ISLNK(found.st_mode):
+            return "link to " + os.readlink(path).decode("utf-8", "backslashreplace")
+    except OSError:
+        return ""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(found.st_mtime_ns // 10**9))
+    return f"{found.st_size} bytes of {moment}.{found.st_mtime_ns % 10**9:09d}"
 
 
 def guarded(paths: list[str]) -> dict[str, list[Any] | None]:

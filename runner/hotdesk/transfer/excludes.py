@@ -12,14 +12,19 @@ PARTIAL_DIR = ".hotdesk-partial"
 HARD_EXCLUDES: tuple[tuple[str, str], ...] = (
     (f"{PARTIAL_DIR}/", "half-received files, kept to resume an interrupted transfer"),
     (".*.????????.hotdesk", "files that an agent is just writing"),
-    (".local/state/hotdesk/", "run logs and history: each PC has its own"),
+    (".local/state/hotdesk/", "run logs, history and marks: each PC has its own"),
     (".cache/hotdesk/", "what a PC's own hotdesk has cached"),
+    ("var/lib/hotdesk/", "marks and journals of a PC"),
+    (".hotdesk-snapshots/", "the snapshots of a PC, where its root is the top level of a btrfs"),
     ("run/lock/hotdesk*", "the locks that keep two runs apart"),
     ("run/hotdesk*", "sockets of a run under way"),
 )
-"""(pattern, why). The parts of hotdesk that own these paths are named in the collection's docs/folder.md."""
+"""(pattern, why): hotdesk's own. The parts of hotdesk that own these paths are named in the collection's docs/folder.md."""
+
+HANDLED: tuple[tuple[str, str], ...] = ((".config/dconf/user", "dconf"),)
+"""(pattern, job): what a mirror never touches because that job alone knows how to move it. It equals what the jobs declare as ``handles``."""
 
 
 def hard_rules() -> list[bytes]:
     """The hard excludes as rsync filter rules: hidden from the sender and protected at the receiver."""
-    return [f"- {pattern}".encode() for pattern, _why in HARD_EXCLUDES]
+    return [f"- {pattern}".encode() for pattern, _why in (*HARD_EXCLUDES, *HANDLED)]

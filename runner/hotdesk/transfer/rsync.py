@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import TransferError
+from hotdesk.results import Problem
 from hotdesk.transfer.excludes import PARTIAL_DIR
 from hotdesk.transfer.itemize import OUT_FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+OLDEST_RSYNC = (3, 1, 0)
 PEER = "hotdesk"
 """What stands before the colon of the destination: the road ignores it, the runner knows where it leads."""
 
@@ -148,3 +150,14 @@ def ability(text: str) -> Ability | None:
     have = re.search(r"Capabilities:(.*?)(?:\n\S|\Z)", text, re.DOTALL)
     words = [word.strip() for word in re.split(r"[,\n]", have[1])] if have else []
     return Ability(tuple(int(part) for part in found[1].split(".")), "ACLs" in words, "xattrs" in words)
+
+
+def usable(host: str, version: str | None, problems: list[Problem]) -> Ability | None:
+    """What a PC's rsync is able to, from its ``--version`` (None: it has no rsync); ``problems`` learns why it cannot be used."""
+    found = ability(version) if version is not None else None
+    if found is None:
+        problems.append(Problem(f"{host} has no rsync", "Install the package rsync there."))
+    elif found.version < OLDEST_RSYNC:
+        number = ".".join(map(str, found.version))
+        problems.append(Problem(f"{host} has rsync {number}; 3.1.0 or newer is needed", "Update rsync there."))
+    return found

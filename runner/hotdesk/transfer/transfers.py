@@ -11,11 +11,12 @@ from hotdesk.connections.bulk import opening
 from hotdesk.errors import HostError, LinkLost, TransferError
 from hotdesk.transfer import outcome
 from hotdesk.transfer.itemize import Item, Output, Totals
+from hotdesk.transfer.pipe import pipe
 from hotdesk.transfer.relay import relay
 from hotdesk.transfer.rsync import Mirror, server_argv
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from hotdesk.connections.bulk import Bulk, Prefixed
     from hotdesk.connections.link import Completed, Link
@@ -74,6 +75,24 @@ class Transfers:
             for each in self._waiting:
                 if not each.done():
                     each.set_result(None)
+
+    async def pipe(
+        self,
+        source: End,
+        sender: Sequence[str],
+        target: End,
+        receiver: Sequence[str],
+        *,
+        rate: int = 0,
+        on_bytes: Callable[[int], None] | None = None,
+        limit: int | None = None,
+    ) -> int:
+        """One program's output into another's input (see ``transfer.pipe``); begins when fewer than ``limit`` transfers run."""
+        async with self._place(max(1, limit or self.limit)):
+            try:
+                return await pipe(source, sender, target, receiver, rate=rate, on_bytes=on_bytes)
+            except BaseExceptionGroup as group:
+                raise _first(group) from None
 
     async def mirror(
         self,

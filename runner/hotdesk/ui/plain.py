@@ -57,7 +57,7 @@ class Plain:
         self._shown = ""
         self._warnings: dict[str, None] = {}
         self._explained: set[str] = set()
-        self._verified: dict[str, int] = {}
+        self._verified: dict[str, dict[str, int]] = {}
         self._printing: dict[str, tuple[float, list[str]]] = {}
         """Host -> when its command printed first, and the lines that are kept back."""
 
@@ -257,7 +257,11 @@ class Plain:
         self.line(f"[WARNING]: Run interrupted by {event.reason}: {how}" + (f" ({doing})" if doing else ""), "warning")
 
     def _verification(self, event: ev.Verified) -> None:
-        self._verified[event.outcome] = self._verified.get(event.outcome, 0) + 1
+        counts = self._verified.setdefault(event.host, {})
+        counts[event.outcome] = counts.get(event.outcome, 0) + 1
+        if event.expected:
+            self._expectation(event)
+            return
         words: dict[Literal["passed", "failed", "skipped", "error"], tuple[str, str]] = {
             "passed": ("ok", "ok"),
             "skipped": ("skipping", "skipped"),
@@ -269,13 +273,23 @@ class Plain:
         if event.outcome in ("failed", "error") and event.detail:
             self.line("\n".join(f"    {text}" for text in event.detail.splitlines()), "failed")
 
+    def _expectation(self, event: ev.Verified) -> None:
+        """One line where something has drifted; what is as it was is only counted, there is much of it."""
+        if event.outcome == "passed":
+            if self._style.verbosity:
+                self.line(f"ok: [{event.host}] => {event.test}", "ok")
+            return
+        detail = event.detail.strip().rpartition("\n")[2]
+        self.line(f"drifted: [{event.host}] => {_on_one_line(event.test)}: {detail}", "failed")
+
     # The end
 
     def _end(self, event: ev.RunFinished) -> None:
         if self._verified:
-            counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._verified.items()))
             self.banner("VERIFICATION RECAP")
-            self.line(counts, "failed" if {"failed", "error"} & set(self._verified) else "ok")
+            for host, outcomes in sorted(self._verified.items()):
+                counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+                self.line(f"{host:<26} : {counts}", "failed" if {"failed", "error"} & outcomes.keys() else "ok")
         self.banner("PLAY RECAP")
         for host in sorted(event.recap):
             self._write(self._recap_line(host, event.recap[host]) + "\n")

@@ -60,9 +60,11 @@ class HotdeskBackend(base.BaseBackend):  # type: ignore[misc]
     NAME = "hotdesk"
     HAS_RUN_ANSIBLE = False
 
-    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, name: str, *args: Any, user: str = "", **kwargs: Any) -> None:
+        """``user``: as whom commands run there; empty: as the tests of a play do."""
         super().__init__(name, *args, **kwargs)
         self.name = name
+        self._user = user
 
     @classmethod
     def get_hosts(cls, host: str, **kwargs: Any) -> list[str]:
@@ -72,7 +74,7 @@ class HotdeskBackend(base.BaseBackend):  # type: ignore[misc]
     def run(self, command: str, *args: str, **kwargs: Any) -> Any:
         """Run a command (quoted by testinfra, with sudo when the test asks for it) and return its result."""
         text = self.get_command(command, *args)
-        answer = Runner.connected().ask({"kind": "run", "host": self.name, "command": text})
+        answer = Runner.connected().ask({"kind": "run", "host": self.name, "command": text, "user": self._user})
         if "error" in answer:
             raise RuntimeError(f"{self.name}: {answer['error']}")
         streams = (answer["stdout"].encode("latin-1"), answer["stderr"].encode("latin-1"))

@@ -42,7 +42,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     name, _, parameter = report.nodeid.partition("[")
     detail = "" if outcome == "passed" else str(report.longrepr if outcome != "skipped" else _reason(report.longrepr))
     message = {"kind": "outcome", "test": name, "outcome": outcome, "detail": detail, "seconds": report.duration}
-    Runner.connected().send({**message, "parameter": parameter.rstrip("]")})
+    Runner.connected().send({**message, "parameter": parameter.removesuffix("]")})
 
 
 def _reason(longrepr: object) -> str:

@@ -20,7 +20,8 @@ from hotdesk import aio
 from hotdesk.errors import HostError, PlaybookError
 from hotdesk.events import Verified, VerifyStarted, Warned, plain
 from hotdesk.paths import exists, expanded, is_dir
-from hotdesk.verify.wire import LENGTH, MOST, SOCKET, pack, unpack
+from hotdesk.results import EMPTY
+from hotdesk.verify.wire import EXPECTED_TEST, LENGTH, MOST, SOCKET, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -51,11 +52,13 @@ class Verification:
     files: tuple[Path, ...]
     hosts: tuple[str, ...]
     control: Machine
-    machine_for: Callable[[str], Awaitable[Machine]]
-    """The machine of any host of the inventory, by name ("localhost": the control node)."""
+    machine_for: Callable[..., Awaitable[Machine]]
+    """The machine of any host of the inventory, by name ("localhost": the control node); ``user``: as whom, if not as a test's own."""
     variables_for: Callable[[str], Awaitable[Mapping[str, Any]]]
     """What the fixture ``variables`` gives: plain JSON values."""
     emit: Callable[[Event], None]
+    steps: Mapping[str, Sequence[Mapping[str, Any]]] = EMPTY
+    """Host -> what sync jobs left to be expected there (for verify/expected.py)."""
     limit: float = 1800.0
     """Seconds for all of it."""
     workers: int = max(2, os.cpu_count() or 1)
@@ -77,7 +80,8 @@ def find_tests(names: Sequence[str], search: Sequence[Path]) -> tuple[Path, ...]
 
 async def verify(verification: Verification) -> None:
     """Run the tests; bounded by ``limit``; a cancel ends the pytest processes and the commands they run."""
-    verification.emit(VerifyStarted(files=tuple(path.name for path in verification.files), hosts=verification.hosts))
+    names = ["what sync jobs left"] if verification.steps else [path.name for path in verification.files]
+    verification.emit(VerifyStarted(files=tuple(names), hosts=verification.hosts))
     shares = [verification.hosts[number :: verification.workers] for number in range(verification.workers)]
     try:
         async with (
@@ -181,21 +185,21 @@ async def _converse(verification: Verification, reader: asyncio.StreamReader, wr
 async def _answer(verification: Verification, message: Mapping[str, Any]) -> dict[str, Any] | None:
     match message["kind"]:
         case "run":
-            return await _run(verification, message["host"], message["command"])
+            return await _run(verification, message["host"], message["command"], message.get("user", ""))
+        case "expectations":
+            return {"steps": plain(verification.steps.get(message["host"], ()))}
         case "variables":
             return {"variables": plain(await verification.variables_for(message["host"]))}
         case "outcome":
             host, name = _host_of(verification, message["parameter"])
-            test = f"{message['test']}[{name}]" if name else message["test"]
+            expected = message["test"].endswith(EXPECTED_TEST)
+            test = name if expected else f"{message['test']}[{name}]" if name else message["test"]
             verification.emit(
                 Verified(
-                    host=host,
-                    test=test,
-                    outcome=message["outcome"],
-                    detail=message["detail"],
-                    seconds=message["seconds"],
+                    host=host, test=test, outcome=message["outcome"], detail=message["detail"], seconds=message["seconds"],
+                    expected=expected,
                 )
-            )
+            )  # fmt: skip
         case "broken":
             for host in verification.hosts:
                 verification.emit(Verified(host=host, test=message["test"], outcome="error", detail=message["detail"]))
@@ -213,10 +217,10 @@ def _host_of(verification: Verification, parameter: str) -> tuple[str, str]:
     return (verification.hosts[0] if len(verification.hosts) == 1 else "localhost"), name
 
 
-async def _run(verification: Verification, host: str, command: str) -> dict[str, Any]:
+async def _run(verification: Verification, host: str, command: str, user: str) -> dict[str, Any]:
     """A command of a test on a host, as a POSIX shell command line (testinfra quotes its arguments)."""
     try:
-        machine = await verification.machine_for(host)
+        machine = await (verification.machine_for(host, user) if user else verification.machine_for(host))
         done = await machine.run(["/bin/sh", "-c", command], change=False, timeout=COMMAND_LIMIT)
     except (HostError, OSError) as exc:
         return {"error": str(exc)}

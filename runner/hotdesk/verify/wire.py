@@ -9,6 +9,8 @@ from typing import Any
 SOCKET = "HOTDESK_VERIFY_SOCKET"
 """Environment variable with the path of the runner's socket."""
 LENGTH = struct.Struct("!I")
+EXPECTED_TEST = "::test_expected"
+"""How the name ends of the one test in verify/expected.py."""
 MOST = 256 * 1024 * 1024
 """Bytes; a longer message is a fault."""
 

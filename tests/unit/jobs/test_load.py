@@ -46,6 +46,11 @@ def test_the_shipped_job_keeps_the_contract() -> None:
         (("def validate(self): return []", "def validate(self) -> 'Awaitable[list]': ..."), "never be awaited"),
         (("def validate(self): return []", "validate = 1"), "not a method"),
         (("async def sync", "async def post_sinc(self, plan): ...\n    async def sync"), "no phase"),
+        (("    def validate", "    after = 'apt'\n    def validate"), "must be a tuple of text"),
+        (
+            ("async def sync", "async def expectations(self): ...\n    async def sync"),
+            r"expectations\(self, plan, result\)",
+        ),
         (("from hotdesk", "import asyncssh\nfrom hotdesk"), "does not import asyncssh"),
         (("from hotdesk", "from subprocess import run\nfrom hotdesk"), "does not import subprocess"),
         (("from hotdesk", "1 / 0\nfrom hotdesk"), "ZeroDivisionError"),

@@ -109,6 +109,51 @@ async def test_what_is_not_as_planned_fails(make_machine: MakeMachine) -> None:
             await jobs.perform(make(Left, jobs, make_machine), check=False)
 
 
+async def test_changes_that_could_not_be_done_fail_by_name(make_machine: MakeMachine) -> None:
+    """What the job did besides stays in the result."""
+
+    class Half(Story):
+        async def sync(self, plan: Plan) -> JobResult:
+            return JobResult(changed=True, data={"done": 1}, failed={"create x": "no room"})
+
+    async with JobRun("run-a") as jobs:
+        with pytest.raises(TaskError, match="could not be done: create x: no room") as caught:
+            await jobs.perform(make(Half, jobs, make_machine), check=False)
+    assert caught.value.data["failed_changes"] == {"create x": "no room"}
+    assert caught.value.data["done"] == 1
+
+
+class Removes(Story):
+    """A destructive job."""
+
+    plan = Plan(changes=(Change(verb="delete", subject="x", destructive=True),))
+
+
+class Unprotected(Story):
+    """A snapshot job that could not cover everything."""
+
+    plan = Plan(unprotected=("/ (ext4)",))
+
+
+async def test_what_no_snapshot_covers_is_not_removed_without_consent(make_machine: MakeMachine) -> None:
+    """Only destructive jobs ask, only on that PC, only after a snapshot job said so; check mode says it and goes on."""
+    async with JobRun("run-a") as jobs:
+        await jobs.perform(make(Removes, jobs, make_machine), check=False)
+        await jobs.perform(make(Unprotected, jobs, make_machine), check=False)
+        await jobs.perform(make(Story, jobs, make_machine), check=False)
+        with pytest.raises(TaskError, match=r"no snapshot covers / .* no way back from: delete x") as caught:
+            await jobs.perform(make(Removes, jobs, make_machine), check=False)
+        assert "hotdesk_without_snapshot: true" in caught.value.remedy
+        checked = make(Removes, jobs, make_machine, check=True)
+        await jobs.perform(checked, check=True)
+        assert "no snapshot covers" in checked.target.warnings[0]
+        wanted = make(Removes, jobs, make_machine)
+        wanted.without_snapshot = True
+        await jobs.perform(wanted, check=False)
+        assert "sync" in wanted.story
+        await jobs.perform(jobs.job(Removes, {}, make_machine("atlas"), make_machine("lyra")), check=False)
+
+
 async def test_cleanup_runs_when_sync_is_cancelled(make_machine: MakeMachine) -> None:
     """To its end, and the cancel goes on."""
 

@@ -14,9 +14,9 @@ from hotdesk.actions.answers import ask, result_of
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
 from hotdesk.actions.on_target import copying
-from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
+from hotdesk.jobs.shipping import bundle
 from hotdesk.paths import expanded
 from hotdesk.place import Place
 from hotdesk.results import Diff, Result, failure

@@ -12,9 +12,9 @@ from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.command import PLAN, finished
 from hotdesk.actions.builtin.copy import decrypted
 from hotdesk.actions.on_target import commands
-from hotdesk.actions.shipping import bundle
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
+from hotdesk.jobs.shipping import bundle
 from hotdesk.results import Result, failure
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """One text out of a target-side half and what it imports: Machine.call sends the source of exactly one module.
 
-A half in ``on_target/`` imports others of that folder as usual (``from hotdesk.actions.on_target.attributes import apply``), so editors and type
-checkers understand it. ``bundle`` puts the imported modules before it and drops those import lines: the text that travels needs the standard
-library alone. What is imported keeps its name (no ``as``), and names of the modules in one bundle must differ.
+A half in an ``on_target/`` folder imports others of that folder as usual (``from hotdesk.actions.on_target.attributes import apply``), so
+editors and type checkers understand it. ``bundle`` puts the imported modules before it and drops those import lines: the text that travels
+needs the standard library alone. What is imported keeps its name (no ``as``), and names of the modules in one bundle must differ.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from functools import cache
 from types import ModuleType
 
 from hotdesk.errors import JobError
-
-PACKAGE = "hotdesk.actions.on_target"
 
 
 class _Text:
@@ -36,7 +34,7 @@ def bundle(module: ModuleType) -> ModuleType:
     Raises JobError when two of its parts define the same name.
     """
     parts: dict[str, str] = {}
-    _collect(module, parts)
+    _collect(module, parts, module.__name__.rpartition(".")[0] + ".")
     _refuse_clashes(parts)
     text = "from __future__ import annotations\n" + "\n".join(parts.values())
     whole = ModuleType(f"{module.__name__}_bundle")
@@ -46,7 +44,7 @@ def bundle(module: ModuleType) -> ModuleType:
     return whole
 
 
-def _collect(module: ModuleType, parts: dict[str, str]) -> None:
+def _collect(module: ModuleType, parts: dict[str, str], package: str) -> None:
     if module.__name__ in parts:
         return
     text = inspect.getsource(module)
@@ -55,8 +53,8 @@ def _collect(module: ModuleType, parts: dict[str, str]) -> None:
         if not isinstance(node, ast.ImportFrom):
             continue
         name = node.module or ""
-        if name.startswith(PACKAGE + "."):
-            _collect(importlib.import_module(name), parts)
+        if name.startswith(package):
+            _collect(importlib.import_module(name), parts, package)
         elif name != "__future__":
             continue
         last = node.end_lineno or node.lineno
@@ -72,5 +70,5 @@ def _refuse_clashes(parts: dict[str, str]) -> None:
             if isinstance(node, ast.Assign):
                 names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             for name in names:
-                if owner.setdefault(name, part) != part:
+                if name != "TYPE_CHECKING" and owner.setdefault(name, part) != part:
                     raise JobError(f"{part} and {owner[name]} both define {name!r} and cannot be sent together")

@@ -17,14 +17,19 @@ import pytest
 
 from hotdesk.actions import on_target
 from hotdesk.actions.on_target import facts, files
-from hotdesk.actions.shipping import bundle
+from hotdesk.jobs import on_target as jobs_on_target
+from hotdesk.jobs.shipping import bundle
 
-HALVES = [name for _, name, _ in pkgutil.iter_modules(on_target.__path__)]
+HALVES = [
+    f"{package.__name__}.{name}"
+    for package in (on_target, jobs_on_target)
+    for _, name, _ in pkgutil.iter_modules(package.__path__)
+]
 OLDEST = Path.home() / ".pyenv/versions/3.8.18/bin/python"
 
 
 def source(name: str) -> str:
-    return inspect.getsource(bundle(importlib.import_module(f"hotdesk.actions.on_target.{name}")))
+    return inspect.getsource(bundle(importlib.import_module(name)))
 
 
 @pytest.mark.parametrize("name", HALVES)
@@ -41,7 +46,7 @@ def test_a_bundle_needs_the_standard_library_alone(name: str) -> None:
 
 def test_a_bundle_has_what_its_module_imports() -> None:
     """What is imported of the folder stands in the text, before it is used, once."""
-    text = source("files")
+    text = source("hotdesk.actions.on_target.files")
     assert text.count("\ndef adjust(") == 1
     assert text.index("class Refused") < text.index("\ndef adjust(") < text.index("def set_state(")
     assert bundle(files) is bundle(files)
@@ -69,7 +74,7 @@ print(json.dumps(getattr(module, request["function"])(**request["arguments"])))
 
 def there(module: str, function: str, **arguments: object) -> dict[str, object]:
     """Run a half in a fresh interpreter of the oldest Python."""
-    request = {"source": source(module), "function": function, "arguments": arguments}
+    request = {"source": source(f"{on_target.__name__}.{module}"), "function": function, "arguments": arguments}
     done = subprocess.run(
         [old_python(), "-I", "-c", RUN], input=json.dumps(request), capture_output=True, text=True, check=False
     )

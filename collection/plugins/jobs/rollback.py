@@ -1,0 +1,146 @@
+"""hotdesk.sync.rollback: bring btrfs subvolumes of a PC back to before a run. Its arguments: plugins/modules/rollback.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
+from hotdesk.results import Diff
+from hotdesk.snapshots import Pc, look
+from hotdesk.snapshots.pcs import compare
+from hotdesk.snapshots.rollback import fixed, not_restored, restorable, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ITEMS_SHOWN = 1000
+MARKS = {"+": "-", "-": "+"}
+"""What is new now will be gone, what is gone now will be there."""
+
+
+class Job(SyncJob):
+    """What is there now is snapshotted under this run's name first, so that a rollback can be rolled back."""
+
+    _pc: Pc
+    _chosen: Mapping[str, Sequence[Mapping[str, str]]]
+
+    @property
+    def _run(self) -> str:
+        return str(self.args["run"])
+
+    @property
+    def _mounts(self) -> list[str]:
+        return [each["mount"] for members in self._chosen.values() for each in members]
+
+    async def validate(self) -> list[Problem]:
+        self._pc = await look(self.target)
+        host, wanted = self.target.host, self.args.get("subvolumes")
+        problems = self._pc.problems()
+        if not (self.args.get("consent") or self.target.check):
+            problems.append(
+                Problem(f"{host}: a rollback needs consent", "Look at it in check mode first; then say consent: true.")
+            )
+        if problems:
+            return problems
+        self._chosen = restorable(self._pc, self._run, wanted)
+        if not self._chosen:
+            return self._no_snapshots()
+        for device, members in self._chosen.items():
+            for place in await fixed(self.target, device, {each["path"]: each["mount"] for each in members}):
+                text = f"{host}: {place} is mounted by the number of its subvolume, so that what is put in its place would not be seen"
+                problems.append(
+                    Problem(text, "Write subvol= (for / in the kernel's rootflags=), or copy from the snapshot.")
+                )
+        return problems + self._misplaced(wanted or ())
+
+    def _no_snapshots(self) -> list[Problem]:
+        runs = sorted({one["run"] for one in self._pc.sets if one["phase"] == "before"})[-3:]
+        remedy = (
+            f"There are those of {', '.join(runs)}." if runs else "hotdesk.sync.snapshot makes them: before a play."
+        )
+        return [Problem(f"{self.target.host} has no snapshots from before the run {self._run!r}", remedy)]
+
+    def _misplaced(self, wanted: Sequence[str]) -> list[Problem]:
+        """Places that were asked for and have no snapshot, and those where no subvolume can be replaced."""
+        host, out = self.target.host, []
+        lacking = sorted(set(wanted) - set(self._mounts))
+        if lacking:
+            out.append(
+                Problem(f"{host} has no snapshot of {', '.join(lacking)} from before {self._run}", "Leave it out.")
+            )
+        for device, members in self._chosen.items():
+            now = {each["path"] for each in self._pc.found["mounted"] if each["device"] == device}
+            for each in members:
+                if not each["path"]:
+                    text = f"{host}: {each['mount']} is the top level of its file system, which cannot be replaced"
+                    out.append(Problem(text, "Copy from the snapshot; hotdesk snapshots show names it."))
+                elif each["path"] not in now:
+                    out.append(Problem(f"{host}: {each['path']} is not mounted any more", "Mount it, or leave it out."))
+        return out
+
+    async def pre_sync(self) -> Plan:
+        found = await compare(self.target, self._run, until="now", below="/", most=ITEMS_SHOWN)
+        chosen = set(self._mounts)
+        items = [f"{MARKS.get(mark, mark)} {path}" for mark, path, _ in found.entries if self._place_of(path) in chosen]
+        changes = tuple(
+            Change(
+                verb="restore",
+                subject=mount,
+                detail=f"as before {self._run}; seen after a reboot",
+                destructive=True,
+                undo=f"hotdesk rollback {self.target.link.run_id}",
+            )
+            for mount in self._mounts
+        )
+        return Plan(
+            changes=changes,
+            data={"items": items},
+            diff=(Diff(prepared="\n".join([*items, ""])),) if items else (),
+            warnings=tuple(self._warnings()),
+        )
+
+    def _place_of(self, path: str) -> str:
+        """Where the subvolume that holds a path is mounted."""
+        above = [mount for mount in self._pc.covered(self._run, "before") if path.startswith(mount.rstrip("/") + "/")]
+        return max(above, key=len, default="")
+
+    def _warnings(self) -> list[str]:
+        host = self.target.host
+        out = [
+            f"{host}: needs a reboot, and goes on with what it has until then; what is written there meanwhile is put aside"
+        ]
+        if "/" in self._mounts and self._pc.found["boot"]:
+            places = ", ".join(self._pc.found["boot"])
+            out.append(
+                f"{host}: {places} is not on btrfs and stays as it is; if the run changed the kernel, see to it by hand"
+            )
+        return out
+
+    def preview(self, plan: Plan) -> JobResult:
+        data = {"items": plan.data["items"], "reboot_required": bool(plan.changes)}
+        return JobResult(changed=bool(plan.changes), data=data)
+
+    async def sync(self, plan: Plan) -> JobResult:
+        this_run = str(self.target.link.run_id)
+        wanted = {change.subject for change in plan.changes}
+        await self._pc.create(this_run, "before", sorted(wanted))
+        warnings = []
+        self._done: dict[str, list[str]] = {}
+        for device, members in self._chosen.items():
+            paths = [each["path"] for each in members if each["mount"] in wanted]
+            if not paths:
+                continue
+            left = await restore(self.target, device, self._run, paths, this_run)
+            self._done[device] = paths
+            if left:
+                warnings.append(f"{self.target.host}: these subvolumes stay with what was put aside: {', '.join(left)}")
+        data = {"items": plan.data["items"], "reboot_required": True}
+        return JobResult(changed=True, data=data, warnings=tuple(warnings))
+
+    async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
+        """What will be there after the reboot is what the snapshots say."""
+        return [
+            Problem(f"{path} is not what it was before {self._run}")
+            for device, paths in self._done.items()
+            for path in await not_restored(self.target, device, self._run, paths)
+        ]

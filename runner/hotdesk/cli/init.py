@@ -1,0 +1,103 @@
+"""``hotdesk init``: an inventory and a playbook to begin with."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from pathlib import Path
+
+import click
+
+from hotdesk.errors import UsageError
+from hotdesk.paths import exists
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+CONFIG = """\
+[defaults]
+inventory = inventory
+"""
+HOSTS = """\
+---
+# The PCs that are to be the same. How one is reached, where its name alone does not do: below it, as for any Ansible inventory, say
+#     ansible_host: 192.168.1.7
+#     ansible_user: anna
+pcs:
+  hosts:
+{hosts}
+"""
+VARIABLES = """\
+---
+# The PC you worked at: the others become like it. On another day: hotdesk sync --from {other}
+hotdesk_source: {source}
+
+# What is kept the same: this directory on every PC.
+switch_home: {home}
+
+# What each PC keeps for itself, relative to that directory.
+switch_exclude:
+  - .cache
+  - .local/share/Trash
+
+# Owners, and files of other users, need root on both sides: then true, and -K to be asked for the sudo password.
+switch_become: false
+"""
+PLAYBOOK = """\
+---
+# hotdesk sync runs this. hotdesk doc -l lists the jobs there are; a wrong order is told before anything is touched.
+- name: Carry on at any PC
+  hosts: pcs
+  gather_facts: false
+  tasks:
+    - name: Mirror the home directory
+      hotdesk.sync.folder:
+        path: "{{ switch_home }}"
+        delete: true
+        filters: "{{ ['- /'] | product(switch_exclude) | map('join') | list }}"
+      become: "{{ switch_become }}"
+"""
+
+
+@click.command("init")
+@click.argument("names", nargs=-1, required=True, metavar="NAMES...")
+@click.option(
+    "--in",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIRECTORY",
+    help="Where (here).",
+)
+def command(names: tuple[str, ...], folder: Path) -> None:
+    """Write an inventory and a playbook for the PCs NAMES; the first is the one you work at.
+
+    They are plain Ansible. Nothing that is there already is touched.
+    """
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} is no name for a PC",
+                remedy="Letters, digits, '.', '_' and '-'; the address comes later, in the inventory.",
+            )
+    files = {
+        "ansible.cfg": CONFIG,
+        "inventory/hosts.yml": HOSTS.format(hosts="\n".join(f"    {name}:" for name in dict.fromkeys(names))),
+        "inventory/group_vars/pcs.yml": VARIABLES.format(
+            source=names[0],
+            other=names[-1],
+            home=f"/home/{getpass.getuser()}" if getpass.getuser() != "root" else "/root",
+        ),
+        "playbooks/switch.yml": PLAYBOOK,
+    }
+    there = [name for name in files if exists(folder / name)]
+    if there:
+        raise UsageError(
+            f"{', '.join(there)} is there already; nothing was written", remedy="Choose another directory with --in."
+        )
+    for name, text in files.items():
+        try:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        except OSError as exc:
+            raise UsageError(f"{folder / name} cannot be written: {exc.strerror}") from None
+        click.echo(f"wrote {folder / name}")
+    click.echo("Look at them, then: hotdesk sync --check")

@@ -1,0 +1,77 @@
+"""The runner's end of a transaction, through a real agent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotdesk.errors import CheckModeError, TaskError
+from hotdesk.jobs import transaction
+from hotdesk.jobs.transaction import PutFile, finished, place, recover, undo, unfinished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.machines import MakeMachine
+
+
+@pytest.fixture
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one file, and journals beside it."""
+    monkeypatch.setattr(transaction, "ROOT", str(tmp_path / "journals"))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "one").write_text("old")
+    return tmp_path / "etc"
+
+
+async def test_files_travel_and_come_back(etc: Path, make_machine: MakeMachine) -> None:
+    """Bytes of every kind, a link; undo by the run's id."""
+    vega = make_machine()
+    state = ["file", 0o644, (etc / "one").stat().st_uid, (etc / "one").stat().st_gid]
+    (etc / "one").chmod(0o644)
+    digest = "cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4"  # of "old"
+    files = [
+        PutFile(path=str(etc / "one"), content=b"\0\xff", mode=0o600, was=[*state, digest]),
+        PutFile(path=str(etc / "link"), link="one"),
+    ]
+    name = await place(vega, "unit", files, checks=[["test", "-L", str(etc / "link")]])
+    assert (etc / "link").read_bytes() == b"\0\xff"
+    assert [one["name"] for one in await finished(vega, vega.link.run_id)] == [name]
+    assert await undo(vega, [name]) == {str(etc / "one"): "back", str(etc / "link"): "back"}
+    assert (etc / "one").read_text() == "old"
+    assert not (etc / "link").exists()
+
+
+async def test_a_refusal_is_a_task_error_with_the_path(etc: Path, make_machine: MakeMachine) -> None:
+    """What was planned as missing is there."""
+    with pytest.raises(TaskError, match="changed since") as refused:
+        await place(make_machine(), "unit", [PutFile(path=str(etc / "one"), content=b"new", was=None)])
+    assert refused.value.data["path"] == str(etc / "one")
+
+
+async def test_a_cancelled_task_is_put_back(etc: Path, make_machine: MakeMachine) -> None:
+    """While a check takes long."""
+    vega = make_machine()
+    marker = etc / "checking"
+    slow = ["sh", "-c", f"touch {marker}; exec sleep 600"]
+    task = asyncio.ensure_future(place(vega, "unit", [PutFile(path=str(etc / "new"), content=b"x")], checks=[slow]))
+    async with asyncio.timeout(30):
+        while not marker.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert (etc / "new").exists()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not (etc / "new").exists()
+    assert await unfinished(vega) == []
+    assert await recover(vega) == []
+
+
+async def test_check_mode_lets_none_through(etc: Path, make_machine: MakeMachine) -> None:
+    """Placing, recovering and undoing are changes."""
+    vega = make_machine(check=True)
+    for act in (place(vega, "unit", []), recover(vega), undo(vega, [])):
+        with pytest.raises(CheckModeError):
+            await act
