@@ -178,7 +178,9 @@ async def _receiver(argv: list[str], target: End, bridge: asyncio.Task[Prefixed]
 def _error(client: Completed, server: Completed, errors: bytes, source: End, target: End) -> HostError:
     """The receiver's exit code counts when the sender only saw the stream break. Each end says on its own stderr what went wrong there
     (rsync(1), --stderr=errors; before 3.2.3 the receiver's words came through the sender)."""
-    ended = server if server.rc and client.rc in outcome.LINK_CODES | {127} else client
+    # Above 128: rsync passes on how its remote shell ended, which is how the receiver did.
+    passed_on = client.signal is None and (client.rc in outcome.LINK_CODES | {127} or client.rc > 128)
+    ended = server if server.rc and passed_on else client
     said = b"\n".join([errors, server.stderr])
     return outcome.error(ended.rc, said, source=source.host, target=target.host, signal=ended.signal)
 

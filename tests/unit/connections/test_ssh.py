@@ -250,11 +250,11 @@ async def test_the_agents_keys_are_tried_after_the_named_one(
     wrong = tmp_path / "wrong"
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(wrong)
     path = tmp_path / "agent"
-    agent = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", str(path), stdout=asyncio.subprocess.DEVNULL)
+    agent = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", str(path), stdout=asyncio.subprocess.PIPE)
     try:
+        assert agent.stdout is not None
         async with asyncio.timeout(10):
-            while not path.exists():  # noqa: ASYNC110 - ssh-agent says nothing when it is ready
-                await asyncio.sleep(0.01)
+            await agent.stdout.readline()  # it says where it listens once it does
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         async with asyncssh.connect_agent() as client:
             await client.add_keys([asyncssh.read_private_key(server.identity)])
