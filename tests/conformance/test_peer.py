@@ -14,6 +14,8 @@ import pytest
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 ENGINE = [sys.executable, "-m", "tests.conformance.engine"]
+LONG = ("delegation", "handlers", "includes", "loops", "results")
+"""`make conformance` plays them too."""
 GONE = "NO MORE HOSTS LEFT"
 HEADER = re.compile(r"^(PLAY|TASK|RUNNING HANDLER) ?(\[.*\])? ?\*+$")
 
@@ -53,7 +55,13 @@ def run(command: list[str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.ansible
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in HERE.glob("*/playbook.yml")))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(path.parent.name, marks=pytest.mark.thorough if path.parent.name in LONG else ())
+        for path in sorted(HERE.glob("*/playbook.yml"))
+    ],
+)
 def test_the_same_story_as_under_ansible(name: str, tmp_path: Path) -> None:
     """Order of tasks, includes, recap and exit status are those of ansible-playbook."""
     if shutil.which("ansible-playbook", path=str(BIN)) is None:

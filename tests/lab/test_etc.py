@@ -157,7 +157,7 @@ def test_delete_takes_away_and_puts_back_what_only_the_target_has(desk: Desk, la
 SLOW = '#!/bin/sh\ncase "$*" in *sudoers.d*) exit 0 ;; esac\ntouch /run/hotdesk-looking; exec sleep 600\n'
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGKILL])
 def test_a_run_that_ends_in_the_middle_leaves_the_unit_as_it_was(desk: Desk, lab: Lab, signum: signal.Signals) -> None:
     """While the last check runs, with everything in place: at once on INT, when the lease ends on KILL."""
     prepare(lab)

@@ -199,7 +199,7 @@ def run(desktop: Desktop, output: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("output", ["plain", "json"])
+@pytest.mark.parametrize("output", ["plain", pytest.param("json", marks=pytest.mark.thorough)])
 def test_no_secret_is_seen_or_left_anywhere(desktop: Desktop, lab: Lab, tmp_path: Path, output: str) -> None:
     """Screen, logs, report, processes and files of the control node and of the PCs."""
     forms = sorted({form for form in desktop.secrets.forms() if len(form) >= 6}, key=len)

@@ -61,7 +61,7 @@ def test_source_and_target_are_kept_as_they_were(desk: Desk, btrfs: Lab) -> None
     assert hotdesk(desk, "snapshots", "show", "last").count(f"{run}.before/@home") == 2
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGKILL])
 def test_a_set_that_was_interrupted_is_removed_by_the_next_run(desk: Desk, btrfs: Lab, signum: int) -> None:
     """It never counts as one; earlier ones stay; nothing runs on and nothing is left mounted."""
     pc = btrfs["pc7"]

@@ -41,11 +41,11 @@ async def test_each_pc_answers_for_itself(settings: Settings) -> None:
     assert isinstance(answers["gone"], Unreachable)
 
 
-async def test_only_looking_is_possible(settings: Settings) -> None:
+async def test_only_looking_is_possible(settings: Settings, tmp_path: Path) -> None:
     """Its machines are in check mode: nothing that changes a PC goes this way."""
 
     async def write(machine: Machine) -> None:
-        await machine.write("/nowhere", b"")
+        await machine.write(str(tmp_path / "file"), b"")
 
     answers = await visit(settings, "here", write, warn=print)
     assert isinstance(answers["here"], CheckModeError)
