@@ -12,7 +12,7 @@ from hotdesk.errors import nearest
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.account_collisions import NAME, kinds, numbers, ranges
 from hotdesk.jobs.account_files import read
-from hotdesk.jobs.tools import both, carry_out, lacking, run
+from hotdesk.jobs.tools import both, carry_out, lacking, run, still_wanted
 from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
@@ -340,11 +340,7 @@ class Job(SyncJob):
         """What was done must not be wanted any more."""
         await self._look()
         wanted = {change.id for change, _ in self._steps(await read(self.target))}
-        return [
-            Problem(f"{item} was done, and is not so on {self.target.host}")
-            for item in result.data["items"]
-            if item in wanted
-        ]
+        return still_wanted(self.target, result.data["items"], wanted)
 
     async def expectations(self, plan: Plan, result: JobResult) -> list[Expectation]:
         """The accounts as they are now. Of a password only what ``passwd -S`` says: that it is set, and when it was."""

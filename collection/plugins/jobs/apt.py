@@ -12,7 +12,7 @@ from hotdesk.jobs.apt_plan import DESCRIBED, Package, Wanted, compare
 from hotdesk.jobs.on_target import apt_state, apt_timers, etc_files
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import lacking
-from hotdesk.jobs.transaction import PutFile, place, recover, unfinished
+from hotdesk.jobs.transaction import PutFile, place, put_back, recover, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,7 +81,7 @@ class Job(SyncJob):
             return Plan(data={"note": f"{self.target.host} is the source"})
         broken = await unfinished(self.target)
         for one in broken:
-            self._as_before(one["was"])
+            put_back(self._there["files"], one["was"])
         self._wanted = compare(
             self._here, self._there, remove=bool(self.args.get("remove")), exclude=self.args.get("exclude") or [],
             source=self.source.host, target=self.target.host,
@@ -98,14 +98,6 @@ class Job(SyncJob):
         changes = [*repairs, *await self._rehearsed()]
         refused = [f"{ident}: {why}" for ident, why in self._refused.items()]
         return Plan(changes=tuple(changes), warnings=(*self._wanted.warnings, *refused))
-
-    def _as_before(self, was: Mapping[str, Any]) -> None:
-        """What an interrupted transaction left of /etc/apt is undone first: the plan is made for what is there then."""
-        for path, state in was.items():
-            if state is None:
-                self._there["files"].pop(path, None)
-            elif path in self._there["files"]:
-                self._there["files"][path] = {**self._there["files"][path], "state": state}
 
     async def _rehearsed(self) -> list[Change]:
         """The changes, with the removals that installing brings with it: of those nobody asked for, each needs consent."""

@@ -12,7 +12,7 @@ from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.account_files import read
 from hotdesk.jobs.on_target import trees
 from hotdesk.jobs.shipping import bundle
-from hotdesk.jobs.tools import both, carry_out, lacking, reason, run
+from hotdesk.jobs.tools import both, carry_out, lacking, reason, run, still_wanted
 from hotdesk.jobs.transaction import STATE, PutFile, place, recover, unfinished
 from hotdesk.results import Diff
 
@@ -254,11 +254,7 @@ class Job(SyncJob):
             self._own[name] = await self._settings(name)
         self._files = (self._files[0], await _system(self.target))
         wanted = {change.id for change, _ in self._changes()}
-        return [
-            Problem(f"{item} was done, and is not so on {self.target.host}")
-            for item in result.data["items"]
-            if item in wanted
-        ]
+        return still_wanted(self.target, result.data["items"], wanted)
 
     async def expectations(self, plan: Plan, result: JobResult) -> list[Expectation]:
         """The system's files, and of each person the values of the keys that are as on the source."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.aio import TaskGroup, first
 from hotdesk.errors import TaskError, nearest
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.etc_rules import GENERATED, LEFT, MACHINE, SSHD_WORDS, rule, tools, unit
 from hotdesk.jobs.on_target import etc_files
 from hotdesk.jobs.shipping import bundle
-from hotdesk.jobs.transaction import STATE, PutFile, Steady, place, recover, unfinished
+from hotdesk.jobs.tools import both
+from hotdesk.jobs.transaction import STATE, PutFile, Steady, place, put_back, recover, unfinished
 from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
@@ -92,10 +93,10 @@ class Job(SyncJob):
     async def pre_sync(self) -> Plan:
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
-        self._here, self._there = await _both(self._survey(self.source), self._survey(self.target))
+        self._here, self._there = await both(self._survey(self.source), self._survey(self.target))
         broken = await unfinished(self.target)
         for one in broken:
-            self._as_before(one["was"])
+            put_back(self._there["files"], one["was"])
         unseen = [path for path in self._here["files"] if path not in self._there["files"]]
         found = await self.target.call(bundle(etc_files), "states", unseen, change=False, answers=[STATE])
         self._unseen = {
@@ -115,14 +116,6 @@ class Job(SyncJob):
         )
         self._warnings += [f"{machine.host}: {path} is left: {why}" for path, why in sorted(found["odd"].items())]
         return found
-
-    def _as_before(self, was: Mapping[str, Any]) -> None:
-        """What an interrupted transaction left is undone first: the plan is made for what is there then."""
-        for path, state in was.items():
-            if state is None:
-                self._there["files"].pop(path, None)
-            elif path in self._there["files"]:
-                self._there["files"][path] = {**self._there["files"][path], "state": state}
 
     def _repair(self, one: Mapping[str, Any]) -> Change:
         return Change(
@@ -215,7 +208,7 @@ class Job(SyncJob):
         diff = []
         for each, path, content in zip(wanted, paths, new, strict=True):
             put = self._puts[each]
-            self._puts[each] = _with(put, content)
+            self._puts[each] = replace(put, content=content)
             if shown := _diff(path, old.get(path, b""), content, put):
                 diff.append(shown)
         return diff
@@ -305,15 +298,6 @@ class Job(SyncJob):
         }
 
 
-async def _both(one: Any, other: Any) -> tuple[Any, Any]:
-    try:
-        async with TaskGroup() as group:
-            tasks = group.create_task(one), group.create_task(other)
-    except BaseExceptionGroup as found:
-        raise first(found) from None
-    return tasks[0].result(), tasks[1].result()
-
-
 def _same(here: Entry, there: Entry) -> bool:
     """Kind, text, and for a file its mode and the names of its owners."""
     mine, its = here.get("state"), there.get("state")
@@ -339,18 +323,6 @@ def _value(state: Any) -> dict[str, Any]:
         return {"type": "symlink", "target": state[4]}
     value = {"type": "file", "mode": f"{state[1]:04o}", "uid": state[2], "gid": state[3]}
     return {**value, "sha256": state[4]} if _public(state) else value
-
-
-def _with(put: PutFile, content: bytes) -> PutFile:
-    return PutFile(
-        path=put.path,
-        content=content,
-        mode=put.mode,
-        owner=put.owner,
-        group=put.group,
-        was=put.was,
-        validate=put.validate,
-    )
 
 
 def _diff(path: str, old: bytes, new: bytes, put: PutFile) -> Diff | None:

@@ -11,7 +11,7 @@ from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.machine_units import PATTERNS, WAYS_IN, matches
 from hotdesk.jobs.on_target import unit_files
 from hotdesk.jobs.shipping import bundle
-from hotdesk.jobs.tools import ENVIRONMENT, both, carry_out, run
+from hotdesk.jobs.tools import ENVIRONMENT, both, carry_out, run, still_wanted
 from hotdesk.jobs.transaction import STATE, PutFile, place, recover, unfinished
 from hotdesk.results import Diff
 
@@ -256,11 +256,7 @@ class Job(SyncJob):
         self._there = await _look(self.target)
         guarded = await self._ways_in()
         wanted = {change.id for scope in TOPS for change, _ in self._steps(scope, guarded) if change.verb != "start"}
-        return [
-            Problem(f"{item} was done, and is not so on {self.target.host}")
-            for item in result.data["items"]
-            if item in wanted
-        ]
+        return still_wanted(self.target, result.data["items"], wanted)
 
     async def expectations(self, plan: Plan, result: JobResult) -> list[Expectation]:
         """The local files, and the words of the units that are as on the source."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hotdesk.aio import TaskGroup, first
 from hotdesk.errors import CheckModeError, DiskLow, TaskError
-from hotdesk.results import Progress
+from hotdesk.results import Problem, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping, Sequence
 
     from hotdesk.connections.link import Completed
     from hotdesk.jobs.base import Change
@@ -72,6 +72,11 @@ async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tu
     except BaseExceptionGroup as found:
         raise first(found) from None
     return tasks[0].result(), tasks[1].result()
+
+
+def still_wanted(machine: Machine, done: Iterable[str], wanted: Container[str]) -> list[Problem]:
+    """For ``post_sync``: what was done must not be wanted any more. Both are ids of changes, ``wanted`` those of a new look."""
+    return [Problem(f"{item} was done, and is not so on {machine.host}") for item in done if item in wanted]
 
 
 async def carry_out(

@@ -9,7 +9,7 @@ from hotdesk.jobs.on_target import journal, transaction
 from hotdesk.jobs.shipping import bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hotdesk.jobs.machine import Machine
 
@@ -93,6 +93,16 @@ async def place(
 async def unfinished(machine: Machine) -> list[dict[str, Any]]:
     """The transactions that something killed: {name, unit, run, was} each, ``was`` being path -> State before."""
     return list(await machine.call(bundle(transaction), "unfinished", root=ROOT, change=False, answers=_SHOWN))
+
+
+def put_back(files: dict[str, dict[str, Any]], was: Mapping[str, Any]) -> None:
+    """Change ``files`` (path -> what is known of it, its ``state`` among that) to how they are once an unfinished transaction is undone:
+    the plan is made for what is there then."""
+    for path, state in was.items():
+        if state is None:
+            files.pop(path, None)
+        elif path in files:
+            files[path] = {**files[path], "state": state}
 
 
 async def recover(machine: Machine) -> list[str]:
