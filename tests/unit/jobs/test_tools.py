@@ -7,7 +7,7 @@ import pytest
 
 from hotdesk.errors import CheckModeError, LinkLost, TaskError, TimedOut
 from hotdesk.jobs import Change
-from hotdesk.jobs.tools import carry_out, lacking, reason, run
+from hotdesk.jobs.tools import carry_out, lacking, reason, run, still_wanted
 
 if TYPE_CHECKING:
     from tests.unit.machines import MakeMachine
@@ -35,6 +35,12 @@ async def test_a_program_that_is_stuck_is_ended(make_machine: MakeMachine) -> No
     """No program is waited for without a limit."""
     with pytest.raises(TimedOut):
         await run(make_machine(), ["sleep", "60"], change=False, timeout=0.2)
+
+
+def test_what_was_done_and_is_wanted_again_is_a_problem(make_machine: MakeMachine) -> None:
+    """Named with its PC; what else is wanted was not promised, and is none."""
+    (problem,) = still_wanted(make_machine("vega"), ["create one", "create two"], {"create two", "create three"})
+    assert problem.message == "create two was done, and is not so on vega"
 
 
 def change(subject: str, *needs: str) -> Change:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.errors import CheckModeError, TaskError
 from hotdesk.jobs import transaction
-from hotdesk.jobs.transaction import PutFile, finished, place, recover, undo, unfinished
+from hotdesk.jobs.transaction import PutFile, finished, place, put_back, recover, undo, unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,14 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "one").write_text("old")
     return tmp_path / "etc"
+
+
+def test_a_plan_is_made_for_what_an_undone_transaction_leaves() -> None:
+    """A new file is gone then, a changed one as before with all else that is known of it, one that was not looked at stays out."""
+    old = {"state": ["file", "changed"], "owner": "root"}
+    files: dict[str, dict[str, Any]] = {"/new": {"state": ["file"]}, "/old": old, "/other": {}}
+    put_back(files, {"/new": None, "/old": ["file", "before"], "/elsewhere": ["file"]})
+    assert files == {"/old": {"state": ["file", "before"], "owner": "root"}, "/other": {}}
 
 
 async def test_files_travel_and_come_back(etc: Path, make_machine: MakeMachine) -> None:
