@@ -9,6 +9,9 @@ PYTEST := $(BIN)/python -X dev -m pytest
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
+# Where PYTHONDONTWRITEBYTECODE is set every start of hotdesk would compile all of it again: once for all, before what starts it often.
+COMPILE := $(BIN)/python -m compileall -q runner tests
+
 .PHONY: help demo test check lint types format bench load soak lab-test matrix matrix-peers fuzz conformance molecule build clean
 
 help:
@@ -45,6 +48,7 @@ demo: $(VENV)/.ready
 	@$(BIN)/hotdesk demo
 
 test: $(VENV)/.ready
+	@$(COMPILE)
 	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint types test
@@ -61,10 +65,12 @@ format: $(VENV)/.ready
 	$(BIN)/ruff format .
 
 lab-test: $(VENV)/.ready
+	@$(COMPILE)
 	@$(PYTEST) $(SIDE_BY_SIDE) -m lab $(ARGS)
 
 matrix: $(VENV)/.ready
 	@mkdir -p build/matrix
+	@$(COMPILE)
 	@$(BIN)/python -m tests.matrix --write build/matrix/hotdesk.json $(ARGS)
 
 # The peers and what they need have a venv of their own.
@@ -84,16 +90,20 @@ fuzz: $(VENV)/.ready
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) $(ARGS)
 
 conformance: $(VENV)/.ready
+	@$(COMPILE)
 	@$(PYTEST) $(SIDE_BY_SIDE) -m '' tests/conformance $(ARGS)
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m pip install -q --require-hashes -r tests/bench/requirements.lock
+	@$(COMPILE)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 load: $(VENV)/.ready
+	@$(COMPILE)
 	@$(BIN)/python -m tests.load $(ARGS)
 
 soak: $(VENV)/.ready
+	@$(COMPILE)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 molecule: $(VENV)/.ready
