@@ -11,6 +11,11 @@ from hotdesk.shapes import expect
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+INTERRUPTED = {
+    "dpkg": "packages may be half installed: see 'dpkg --audit', and finish them there with 'dpkg --configure -a'"
+}
+"""What to do about a program of ``agent.tree.ORDERLY`` that a stop has ended."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:

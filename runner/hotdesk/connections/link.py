@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hotdesk.agent.frames import WINDOW, FrameError
 from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections import protocol
-from hotdesk.connections.answers import AgentInfo, Completed, DiskState, disk_change, disk_states
+from hotdesk.connections.answers import INTERRUPTED, AgentInfo, Completed, DiskState, disk_change, disk_states
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import Answer, Capture, Feed, completed, feed_bytes, feed_chunks, lock_held, read_file
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from hotdesk.connections.base import Connection, Escalation
 
 __all__ = ["AgentInfo", "Bulk", "Completed", "DiskState", "Link"]
-INTERRUPTED = {
-    "dpkg": "packages may be half installed: see 'dpkg --audit', and finish them there with 'dpkg --configure -a'"
-}
-"""What to do about a program of ``agent.tree.ORDERLY`` that a stop has ended."""
 
 
 class Link:
@@ -45,6 +41,9 @@ class Link:
         self.on_death: Callable[[set[str]], None] = lambda tasks: None
         """Told, when the agent was killed, the tasks it had under way: what they had started may be left there."""
         wire.on_death = lambda tasks: self.on_death(tasks)
+        self.on_silence: Callable[[], None] = lambda: None
+        """Told when the agent has not been heard for the lease: the link is lost then."""
+        wire.on_silence = lambda: self.on_silence()
         self.superior: Callable[[], Link | None] = lambda: None
         """A link to the same PC as root, if there is one: it ends what this one may not."""
         self._wire, self._grace = wire, grace
@@ -89,6 +88,11 @@ class Link:
     @lease.setter
     def lease(self, seconds: float) -> None:
         self._wire.lease = seconds
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the agent was last heard; it is heard at least every quarter of the lease."""
+        return self._wire.silence
 
     @property
     def lost(self) -> bool:

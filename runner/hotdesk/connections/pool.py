@@ -192,7 +192,15 @@ class Pool:
             link.on_warning(text)
         link.superior = lambda: self._root(endpoint, link)
         link.on_death = lambda tasks: self._after_death(endpoint, escalation, tasks)
+        link.on_silence = lambda: self._after_silence(endpoint, connection)
         return link
+
+    def _after_silence(self, endpoint: Endpoint, connection: Connection) -> None:
+        """Nobody there is heard: one that may hear us sees the connection's end now, not when TCP has given up."""
+        host = self._hosts.get(endpoint)
+        links = [link for task in (host.links.values() if host else ()) if (link := _result(task)) and not link.lost]
+        if isinstance(connection, SSHConnection) and all(link.silence > link.lease / 2 for link in links):
+            connection.reset()
 
     def _after_death(self, endpoint: Endpoint, escalation: Escalation | None, tasks: set[str]) -> None:
         """An agent was killed: a new one, which is there for nothing else, ends what its tasks had started."""

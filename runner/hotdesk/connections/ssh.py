@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from typing import TYPE_CHECKING, Any, Self
 
 import asyncssh
@@ -26,6 +27,7 @@ CHANNELS = 8
 CHANNEL_LIMIT = 30.0
 CLOSE_LIMIT = 1.0
 """Seconds."""
+NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class _Client(asyncssh.SSHClient):
@@ -177,6 +179,15 @@ class SSHConnection(Connection):
     @property
     def closed(self) -> bool:
         return self.raw.is_closed()
+
+    def reset(self) -> None:
+        """Break it off at once. A close would wait behind what the other end has not acknowledged; without linger (socket(7)) it is a
+        reset, which overtakes that: the other end learns of it even when nothing comes back from there."""
+        sock = self.raw.get_extra_info("socket")
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self.raw.abort()
 
     async def aclose(self) -> None:
         self.raw.close()

@@ -98,6 +98,8 @@ class Wire:
         self.lost: str | None = None
         self.on_death: Callable[[set[str]], None] = lambda tasks: None
         """Told, when the agent has died and its channel has not, the tasks whose requests were under way."""
+        self.on_silence: Callable[[], None] = lambda: None
+        """Told when the agent has not been heard for the lease."""
         self._channel, self._decoder, self._lease, self._stderr = channel, decoder, lease, stderr
         self._exchanges: dict[int, Exchange] = {}
         self._ids = 0
@@ -121,6 +123,11 @@ class Wire:
         if self.lost is None:
             self.post({"op": "lease", "id": 0, "seconds": seconds})
         self._leased.set()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the agent was last heard."""
+        return asyncio.get_running_loop().time() - self._heard
 
     def exchange(self, task: str = "") -> Exchange:
         """A new request, of a task if it starts something. Raises LinkLost when the link is gone."""
@@ -302,6 +309,7 @@ class Wire:
             ):  # we were frozen ourselves: what came meanwhile is still to be read
                 self._heard = max(self._heard, loop.time() + beat - self._lease)
             if loop.time() >= self._given_up_at():
+                self.on_silence()
                 self._end(f"the agent has not answered for {self._lease:g} s")
             if not self._queue:
                 self.post({"op": "ping", "id": 0})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hotdesk.connections.base import Connection, Endpoint
+from hotdesk.connections.base import Connection, Endpoint, Escalation
 from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.link import Link
 from hotdesk.connections.pool import Pool, raise_descriptor_limit
@@ -192,6 +192,36 @@ async def test_a_run_that_ends_waits_for_the_end_of_what_a_killed_agent_had_unde
         await asyncio.wait({running})
         assert running.exception()
     assert not alive(child)
+
+
+async def test_a_pc_that_is_not_heard_sees_the_end_of_the_connection(server: Sshd, run_id: str) -> None:
+    """It may hear us all the same (a link that is cut one way): waiting for the end of the run would be longer than the lease."""
+    async with Pool(Settings(), run=run_id) as pool:
+        link = await pool.link(endpoint(server), lease=1.0)
+        os.kill(link.info.pid, signal.SIGSTOP)
+        try:
+            await until(lambda: link.lost)
+            await until(lambda: not server.logins())
+        finally:
+            os.kill(link.info.pid, signal.SIGCONT)
+
+
+async def test_one_silent_agent_of_two_does_not_take_the_connection_along(
+    server: Sshd, run_id: str, tmp_path: Path
+) -> None:
+    """The other one of the same PC is heard."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\nwhile [ "$1" != env ]; do shift; done\nexec "$@"\n')
+    sudo.chmod(0o755)
+    async with Pool(Settings(), run=run_id) as pool:
+        link = await pool.link(endpoint(server), lease=1.0)
+        other = await pool.link(endpoint(server), Escalation(exe=str(sudo)))
+        os.kill(link.info.pid, signal.SIGSTOP)
+        try:
+            await until(lambda: link.lost)
+            await other.ping()
+        finally:
+            os.kill(link.info.pid, signal.SIGCONT)
 
 
 async def test_reset_gives_a_new_connection(server: Sshd) -> None:
