@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tests.matrix import packages
+from tests.matrix import elsewhere, packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -222,6 +222,13 @@ WORKS = (
             "exec -a MARK-main cat GATE",
         ),
         signs=("MARK-setsid", "MARK-daemon", "MARK-main"),
+    ),
+    Work(
+        name="elsewhere",
+        task=shell(*elsewhere.HAND_OVER),
+        signs=("MARK-elsewhere", "MARK-main"),
+        prepare=elsewhere.prepare,
+        clean=elsewhere.clean,
     ),
     Work(name="sudo", task=shell(*STUBBORN), signs=STUBBORN_SIGNS, become=True),
     Work(name="sudo-password", task=shell(*STUBBORN), signs=STUBBORN_SIGNS, become=True, user="bob"),
