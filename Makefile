@@ -30,16 +30,21 @@ help:
 	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
-# The venv is remade when the lock file changes. Without python3-venv (no ensurepip), a pip that is already there fills it.
+# Sets $$pip to the pip of a venv (the argument): its own, or, where there is no python3-venv (no ensurepip), one that is already there.
+define pip_for
+if $(1)/bin/python -m pip --version >/dev/null 2>&1; then pip='$(1)/bin/python -m pip'; \
+elif $(PYTHON) -m pip --version >/dev/null 2>&1; then pip='$(PYTHON) -m pip --python $(1)/bin/python'; \
+else echo 'no pip here: apt install python3-venv (or python3-pip), then try again'; exit 1; fi; \
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+endef
+
+# The venv is remade when the lock file changes.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'hotdesk needs Python 3.11 or newer (apt install python3 python3-venv)'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip $(VENV)
 	@echo 'setting up $(VENV) from requirements.lock ...'
-	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip='$(BIN)/python -m pip'; \
-	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then pip='$(PYTHON) -m pip --python $(BIN)/python'; \
-	else echo 'no pip here: apt install python3-venv (or python3-pip), then try again'; exit 1; fi; \
-	PIP_DISABLE_PIP_VERSION_CHECK=1 $$pip install -q --require-hashes -r requirements.lock && \
-	PIP_DISABLE_PIP_VERSION_CHECK=1 $$pip install -q --no-deps --no-build-isolation -e .
+	@$(call pip_for,$(VENV)); \
+	$$pip install -q --require-hashes -r requirements.lock && $$pip install -q --no-deps --no-build-isolation -e .
 	@site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 	mkdir -p "$$site/ansible_collections/hotdesk" && ln -sfn "$(CURDIR)/collection" "$$site/ansible_collections/hotdesk/sync"
 	@touch $@
@@ -75,8 +80,9 @@ matrix: $(VENV)/.ready
 
 # The peers and what they need have a venv of their own.
 $(PEERS)/.ready: tests/matrix/peers/requirements.lock | $(VENV)/.ready
-	@$(BIN)/python -m venv $(PEERS) >/dev/null 2>&1 || $(BIN)/python -m venv --without-pip $(PEERS)
-	@$(BIN)/python -m pip --python $(PEERS)/bin/python install -q --disable-pip-version-check --require-hashes -r $<
+	@$(PYTHON) -m venv $(PEERS) >/dev/null 2>&1 || $(PYTHON) -m venv --without-pip $(PEERS)
+	@echo 'setting up $(PEERS) from $< ...'
+	@$(call pip_for,$(PEERS)); $$pip install -q --require-hashes -r $<
 	@touch $@
 
 matrix-peers: $(VENV)/.ready $(PEERS)/.ready
@@ -94,7 +100,7 @@ conformance: $(VENV)/.ready
 	@$(PYTEST) $(SIDE_BY_SIDE) -m '' tests/conformance $(ARGS)
 
 bench: $(VENV)/.ready
-	@$(BIN)/python -m pip install -q --require-hashes -r tests/bench/requirements.lock
+	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock
 	@$(COMPILE)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
