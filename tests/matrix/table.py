@@ -134,7 +134,10 @@ def details(records: Sequence[Record], verdicts: Verdicts) -> str:
     for fault in PEERS_FAULTS:
         for work in PEERS_WORKS:
             rounds = own.get((fault, BESIDE.get(work, work)), [])
-            cells = [_cell(found.get((peer, fault, work))) for peer in PEERS]
+            cells = [
+                "has none" if fault in peer.faults and work in peer.cannot else _cell(found.get((name, fault, work)))
+                for name, peer in PEERS.items()
+            ]
             lines.append(_row(f"{fault} / {work}", _cell_own(rounds), *cells))
     return "\n".join(lines)
 

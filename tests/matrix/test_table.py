@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from tests.matrix import table
-from tests.matrix.peers.tools import ansible_said, pyinfra_said
+from tests.matrix.peers.__main__ import cells
+from tests.matrix.peers.faults import PEERS_FAULTS
+from tests.matrix.peers.tools import PEERS, ansible_said, pyinfra_said
+from tests.matrix.peers.works import PEERS_WORKS
 
 ANSIBLE = """
 TASK [Service] *****
@@ -103,6 +106,15 @@ def test_an_interrupted_run_that_says_success_is_told() -> None:
     """Exit code 0 after Ctrl-C."""
     line = table.comparison([], [verdict(fault="SIGINT", exit=0), verdict(fault="SIGINT", work="nohup", exit=99)])
     assert "none left in 2 (2.0 s); **exit 0: 1**" in line
+
+
+def test_what_a_peer_cannot_do_is_no_cell_of_its() -> None:
+    """It is neither played, which would never get under way, nor left out of the table without a word."""
+    every = cells(list(PEERS), list(PEERS_FAULTS), list(PEERS_WORKS))
+    assert ("async", "timeout", "nohup") in every
+    assert ("async", "timeout", "big-file") not in every
+    line = next(line for line in table.details([], []).splitlines() if line.startswith("| timeout / big-file"))
+    assert line == "| timeout / big-file |  |  |  | has none |  |  |"
 
 
 def test_only_what_is_between_the_markers_is_written() -> None:

@@ -32,10 +32,11 @@ Cell = tuple[str, str, str]
 def cells(peers: list[str], faults: list[str], works: list[str]) -> list[Cell]:
     """Every combination that there is, in random order."""
 
-    def asked(peer: Peer, fault: str) -> bool:
-        return not peer.faults or fault in peer.faults
+    def asked(peer: Peer, fault: str, work: str) -> bool:
+        return (not peer.faults or fault in peer.faults) and work not in peer.cannot
 
-    found = [(peer, fault, work) for peer in peers for fault in faults for work in works if asked(PEERS[peer], fault)]
+    every = ((peer, fault, work) for peer in peers for fault in faults for work in works)
+    found = [cell for cell in every if asked(PEERS[cell[0]], *cell[1:])]
     random.shuffle(found)
     return found
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.matrix.peers.faults import TIMEOUT
+from tests.matrix.peers.works import BIG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,8 @@ class Peer:
     """(output, host) -> ok, failed, unreachable, or nothing."""
     faults: tuple[str, ...] = ()
     """The only ones it is asked for; empty for all."""
+    cannot: tuple[str, ...] = ()
+    """Kinds of work that it has not."""
 
 
 def _ansible(scene: Scene, **environment: str) -> Start:
@@ -155,7 +158,8 @@ PEERS = {
     for peer in (
         Peer("ansible", "ansible-playbook", plain, ansible_said),
         Peer("pipelining", "ansible-playbook with pipelining", pipelining, ansible_said),
-        Peer("async", "ansible-playbook with `async`", asynchronous, ansible_said, faults=("timeout",)),
+        # "This action (ansible.builtin.copy) does not support async."
+        Peer("async", "ansible-playbook with `async`", asynchronous, ansible_said, ("timeout",), (BIG_FILE.name,)),
         Peer("mitogen", "Mitogen", mitogen, ansible_said),
         Peer("pyinfra", "pyinfra", pyinfra, pyinfra_said),
     )
