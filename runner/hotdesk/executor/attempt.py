@@ -66,12 +66,12 @@ async def _bounded(
                 raise state.stopped
             outcome: Outcome = task.result()
             return outcome
-        await _end(run, task, stop)
+        await _end(run, call, task, stop)
         what = doing.what or call.task.written
         raise TimedOut(f"Timed out after {limit:g} second(s): {what}", data={"timedout": {"period": limit}})
     except asyncio.CancelledError:
         if not task.done():
-            await _end(run, task, stop)
+            await _end(run, call, task, stop)
         elif not task.cancelled():
             task.exception()  # seen
         raise
@@ -84,7 +84,7 @@ async def _run(action: Action, call: Call) -> Outcome:
     return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
 
 
-async def _end(run: Run, task: asyncio.Task[Any], stop: Callable[[], Awaitable[None]]) -> None:
+async def _end(run: Run, call: Call, task: asyncio.Task[Any], stop: Callable[[], Awaitable[None]]) -> None:
     """Cancel and wait; then stop its processes and give it up. A second cancel of ours shortens nothing that must be done."""
     task.cancel()
     loop = asyncio.get_running_loop()
@@ -106,7 +106,8 @@ async def _end(run: Run, task: asyncio.Task[Any], stop: Callable[[], Awaitable[N
             async with asyncio.timeout(max(0.5, run.stop.left(2.0))):
                 await stop()
         except (HotdeskError, OSError, TimeoutError) as exc:
-            log.warning("could not stop what an abandoned task left: %s", exc)
+            why = "there is no answer" if isinstance(exc, TimeoutError) else exc
+            run.warn(f"what the task {call.task.written!r} has left could not be stopped: {why}", host=call.host)
     if interrupt is not None:
         raise interrupt
 
