@@ -32,7 +32,7 @@ ANSWERED = 30.0
 """Seconds in which an agent answers what it does by itself, without starting anything."""
 ANSWER = 0.4
 """Seconds in which an agent must be heard once there is no time left."""
-TURN = 1.0
+TURN = 0.5
 """Seconds that a big frame may keep a stop from being heard by an agent."""
 
 
