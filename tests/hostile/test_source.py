@@ -15,6 +15,7 @@ from hotdesk.transfer.rsync import ability
 from tests.hostile.cells import Cell
 from tests.hostile.moves import AS_LONG, CANARY
 from tests.hostile.running import HONEST
+from tests.load.fleet import carrying
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +26,13 @@ pytestmark = pytest.mark.leaky  # the PCs are up for the whole session
 TASK = (
     "- hotdesk.sync.folder: {source: evil, path: '{{ playbook_dir }}/tree', dest: '{{ hotdesk_demo_home }}/{{ cell }}'}"
 )
+DELETING = TASK.replace("dest:", "delete: true, dest:")
 REHEARSED = f"{TASK}\n  check_mode: true"
 REFUSED = "asked for something else than the agreed receiver"
 RSYNC = """
 rsync = [{rsync!r}, *sys.argv[1:]]
 if "--server" not in sys.argv:
+    rsync[1:1] = {options!r}
     shell = f"{{text}}.{{os.getpid()}}"
     with open(shell, "w") as file:
         file.write({shell!r})
@@ -71,6 +74,8 @@ class Attack:
     task: str = TASK
     since: tuple[int, ...] = ()
     """The first rsync that refuses it."""
+    options: tuple[str, ...] = ()
+    """What the source's rsync is told besides. Its filter rules go to the targets' when these delete."""
 
 
 def adds(*options: str) -> str:
@@ -79,7 +84,17 @@ def adds(*options: str) -> str:
 
 WAS_LINK = "was-link/owned"
 """At the destination was-link is a symbolic link to somewhere else."""
+NEVER = """import time
+read, pieces = os.read, iter(range(3))
+def endless():
+    while True:
+        os.write(2, b"nearly done\\n")
+        time.sleep(0.2)
+os.read = lambda fd, size: endless() if next(pieces, None) is None else read(fd, size)"""
+"""After three pieces nothing more is sent, and there are signs of life for ever."""
 UNSAFE = "rsync exit code"
+PRIVATE = "do-not-quote-me"
+"""In a file of each target's, inside the destination and beside it."""
 ATTACKS = (
     Attack("nothing", "", tree=("file", WAS_LINK)),
     Attack("deletions that nobody wanted", REFUSED, adds("--delete")),
@@ -96,6 +111,9 @@ ATTACKS = (
     Attack("a name that climbs from below", UNSAFE, names=(("QQQQQQowned", "../../owned"),), tree=("file", "sub/QQQQQQowned")),
     Attack("a name from the root", UNSAFE, names=((AS_LONG, CANARY),), tree=("file", AS_LONG)),
     Attack("a name below a link", UNSAFE, names=(("Qowned", "/owned"),), tree=("file", "was-linkQowned"), since=(3, 4, 0)),
+    Attack("a transfer that never ends", "Timed out after 8 second", NEVER, task=f"{TASK}\n  timeout: 8"),
+    Attack("rules out of a file of the target's", UNSAFE, task=DELETING, since=(3, 5, 0), options=("--filter=: private",)),
+    Attack("rules out of a file beside the destination", UNSAFE, task=DELETING, since=(3, 5, 0), options=("--filter=: ../outside/private",)),
 )  # fmt: skip
 
 
@@ -117,7 +135,8 @@ def needs(attack: Attack) -> str:
     if found is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("rsync is not installed")
     if found.version < attack.since:
-        pytest.skip("rsync here is older than 3.4.0, which docs/security.md asks for")
+        wanted = ".".join(map(str, attack.since))
+        pytest.skip(f"rsync here is older than {wanted}: see docs/security.md")
     return rsync
 
 
@@ -129,6 +148,8 @@ def arrange(runs: Runs, cell: Cell) -> dict[str, Path]:
         outside.mkdir(exist_ok=True)
         dest.mkdir()
         (dest / "kept").write_text("kept")
+        for folder in (dest, outside):
+            (folder / "private").write_text(PRIVATE)
         (dest / "was-link").symlink_to(outside)
     # What the source says of its own disk it also means on the targets: here all PCs have one.
     return {host: runs.dest(cell, host).parent for host in HONEST} | {
@@ -140,7 +161,7 @@ def arrange(runs: Runs, cell: Cell) -> dict[str, Path]:
 def test_a_hostile_source_changes_nothing_outside(attack: Attack, runs: Runs) -> None:
     """Whatever it asks for and sends: around the destination all is as it was, and nothing is deleted in it."""
     shell = SHELL.format(python=sys.executable, words=attack.words, names=attack.names)
-    lies = RSYNC.format(rsync=needs(attack), shell=shell)
+    lies = RSYNC.format(rsync=needs(attack), shell=shell, options=list(attack.options))
     cell = Cell(name=f"source: {attack.name}", status="ok", tasks=attack.task, tree=attack.tree, rsync=lies)
     around = arrange(runs, cell)
     before = {host: listing(folder, runs.dest(cell, host)) for host, folder in around.items()}
@@ -149,6 +170,7 @@ def test_a_hostile_source_changes_nothing_outside(attack: Attack, runs: Runs) ->
     assert {host: listing(folder, runs.dest(cell, host)) for host, folder in around.items()} == before, shown
     assert "owned" not in ran.found, shown
     assert "Traceback" not in ran.output, shown
+    assert PRIVATE not in ran.output, shown
     for host in HONEST:
         dest = runs.dest(cell, host)
         assert (dest / "kept").read_text() == "kept", shown
@@ -156,3 +178,4 @@ def test_a_hostile_source_changes_nothing_outside(attack: Attack, runs: Runs) ->
         (fatal,) = [line for line in ran.output.splitlines() if line.startswith(f"fatal: [{host}]")] or [""]
         assert attack.says in fatal, shown
         assert (dest / "file").exists() == (not attack.says), shown
+        assert not carrying(f"{dest}/", "cmdline"), shown
