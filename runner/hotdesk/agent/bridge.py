@@ -8,6 +8,7 @@ Every answer on stdout is one line of JSON, after that the channel belongs to th
 
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -74,9 +75,11 @@ def shell(wanted: "dict[str, Any]") -> None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind("\0" + address)
     listener.listen(4)
-    listener.settimeout(PATIENCE)
     answer({"address": address})
     while True:
+        ready = select.select([listener, 0], [], [], PATIENCE)[0]
+        if listener not in ready:
+            return  # the runner, which sends nothing before it has the words, has gone; or rsync never came
         peer = listener.accept()[0]
         uid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
         if uid not in wanted["users"]:

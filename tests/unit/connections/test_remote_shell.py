@@ -111,3 +111,16 @@ async def test_the_copying_bridge_leaves_with_rsyncs_remote_shell() -> None:
     os.close(takes[1])
     os.close(gives[0])
     program.stdin.close()
+
+
+def test_a_bridge_that_waits_for_rsync_goes_with_the_runner() -> None:
+    """Stopped while rsync is just being started: the end of the channel is all that a bridge hears of it."""
+    wanted = json.dumps({"do": "shell", "token": "t" * 32, "users": [os.getuid()]}).encode()
+    with subprocess.Popen([sys.executable, BRIDGE], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bridge:
+        assert bridge.stdin is not None
+        assert bridge.stdout is not None
+        bridge.stdin.write(b"%010d" % len(wanted) + wanted)
+        bridge.stdin.flush()
+        assert json.loads(bridge.stdout.readline())["address"]
+        bridge.stdin.close()
+        assert bridge.wait(bridge_program.PATIENCE / 2) == 0
