@@ -12,7 +12,7 @@ from hotdesk.jobs.etc_rules import GENERATED, LEFT, MACHINE, SSHD_WORDS, rule, t
 from hotdesk.jobs.on_target import etc_files
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both
-from hotdesk.jobs.transaction import STATE, PutFile, Steady, place, put_back, recover, unfinished
+from hotdesk.jobs.transaction import STATE, UNDO, PutFile, Steady, place, put_back, recover, unfinished
 from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Files = dict[str, Entry]
 
 ETC = "/etc"
-UNDO = "the version before is kept on the target, in /var/lib/hotdesk/transactions"
 DIFF_LIMIT = 100_000
 _SURVEY = {
     "files": {str: {"standing": str, "package": str, "version": str, "state": STATE, "owner": str, "group": str}},

@@ -199,15 +199,25 @@ def chosen_run(found: Mapping[str, Pc], run_id: str, *, others: bool = False) ->
     for pc in found.values():
         for one in pc.sets:
             newest[one["run"]] = max(newest.get(one["run"], 0.0), float(one["at"]))
+    try:
+        return told_run(newest, run_id)
+    except UsageError:
+        if others:
+            return run_id
+        raise
+
+
+def told_run(newest: Mapping[str, float], run_id: str, what: str = "snapshots") -> str:
+    """The whole id of one of these runs (run -> when). Raises UsageError when none or several are meant."""
     if run_id == "last" and newest:
         return max(newest, key=lambda name: newest[name])
     meant = [name for name in newest if name.startswith(run_id)]
     if len(meant) == 1:
         return meant[0]
-    if others:
-        return run_id
-    problem = f"{len(meant)} runs begin with {run_id!r}" if meant else f"there are no snapshots of a run {run_id!r}"
-    raise UsageError(problem, remedy=nearest(run_id, newest) or "'hotdesk snapshots list' shows the runs.")
+    problem = f"{len(meant)} runs begin with {run_id!r}" if meant else f"there are no {what} of a run {run_id!r}"
+    raise UsageError(
+        problem, remedy=nearest(run_id, newest) or "'hotdesk snapshots list' and 'hotdesk log' show the runs."
+    )
 
 
 def _print_differences(host: str, run_id: str, differing: Differences) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.jobs.base import Change
 from hotdesk.jobs.on_target.apt_sources import DISTRIBUTION
 from hotdesk.jobs.on_target.apt_state import DISTRO
-from hotdesk.jobs.transaction import STATE, PutFile
+from hotdesk.jobs.transaction import STATE, UNDO, PutFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,6 @@ DESCRIBED = {
 """The shape of a description: ``on_target.apt_state.describe``."""
 NAMED = 20
 """Packages that a warning names."""
-KEPT = "the version before is kept on the target, in /var/lib/hotdesk/transactions"
 
 
 @dataclass(slots=True)
@@ -205,7 +204,7 @@ def _file(path: str, one: Mapping[str, Any], there: Described, out: Wanted) -> C
     secret = one["kind"] == "logins"
     before = "" if secret or now is None else now["state"][4][:16]
     change = Change(
-        verb="create" if now is None else "update", subject=path, detail=one["kind"], undo=KEPT,
+        verb="create" if now is None else "update", subject=path, detail=one["kind"], undo=UNDO,
         before=before, after="" if secret else state[4][:16],
     )  # fmt: skip
     out.changes.append(change)
@@ -252,7 +251,7 @@ def _unwanted(here: Described, there: Described, going: Mapping[str, str], out: 
 
 def _delete(path: str, one: Mapping[str, Any], out: Wanted) -> None:
     change = Change(
-        verb="delete", subject=path, detail=one["kind"], destructive=True, before=one["state"][4][:16], undo=KEPT
+        verb="delete", subject=path, detail=one["kind"], destructive=True, before=one["state"][4][:16], undo=UNDO
     )
     out.changes.append(change)
     out.files[change.id] = PutFile(path=path, was=one["state"])
