@@ -27,6 +27,8 @@ class Change:
     detail: str = ""
     destructive: bool = False
     """Something that the target has is gone afterwards (a removal). Never done from a reviewed plan without being approved."""
+    conflict: str = ""
+    """The target's version was changed there since the last sync, and would be lost: says how. Done only when approved, or kept beside."""
     before: str = ""
     """What the target has now, as a version or digest; empty: nothing, or not known. Never a secret."""
     after: str = ""
@@ -83,8 +85,8 @@ class Expectation:
 class SyncJob(ABC):
     """Make one aspect of ``self.target`` like ``self.source``. One instance per task and host; the phases are called in this order.
 
-    validate -> pre_sync -> (check mode ends here) -> sync -> post_sync -> expectations; cleanup after each ending. Phases are ``async def``; a plain
-    ``def`` runs in a bounded pool of threads.
+    validate -> pre_sync -> (check mode ends here) -> sync -> post_sync -> remember -> expectations; cleanup after each ending. Phases are
+    ``async def``; a plain ``def`` runs in a bounded pool of threads.
     """
 
     def __init__(self, *, args: Mapping[str, Any], source: Machine, target: Machine, transfer: JobTransfer) -> None:
@@ -109,6 +111,8 @@ class SyncJob(ABC):
     reviewed: bool = False
     """The plan is kept for review, or held against one that was: ``before`` and ``after`` are worth the looking."""
 
+    keeping: Collection[str] = ()
+    """Ids of changes with a ``conflict`` whose target's version is saved beside before they are done. Set before ``sync``."""
     without_snapshot: bool = False
     """Destructive changes are wanted also where this run's snapshots do not cover the target (the variable ``hotdesk_without_snapshot``)."""
 
@@ -127,6 +131,9 @@ class SyncJob(ABC):
     async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
         """Read back: is the target now what the plan promised? What is not is returned."""
         return []
+
+    async def remember(self, plan: Plan, result: JobResult) -> None:  # noqa: B027 - a hook a job may leave out
+        """Leave on the PCs what a later run compares with; also when there was nothing to do, never in check mode."""
 
     async def expectations(self, plan: Plan, result: JobResult) -> Sequence[Expectation]:
         """What holds on the target now, changed or not; reads only. ``plan`` is what was done: what was left promises nothing."""
