@@ -14,7 +14,7 @@ from hotdesk.jobs.locks import PcLocks
 from hotdesk.jobs.marks import Marks, kept_out
 from hotdesk.jobs.review import SKIPPED, with_needs
 from hotdesk.jobs.transfer import JobTransfer
-from hotdesk.results import Problem, labels
+from hotdesk.results import JobChange, Problem, labels
 from hotdesk.transfer import Transfers
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ CONSENT = "hotdesk_without_snapshot"
 INSEPARABLE = "it cannot be done without what is left"
 SHOWN = 10
 """Changes named in a warning."""
+MOST_TOLD = 500
+"""Changes of one task on one host that the run log names."""
 
 
 class JobRun:
@@ -121,10 +123,12 @@ class JobRun:
         self._protected(job, plan, check)
         if check or not (plan.changes or plan.open):
             result = with_left(job.preview(plan), left)
+            _tell(job, plan.changes)
             if not check:
                 await self._expect(job, plan, result, step)
             return plan, result
         result = with_left(await self.call(job, "sync", plan), left)
+        _tell(job, [change for change in plan.changes if change.id not in result.failed])
         if result.failed:
             for text in (*plan.warnings, *result.warnings):  # a failed task's result has none
                 job.target.warn(text)
@@ -206,6 +210,13 @@ class JobRun:
 
     async def _cleanup(self, job: SyncJob) -> None:
         await self.call(job, "cleanup")
+
+
+def _tell(job: SyncJob, changes: Sequence[Change]) -> None:
+    """Have the run log say what was done (in check mode: would be). Nothing of a plan that was open, whose result says it."""
+    if changes:
+        some = [JobChange(c.verb, c.subject, c.detail, c.destructive, c.undo) for c in changes[:MOST_TOLD]]
+        job.target.done(job.name, some, len(changes))
 
 
 def _told_apart(job: SyncJob, plan: Plan) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.errors import JobError, LockHeld, TaskError
+from hotdesk.events import JobDone
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.run import JobRun
+from hotdesk.results import JobChange
 
 if TYPE_CHECKING:
     from hotdesk.jobs import Machine
@@ -121,6 +123,25 @@ async def test_changes_that_could_not_be_done_fail_by_name(make_machine: MakeMac
             await jobs.perform(make(Half, jobs, make_machine), check=False)
     assert caught.value.data["failed_changes"] == {"create x": "no room"}
     assert caught.value.data["done"] == 1
+
+
+@pytest.mark.parametrize("no_log", [False, True])
+async def test_the_run_log_learns_what_was_done(make_machine: MakeMachine, no_log: bool) -> None:
+    """Change by change with how each is undone, without what failed; with no_log no more than how many there were."""
+
+    class Three(Story):
+        plan = Plan(changes=tuple(Change(verb="install", subject=name, undo=f"remove {name}") for name in "abc"))
+
+        async def sync(self, plan: Plan) -> JobResult:
+            return JobResult(changed=True, failed={"install b": "broken"})
+
+    async with JobRun("run-a") as jobs:
+        with pytest.raises(TaskError):
+            await jobs.perform(make(Three, jobs, make_machine, no_log=no_log), check=False)
+    (done,) = [event for event in make_machine.events if isinstance(event, JobDone)]
+    assert done.total == 2
+    told = () if no_log else (JobChange("install", "a", undo="remove a"), JobChange("install", "c", undo="remove c"))
+    assert done.changes == told
 
 
 class Removes(Story):
