@@ -73,10 +73,9 @@ def compare(
             out.changes.append(Change(verb="add-architecture", subject=architecture, undo=undo))
     skipped = [name for name in here["manual"] if _skipped(name, exclude)]
     wanted = {name: here["origins"].get(name, {}).get("origin", "") for name in here["manual"] if name not in skipped}
-    bare = sorted(name for name, origin in wanted.items() if not origin)
-    if bare:
-        more = f" and {len(bare) - NAMED} more" if len(bare) > NAMED else ""
-        out.warnings.append(f"of no repository on {source}, so left: {', '.join(bare[:NAMED])}{more}")
+    if left := bare(here, exclude):
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        out.warnings.append(f"of no repository on {source}, so left to the manual job: {', '.join(left[:NAMED])}{more}")
     wanted = {name: origin for name, origin in wanted.items() if origin}
     going = _going(here, there, exclude, out, target) if remove else {}
     needs = _files(here, there, set(wanted.values()), out, source)
@@ -98,6 +97,12 @@ def compare(
         out.packages[change.id] = Package(name, remove=True)
     _holds(here, there, exclude, out)
     return out
+
+
+def bare(described: Described, exclude: Sequence[str] = ()) -> list[str]:
+    """Packages that somebody installed from a file: of no repository that the PC has. They are the manual job's."""
+    names = [name for name in described["manual"] if name in described["installed"] and not _skipped(name, exclude)]
+    return sorted(name for name in names if not described["origins"].get(name, {}).get("origin", ""))
 
 
 def _skipped(name: str, exclude: Sequence[str]) -> bool:
