@@ -137,7 +137,7 @@ def ended(
     """The target's history after the run. A whole sync that ended well makes it hold what the source holds, and nothing else."""
     mine = begun(mine, source, theirs, run=run, time=time)
     sync = _sync(mine, source, run, time, outcome)
-    if outcome != "ok":
+    if sync.outcome != "ok":
         return replace(mine, sources={**mine.sources, source.key: sync})
     sources = {**mine.sources, source.key: replace(sync, synced=time)}
     if not whole:
@@ -150,6 +150,8 @@ def ended(
 
 def _sync(mine: History, source: Identity, run: str, time: str, outcome: Outcome) -> Sync:
     old = mine.sources.get(source.key)
+    if old is not None and old.run == run and old.outcome == "failed":
+        outcome = "failed"  # under ansible-playbook each task begins and ends anew
     return Sync(source.key, source.name, run, time, outcome, old.synced if old is not None else "")
 
 

@@ -12,7 +12,8 @@ from hotdesk.errors import HostError, JobError, TaskError, UsageError
 from hotdesk.jobs.expected import Met, before
 from hotdesk.jobs.locks import PcLocks
 from hotdesk.jobs.marks import Marks, kept_out
-from hotdesk.jobs.review import SKIPPED, with_needs
+from hotdesk.jobs.review import SKIPPED, UNSEEN, with_needs
+from hotdesk.jobs.topology import Topology
 from hotdesk.jobs.transfer import JobTransfer
 from hotdesk.results import JobChange, Problem, labels
 from hotdesk.transfer import Transfers
@@ -44,6 +45,7 @@ class JobRun:
         self.cleanup_limit = cleanup_limit
         """Seconds that a job's clean-up may take."""
         self.marks = Marks()
+        self.topology = Topology(run)
         self.met: list[Met] | None = None
         """What is to be expected of each PC from now on; None: nobody wants to know."""
         self.review: Review | None = None
@@ -112,6 +114,7 @@ class JobRun:
         problems = list(await self.call(job, "validate"))
         if problems:
             raise TaskError(told("nothing was changed", problems), data={"problems": listed(problems)})
+        await self.topology.admit(job.source, job.target)
         if not check:
             for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
@@ -125,8 +128,11 @@ class JobRun:
             result = with_left(job.preview(plan), left)
             _tell(job, plan.changes)
             if not check:
+                self.topology.visit(job.source, job.target)
+                await self.call(job, "remember", plan, result)
                 await self._expect(job, plan, result, step)
             return plan, result
+        await self.topology.begin(job.source, job.target)
         result = with_left(await self.call(job, "sync", plan), left)
         _tell(job, [change for change in plan.changes if change.id not in result.failed])
         if result.failed:
@@ -138,6 +144,7 @@ class JobRun:
             raise TaskError(
                 told("the target is not what was planned", problems), data={**result.data, "problems": listed(problems)}
             )
+        await self.call(job, "remember", plan, result)
         await self._expect(job, plan, result, step)
         return plan, result
 
@@ -161,7 +168,7 @@ class JobRun:
         host = job.target.host
         if plan.unprotected:
             self.unprotected[host] = plan.unprotected
-        lost = [change.id for change in plan.changes if change.destructive]
+        lost = [c.id for c in plan.changes if c.destructive or (c.conflict and c.id not in job.keeping)]
         if not lost or host not in self.unprotected or job.without_snapshot:
             return
         some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
@@ -185,7 +192,12 @@ class JobRun:
             if verdict.never and not check:
                 await self.marks.remember(job, verdict.never)
             left |= verdict.left
+            job.keeping = frozenset(verdict.keeping)
             plan = await self._narrowed(job, plan, verdict.changes, left)
+        elif conflicts := [change.id for change in plan.changes if change.conflict]:
+            job.target.warn(f"changed on {job.target.host} since the last sync: {labels(conflicts, SHOWN)}")
+        if not UNSEEN.isdisjoint(left.values()):
+            self.topology.partly.add(job.target.host)
         kept = {change.id for change in plan.changes}
         return plan, {c.id: left.get(c.id, INSEPARABLE) for c in whole.changes if c.id not in kept}
 
