@@ -197,7 +197,13 @@ class Topology:
     async def _history(self, machine: Machine) -> History:
         key = _key(machine)
         if key not in self._histories:
-            found = await machine.call(kept, "read", change=False, answers=ANSWER)
+            try:
+                found = await machine.call(kept, "read", change=False, answers=ANSWER)
+            except OSError as exc:
+                raise TaskError(
+                    f"what {machine.host} remembers of its syncs cannot be read: {exc.filename}: {exc.strerror}",
+                    remedy="Look at that file; once it is gone, the PC counts as one that was never met.",
+                ) from None
             self._histories.setdefault(key, History.of(found))
             self._machines.setdefault(key, machine)
         return self._histories[key]
