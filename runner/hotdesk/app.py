@@ -103,7 +103,7 @@ async def plan(
         lost = [name for name, state in run.hosts.items() if state.failed or state.unreachable]
         try:
             await in_thread(
-                write_plan, output, recorder.planned, playbooks=paths, run=run.id, clean=clean, incomplete=lost,
+                write_plan, output, recorder.planned, playbooks=[book.path for book in loaded], run=run.id, clean=clean, incomplete=lost,
                 found={host: left for host, each in topology.found().items() if (left := topology.refused(host, each))},
             )  # fmt: skip
         except OSError as exc:
