@@ -139,12 +139,11 @@ class Job(SyncJob):
         side.trees = dict(await machine.call(bundle(hand_installed), "trees", change=False, answers=TREES))
 
     def _chosen(self, side: Side, registry: Mapping[str, Snippets]) -> dict[str, str]:
-        excluded = self.args.get("exclude") or ()
         found = side.items(registry)
-        return {
-            each: found[each] for each in ordered(registry, list(found))
-            if not any(fnmatchcase(each, pattern) or fnmatchcase(each.removeprefix("deb "), pattern) for pattern in excluded)
-        }  # fmt: skip
+        return {each: found[each] for each in ordered(registry, list(found)) if not self._excluded(each)}
+
+    def _excluded(self, each: str) -> bool:
+        return any(fnmatchcase(each.removeprefix("deb "), pattern) for pattern in self.args.get("exclude") or ())
 
     async def _installs(self) -> list[Change]:
         changes: dict[str, Change] = {}
@@ -175,7 +174,9 @@ class Job(SyncJob):
             verb="replace" if theirs else "install", subject=each, detail=detail + again + wrong,
             before=_short(theirs), after=f"{_short(ours)} by {_digest(snippets.install)}", needs=needs,
         )  # fmt: skip
-        absent = [need for need in snippets.needs if need not in changes and not self._as_here(need)]
+        absent = [
+            need for need in snippets.needs if not (need in changes or self._as_here(need) or self._excluded(need))
+        ]
         if absent:
             self._refused[change.id] = (
                 f"it needs {', '.join(absent)}, which {self.target.host} does not have as {self.source.host} does"
