@@ -243,17 +243,17 @@ class Job(SyncJob):
         """Install it, and believe the version alone. What is stopped or fails in between is done again by the next run."""
         each, snippets = change.subject, self._here.registry[change.subject]
         wanted = self._versions[each][0]
-        await self._note(each, self.target.link.run_id)
+        await self._remember(each, self.target.link.run_id)
         await run_snippet.act(self.target, each, snippets.install, wanted, float(self.args.get("limit") or 900))
         found, why = await run_snippet.version(self.target, snippets)
         if found.strip() != wanted.strip():
             raise TaskError(
                 f"its snippet succeeded, but the version is {_short(found)!r}, not {_short(wanted)!r} {why}".rstrip()
             )
-        await self._note(each, "")
+        await self._remember(each, "")
 
-    async def _note(self, each: str, of: str) -> None:
-        await self.target.call(bundle(hand_installed), "note", each, of, change=True, answers=None)
+    async def _remember(self, each: str, of: str) -> None:
+        await self.target.call(bundle(hand_installed), "remember", each, of, change=True, answers=None)
 
     async def _remove(self, change: Change) -> None:
         each = change.subject
@@ -269,7 +269,7 @@ class Job(SyncJob):
             return
         snippets = self._here.registry.get(each) or self._there.registry[each]
         await run_snippet.act(self.target, each, snippets.remove, "", float(self.args.get("limit") or 900))
-        await self._note(each, "")
+        await self._remember(each, "")
 
     async def _put(self, change: Change) -> None:
         mode = self._here.state[1]

@@ -62,7 +62,7 @@ def begun(path: str = BEGUN) -> dict[str, str]:
         return {}
 
 
-def note(item: str, run: str, path: str = BEGUN) -> None:
+def remember(item: str, run: str, path: str = BEGUN) -> None:
     """Remember that ``run`` begins to install ``item``; an empty ``run``: it is done. On the disk when this returns."""
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     with open(path + ".lock", "w", encoding="utf-8") as lock:

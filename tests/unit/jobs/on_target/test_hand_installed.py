@@ -42,8 +42,8 @@ def test_what_was_begun_is_remembered_until_it_is_done(tmp_path: Path) -> None:
     """Of several items, in a file of its own."""
     path = str(tmp_path / "lib" / "manual.json")
     assert hand_installed.begun(path) == {}
-    hand_installed.note("deb zoom", "run-1", path)
-    hand_installed.note("/opt/tool", "run-2", path)
-    hand_installed.note("deb zoom", "", path)
-    hand_installed.note("never begun", "", path)
+    hand_installed.remember("deb zoom", "run-1", path)
+    hand_installed.remember("/opt/tool", "run-2", path)
+    hand_installed.remember("deb zoom", "", path)
+    hand_installed.remember("never begun", "", path)
     assert hand_installed.begun(path) == {"/opt/tool": "run-2"}
