@@ -116,7 +116,7 @@ class Job(SyncJob):
                     version = self._there["installed"].get(name, "")
                     extra[name] = Change(
                         verb="remove", subject=name, detail=f"{version}, which {ident} would take with it", destructive=True,
-                        before=version, undo=f"apt-get install {name}={version}",
+                        before=version, undo=f"hotdesk rollback: apt-get install {name}={version}, while an archive has it",
                     )  # fmt: skip
             if isinstance(names, str):
                 self._refused[ident] = names

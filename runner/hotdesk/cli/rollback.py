@@ -15,6 +15,8 @@ from hotdesk.cli.snapshots import asked, root_settings, told_run
 from hotdesk.errors import UsageError
 from hotdesk.jobs.undo import runs
 from hotdesk.jobs.undo_plan import Undoing, undoing
+from hotdesk.paths import exists, run_log_dir
+from hotdesk.report.run_log import entries
 from hotdesk.snapshots.pcs import Differences, Pc, compare, look
 from hotdesk.supervise.terminal import asker
 from hotdesk.text import safe
@@ -98,8 +100,9 @@ def command(
         return Way(tuple(sorted(chosen)), differing, rest)
 
     told, unseen = asked(given, ",".join(hosts), way)
+    stays = _stays(meant)
     for host, one in told.items():
-        _tell(host, one, meant, overwrite)
+        _tell(host, one, meant, overwrite, stays.get(host, []))
     for host in found.keys() - set(hosts):
         click.echo(safe(f"{host}: neither snapshots from before {meant} nor its journals; it stays as it is"))
     if failed or unseen:
@@ -126,7 +129,20 @@ def command(
     context.exit(code)
 
 
-def _tell(host: str, way: Way, meant: str, overwrite: bool) -> None:
+def _stays(run_id: str) -> dict[str, list[str]]:
+    """Host -> what jobs changed there, by the log of that run, and left nothing to undo it by. Nothing when there is no such log here."""
+    path = run_log_dir() / f"{run_id}.jsonl"
+    found: dict[str, list[str]] = {}
+    for entry in entries(path) if exists(path) else ():
+        if entry["event"] != "JobDone":
+            continue
+        told = [c for c in entry["changes"] if not str(c.get("undo") or "").startswith("hotdesk rollback")]
+        lines = [f"{c['verb']} {c['subject']}" + (f" (by hand: {c['undo']})" if c.get("undo") else "") for c in told]
+        found.setdefault(entry["host"], []).extend(lines)
+    return found
+
+
+def _tell(host: str, way: Way, meant: str, overwrite: bool, stays: list[str]) -> None:
     if way.differing is not None:
         click.echo(safe(f"{host}: {' '.join(way.places) or 'nothing'} as before {meant}; needs a reboot"))
         for mark, path, _ in way.differing.entries[:SHOWN]:
@@ -144,6 +160,10 @@ def _tell(host: str, way: Way, meant: str, overwrite: bool) -> None:
         click.echo(safe(f"  stays: {text}"))
     for text in way.undoing.changed:
         click.echo(safe(f"  {'overwritten' if overwrite else 'stays, without --overwrite'}: {text}"))
+    for text in stays[:SHOWN]:
+        click.echo(safe(f"  stays: {text}"))
+    if len(stays) > SHOWN:
+        click.echo(f"  ... {len(stays)} that stay in all; 'hotdesk log {meant} --host {host}' shows them")
 
 
 def _ask(hosts: list[str]) -> None:

@@ -69,7 +69,7 @@ def compare(
     out = Wanted()
     for architecture in here["foreign"]:
         if architecture not in there["foreign"]:
-            undo = f"dpkg --remove-architecture {architecture}"
+            undo = f"hotdesk rollback: dpkg --remove-architecture {architecture}"
             out.changes.append(Change(verb="add-architecture", subject=architecture, undo=undo))
     skipped = [name for name in here["manual"] if _skipped(name, exclude)]
     wanted = {name: here["origins"].get(name, {}).get("origin", "") for name in here["manual"] if name not in skipped}
@@ -91,7 +91,7 @@ def compare(
             detail=version,
             destructive=True,
             before=version,
-            undo=f"apt-get install {name}={version}",
+            undo=f"hotdesk rollback: apt-get install {name}={version}, while an archive has it",
         )
         out.changes.append(change)
         out.packages[change.id] = Package(name, remove=True)
@@ -123,7 +123,9 @@ def _package(
     exact = here["installed"].get(name, "") if name in here["held"] else ""
     if now and one["origin"] == origin and exact in ("", now):
         if name not in there["manual"]:
-            out.changes.append(Change(verb="mark", subject=name, detail="manual", undo=f"apt-mark auto {name}"))
+            out.changes.append(
+                Change(verb="mark", subject=name, detail="manual", undo=f"hotdesk rollback: apt-mark auto {name}")
+            )
         return
     if name in there["held"]:
         out.warnings.append(f"{name} is held on {target} and left as it is ({now})")
@@ -137,7 +139,9 @@ def _package(
     detail = f"{now} -> {after or '?'}" if now else after
     detail += f" from {origin}" if origin != DISTRO else ""
     undo = (
-        f"apt-get install --allow-downgrades {name}={now}, while an archive has it" if now else f"apt-get remove {name}"
+        f"hotdesk rollback: apt-get install --allow-downgrades {name}={now}, while an archive has it"
+        if now
+        else f"hotdesk rollback: apt-get remove {name}"
     )
     change = Change(
         verb=verb, subject=name, detail=detail + (", after the repositories are written" if late else ""),
@@ -268,4 +272,6 @@ def _holds(here: Described, there: Described, exclude: Sequence[str], out: Wante
         if name in there["held"] or _skipped(name, exclude) or not (name in there["installed"] or name in coming):
             continue
         needs = (coming[name],) if name in coming else ()
-        out.changes.append(Change(verb="hold", subject=name, undo=f"apt-mark unhold {name}", needs=needs))
+        out.changes.append(
+            Change(verb="hold", subject=name, undo=f"hotdesk rollback: apt-mark unhold {name}", needs=needs)
+        )

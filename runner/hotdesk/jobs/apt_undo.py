@@ -107,7 +107,8 @@ async def wanted(
                 continue
         out.states[name] = before
         _change(out, name, before, there)
-    added = set((notes[0]["after"] or now)["architectures"]) - set(notes[-1]["before"]["architectures"])
+    first, last = notes[-1]["before"], notes[0]["after"] or (now if overwrite else notes[-1]["before"])
+    added = set(last["architectures"]) - set(first["architectures"])
     await _offers(out, sources)
     await _rehearsed(out, now, overwrite, sources)
     out.changes += [
@@ -142,7 +143,7 @@ def _change(out: Wanted, name: str, before: State, there: State) -> None:
     )
     change = Change(
         verb=verb, subject=name, detail=detail, destructive=verb in ("remove", "replace"), before=had, after=version,
-        undo="hotdesk rollback of this run, while an archive has it",
+        undo="hotdesk rollback, while an archive has it",
     )  # fmt: skip
     out.changes.append(change)
     if verb != "mark":

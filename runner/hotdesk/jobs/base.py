@@ -57,6 +57,8 @@ class Plan:
     """``sync`` itself finds out what there is to do: it runs although ``changes`` is empty (only where ``SyncJob.preview_wanted`` is False)."""
     unprotected: tuple[str, ...] = ()
     """Places of the target that the run's snapshots cannot cover: destructive changes of later jobs there need consent."""
+    covered: tuple[str, ...] = ()
+    """Places that they do cover. When there are no others, later changes can be undone by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,8 @@ class SyncJob(ABC):
     """Of its file; set when it is loaded."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of jobs (``apt``, or fully qualified) that must come before this one when a play has both. Checked before any host is touched."""
+    alone: ClassVar[bool] = False
+    """It brings nothing from the source to the target: to them it is no sync that is asked about or remembered."""
     handles: ClassVar[tuple[str, ...]] = ()
     """Paths, as rsync patterns, that this job alone may move: ``folder`` never touches them (transfer/excludes.py is the one list)."""
     preview_wanted: bool = True

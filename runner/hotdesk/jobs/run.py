@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CONSENT = "hotdesk_without_snapshot"
 """The variable by which a person wants destructive changes also where no snapshot covers them."""
 
+SNAPSHOTS = "hotdesk rollback, by the run's snapshots"
+"""How it can be undone where these cover everything."""
 INSEPARABLE = "it cannot be done without what is left"
 SHOWN = 10
 """Changes named in a warning."""
@@ -52,6 +54,8 @@ class JobRun:
         """Who judges each plan before it is done; None: all of it is done."""
         self.unprotected: dict[str, tuple[str, ...]] = {}
         """Host -> places that the run's snapshots do not cover."""
+        self.covered: set[str] = set()
+        """Hosts all of which they cover."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,25 +118,28 @@ class JobRun:
         problems = list(await self.call(job, "validate"))
         if problems:
             raise TaskError(told("nothing was changed", problems), data={"problems": listed(problems)})
-        await self.topology.admit(job.source, job.target)
+        if not job.alone:
+            await self.topology.admit(job.source, job.target)
         if not check:
             for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
         marked = await self.marks.about(job)
         job.marked = marked.keys()
         job.preview_wanted = job.preview_wanted or bool(marked)
-        whole: Plan = await self.call(job, "pre_sync")
+        whole = self._undone_by_snapshots(job, await self.call(job, "pre_sync"))
         plan, left = await self._judged(job, whole, marked, step, check)
         self._protected(job, plan, check)
         if check or not (plan.changes or plan.open):
             result = with_left(job.preview(plan), left)
             _tell(job, plan.changes)
             if not check:
-                self.topology.visit(job.source, job.target)
+                if not job.alone:
+                    self.topology.visit(job.source, job.target)
                 await self.call(job, "remember", plan, result)
                 await self._expect(job, plan, result, step)
             return plan, result
-        await self.topology.begin(job.source, job.target)
+        if not job.alone:
+            await self.topology.begin(job.source, job.target)
         result = with_left(await self.call(job, "sync", plan), left)
         _tell(job, [change for change in plan.changes if change.id not in result.failed])
         if result.failed:
@@ -162,6 +169,14 @@ class JobRun:
             return
         user = job.target.info.user
         self.met.append(Met(step, job.target.host, user, () if step.hidden else tuple(found)))
+
+    def _undone_by_snapshots(self, job: SyncJob, plan: Plan) -> Plan:
+        """What has no way back of its own has one where snapshots cover the whole PC."""
+        if plan.covered and not plan.unprotected:
+            self.covered.add(job.target.host)
+        if job.target.host not in self.covered:
+            return plan
+        return replace(plan, changes=tuple(c if c.undo else replace(c, undo=SNAPSHOTS) for c in plan.changes))
 
     def _protected(self, job: SyncJob, plan: Plan, check: bool) -> None:
         """What would be gone for good is not done without consent; in check mode it is only said."""

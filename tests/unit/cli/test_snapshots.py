@@ -13,6 +13,7 @@ from hotdesk.cli import rollback, snapshots
 from hotdesk.errors import HotdeskError, Unreachable, UsageError
 from hotdesk.jobs import Change
 from hotdesk.jobs.undo_plan import Undoing
+from hotdesk.paths import run_log_dir
 from hotdesk.snapshots.pcs import Differences, Pc
 
 if TYPE_CHECKING:
@@ -176,6 +177,11 @@ def test_a_rollback_of_a_fleet_that_is_not_all_there_does_nothing(
 def test_a_pc_without_snapshots_goes_back_by_its_journals(answers: dict[str, Any], ran: list[tuple[Any, ...]]) -> None:
     """What comes back, what cannot and what was changed since is shown; no reboot. The newest run may be one of journals alone."""
     answers["mira"] = pc()
+    log = run_log_dir() / "ac-3.jsonl"
+    log.parent.mkdir(parents=True)
+    changes = [{"verb": "create", "subject": "user eve", "undo": "userdel eve"}, {"verb": "delete", "subject": "notes"}]
+    changes.append({"verb": "remove", "subject": "htop", "undo": "hotdesk rollback"})
+    log.write_text(json.dumps({"event": "JobDone", "host": "mira", "changes": changes}))
     done = said(rollback.command, "last", "--yes")
     assert ran == [("mira", "hotdesk.sync.rollback", "run=ac-3 consent=true", True)]
     assert "Reboot" not in done.stdout
@@ -186,6 +192,8 @@ def test_a_pc_without_snapshots_goes_back_by_its_journals(answers: dict[str, Any
         "  remove htop",
         "  stays: x: no archive",
         "  stays, without --overwrite: /etc/issue: by hand",
+        "  stays: create user eve (by hand: userdel eve)",
+        "  stays: delete notes",
     ]
     done = said(rollback.command, "ab-2", "--yes", "--overwrite")
     assert ran[1] == ("vega,mira", "hotdesk.sync.rollback", "run=ab-2 consent=true overwrite=true", True)

@@ -156,6 +156,22 @@ class Unprotected(Story):
     plan = Plan(unprotected=("/ (ext4)",))
 
 
+class Covered(Story):
+    """A snapshot job that covers everything."""
+
+    plan = Plan(covered=("/",))
+
+
+async def test_what_has_no_way_back_has_one_by_snapshots(make_machine: MakeMachine) -> None:
+    """Where they cover the whole PC; the plan says so, and else that there is none."""
+    async with JobRun("run-a") as jobs:
+        plan, _ = await jobs.perform(make(Removes, jobs, make_machine), check=False)
+        assert plan.changes[0].undo == ""
+        await jobs.perform(make(Covered, jobs, make_machine), check=False)
+        plan, _ = await jobs.perform(make(Removes, jobs, make_machine), check=False)
+        assert plan.changes[0].undo == "hotdesk rollback, by the run's snapshots"
+
+
 async def test_what_no_snapshot_covers_is_not_removed_without_consent(make_machine: MakeMachine) -> None:
     """Only destructive jobs ask, only on that PC, only after a snapshot job said so; check mode says it and goes on."""
     async with JobRun("run-a") as jobs:
