@@ -71,7 +71,7 @@ async def play(
         try:
             through = await _plays(run, loaded, options)
         finally:
-            await finish(watched.end(through), grace=5.0)
+            await watched.end(through)
             for step, host, count in approval.unmet() if approval is not None else ():
                 run.warn(f"{count} approved changes of {step.task!r} ({step.at}) were not come to", host=host)
             await finish(_keep_expectations(run, loaded), grace=2.0)

@@ -27,6 +27,8 @@ class Job(SyncJob):
     rolled back.
     """
 
+    alone = True
+
     _pc: Pc
     _chosen: Mapping[str, Sequence[Mapping[str, str]]]
     _undoing: Undoing | None = None

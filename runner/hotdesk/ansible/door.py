@@ -197,7 +197,7 @@ async def _run(
             plan, result = await jobs.perform(jobs.job(load(job_file), args, here, there), check=check)
             well = True
         finally:
-            await finish(jobs.topology.end(lambda _host: well), grace=5.0)
+            await finish(jobs.topology.end(lambda _host: well, limit=4.0), grace=5.0)
         return plan, result, list(dict.fromkeys([*plan.warnings, *result.warnings, *here.warnings, *there.warnings]))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hotdesk.results import EMPTY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hotdesk.jobs.machine import Machine
 
@@ -21,6 +21,8 @@ Outcome = Literal["begun", "ok", "failed", "replaced"]
 Kind = Literal["identity", "first", "order"]
 MOST = 500
 """PCs that a history speaks of; the newest stay."""
+LONGEST = 200
+"""Characters of a name."""
 TURN = {**dict.fromkeys(("id", "name", "run", "time"), str), "turn": int, "whole": int}
 SYNC = dict.fromkeys(("id", "name", "run", "time", "outcome", "synced"), str)
 ANSWER = {"revision": int, "turns": [TURN], "sources": [SYNC], "boot": str}
@@ -79,8 +81,8 @@ class History:
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> History:
         """Out of what the PC answered (of the shape ``ANSWER``)."""
-        turns = [Turn(**{name: each[name] for name in TURN}) for each in answer["turns"][:MOST]]
-        sources = [Sync(**{name: each[name] for name in SYNC}) for each in answer["sources"][:MOST]]
+        turns = [Turn(**_brief(each, TURN)) for each in answer["turns"][:MOST]]
+        sources = [Sync(**_brief(each, SYNC)) for each in answer["sources"][:MOST]]
         return cls(answer["revision"], answer["boot"], {e.id: e for e in turns}, {e.id: e for e in sources})
 
     def stored(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -111,6 +113,11 @@ class Finding:
 
     kind: Kind
     text: str
+
+
+def _brief(entry: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A PC may say anything of others, but not at any length."""
+    return {name: entry[name][:LONGEST] if isinstance(entry[name], str) else entry[name] for name in names}
 
 
 def led(mine: History, me: Identity, *, run: str, turn: int, time: str) -> History:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Key = tuple[str, int]
 """A PC by its inventory name, and the user there: each user that jobs run as has a history of its own."""
 OPTIONS = {"first": "--allow-first-sync", "order": "--allow-out-of-order"}
-LIMIT = 10.0
-"""Seconds that writing down the end may take on one PC."""
+LIMIT = 20.0
+"""Seconds that writing down the end may take."""
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ class Topology:
         self._before: dict[Key, History] = {}
         self._machines: dict[Key, Machine] = {}
         self._locks: dict[Key, asyncio.Lock] = {}
+        self._reading: dict[Key, asyncio.Lock] = {}
         self._found: dict[tuple[Key, Key], list[Finding]] = {}
         self._pairs: dict[tuple[Key, Key], _Pair] = {}
 
@@ -162,7 +163,7 @@ class Topology:
 
     # --- the end
 
-    async def end(self, well: Callable[[str], bool]) -> list[str]:
+    async def end(self, well: Callable[[str], bool], limit: float = LIMIT) -> list[str]:
         """Write down how it ended, on every target; ``well`` says it of a host. Returns what could not be written.
 
         A part of a sync that found nothing to do is not worth a note; a whole one says that all is there.
@@ -173,13 +174,13 @@ class Topology:
             for pair in pairs.values():
                 ok = well(pair.target.host)
                 if pair.begun or (ok and self.whole):
-                    group.create_task(self._end(pair, ok=ok, said=said))
+                    group.create_task(self._end(pair, ok=ok, limit=limit, said=said))
         return said
 
-    async def _end(self, pair: _Pair, *, ok: bool, said: list[str]) -> None:
+    async def _end(self, pair: _Pair, *, ok: bool, limit: float, said: list[str]) -> None:
         source, target = pair.source, pair.target
         try:
-            async with asyncio.timeout(LIMIT):
+            async with asyncio.timeout(limit):
                 theirs = await self._lead(source)
                 async with self._lock(target):
                     mine = history.ended(
@@ -196,17 +197,20 @@ class Topology:
 
     async def _history(self, machine: Machine) -> History:
         key = _key(machine)
-        if key not in self._histories:
-            try:
-                found = await machine.call(kept, "read", change=False, answers=ANSWER)
-            except OSError as exc:
-                raise TaskError(
-                    f"what {machine.host} remembers of its syncs cannot be read: {exc.filename}: {exc.strerror}",
-                    remedy="Look at that file; once it is gone, the PC counts as one that was never met.",
-                ) from None
-            self._histories.setdefault(key, History.of(found))
-            self._machines.setdefault(key, machine)
+        async with self._reading.setdefault(key, asyncio.Lock()):
+            if key not in self._histories:
+                self._histories[key] = await self._read(machine)
+                self._machines.setdefault(key, machine)
         return self._histories[key]
+
+    async def _read(self, machine: Machine) -> History:
+        try:
+            return History.of(await machine.call(kept, "read", change=False, answers=ANSWER))
+        except OSError as exc:
+            raise TaskError(
+                f"what {machine.host} remembers of its syncs cannot be read: {exc.filename}: {exc.strerror}",
+                remedy="Look at that file; once it is gone, the PC counts as one that was never met.",
+            ) from None
 
     async def _lead(self, source: Machine) -> History:
         """The source's history with the turn that this run begins."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hotdesk import events as ev
+from hotdesk.aio import finish
 from hotdesk.errors import UsageError, nearest
-from hotdesk.jobs.topology import Consent, remedy
+from hotdesk.jobs.topology import LIMIT, Consent, remedy
 from hotdesk.playbook.model import TagSelection
 from hotdesk.text import safe
 
@@ -45,8 +47,12 @@ class Watched:
             lost = state.failed or state.unreachable or host in self.unverified
             return through and not lost and not self.run.stop.begun
 
-        for text in await self.topology.end(well):
-            self.run.warn(text)
+        limit = self.run.stop.left(LIMIT)
+        with contextlib.suppress(
+            TimeoutError
+        ):  # each PC that took too long has been told of, or was not done well anyway
+            for text in await finish(self.topology.end(well, limit), grace=limit + 1.0):
+                self.run.warn(text)
 
 
 def watched(run: Run, planned: Mapping[str, Sequence[str]] | None) -> Watched:

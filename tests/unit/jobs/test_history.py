@@ -151,7 +151,7 @@ def test_a_task_of_the_same_run_does_not_make_good_what_another_broke(fleet: Fle
     mine = History()
     for outcome in ("failed", "ok"):
         mine = begun(mine, pc("atlas"), theirs, run="run-1", time="t")
-        mine = ended(mine, pc("atlas"), theirs, run="run-1", time="t", outcome=outcome, whole=False)  # type: ignore[arg-type]
+        mine = ended(mine, pc("atlas"), theirs, run="run-1", time="t", outcome=outcome, whole=False)
     assert [each.outcome for each in mine.unfinished()] == ["failed"]
 
 
