@@ -83,10 +83,14 @@ def open_files(paths: list[str]) -> dict[str, str]:
     for pid in [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()] if nodes else ():
         try:
             for number in os.listdir("/proc/" + pid + "/fd"):
-                known = os.stat("/proc/" + pid + "/fd/" + number)
-                path = nodes.get((known.st_dev, known.st_ino), "")
-                if path:
-                    users[path] = _program(pid)
+                opened = "/proc/" + pid + "/fd/" + number
+                if os.path.basename(os.readlink(opened)).startswith(
+                    NAMES[0]
+                ):  # a look at any other file may hang (NFS)
+                    known = os.stat(opened)
+                    path = nodes.get((known.st_dev, known.st_ino), "")
+                    if path:
+                        users[path] = _program(pid)
         except OSError:  # gone meanwhile, or not ours to look at
             continue
     return users
