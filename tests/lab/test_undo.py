@@ -56,7 +56,7 @@ def state(pc: PC) -> str:
     """Packages that are installed with version, marks and holds; /etc/apt and our files with all that belongs to them."""
     return sh(pc, "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n' 'hd-*' | grep ^.i; apt-mark showmanual | grep ^hd-; "
                   "apt-mark showhold; find /etc/apt /etc/hd-undo -printf '%p %y %m %u:%g %l\\n' | sort; "
-                  "find /etc/hd-undo -type f -printf '%p %T@\\n' | sort; cd /; find etc/apt etc/hd-undo -type f | sort | xargs sha256sum")  # fmt: skip
+                  "find /etc/hd-undo -type f -printf '%p %T@\\n' | sort; find /etc/apt /etc/hd-undo -type f | sort | xargs sha256sum")  # fmt: skip
 
 
 def play(desk: Desk) -> str:

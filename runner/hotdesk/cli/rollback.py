@@ -134,7 +134,7 @@ def _stays(run_id: str) -> dict[str, list[str]]:
     path = run_log_dir() / f"{run_id}.jsonl"
     found: dict[str, list[str]] = {}
     for entry in entries(path) if exists(path) else ():
-        if entry["event"] != "JobDone":
+        if entry["event"] != "JobDone" or entry["job"] == "snapshot":
             continue
         told = [c for c in entry["changes"] if not str(c.get("undo") or "").startswith("hotdesk rollback")]
         lines = [f"{c['verb']} {c['subject']}" + (f" (by hand: {c['undo']})" if c.get("undo") else "") for c in told]

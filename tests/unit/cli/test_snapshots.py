@@ -181,7 +181,7 @@ def test_a_pc_without_snapshots_goes_back_by_its_journals(answers: dict[str, Any
     log.parent.mkdir(parents=True)
     changes = [{"verb": "create", "subject": "user eve", "undo": "userdel eve"}, {"verb": "delete", "subject": "notes"}]
     changes.append({"verb": "remove", "subject": "htop", "undo": "hotdesk rollback"})
-    log.write_text(json.dumps({"event": "JobDone", "host": "mira", "changes": changes}))
+    log.write_text(json.dumps({"event": "JobDone", "job": "accounts", "host": "mira", "changes": changes}))
     done = said(rollback.command, "last", "--yes")
     assert ran == [("mira", "hotdesk.sync.rollback", "run=ac-3 consent=true", True)]
     assert "Reboot" not in done.stdout
