@@ -109,7 +109,8 @@ def test_a_failed_run_never_looks_clean(desk: Desk, lab: Lab) -> None:
     assert outcomes(desk) == {("pc2", "pc1"): "failed"}
     assert "the first sync from pc1" in sync(desk, "pc1 pc2", code=2)
     sync(desk, "pc1 pc2", "--allow-first-sync=pc2")
-    sync(desk, "pc1 pc2", "-e", "broken=pc2")  # nothing to change, and the play fails: nothing was begun
+    sync(desk, "pc1 pc2", "-e", "broken=pc2", code=2)  # there was nothing to change: nothing was begun
+    assert outcomes(desk) == {("pc2", "pc1"): "ok"}
     lab["pc1"].run("sh", "-c", f"echo newer >{ROOT}/a")
     sync(desk, "pc1 pc2", "-e", "broken=pc2", code=2)
     assert "pc2, the source, is half-written" in sync(desk, "pc2 pc1", code=2)
@@ -146,7 +147,7 @@ def test_pcs_that_cannot_be_told_apart_are_refused(desk: Desk, lab: Lab) -> None
         assert "pc2 and pc3 have one machine-id" in said
         assert tree(lab["pc3"]) == {}
         lab["pc2"].run("tee", "/etc/machine-id", stdin=own["pc3"].encode())
-        assert "a PC called pc2 is remembered with another machine-id" in sync(desk, "pc1 pc2", code=0)
+        assert "a PC called pc2 is remembered with another machine-id" in sync(desk, "pc1 pc2", code=2)
     finally:
         for name, machine in own.items():
             lab[name].run("tee", "/etc/machine-id", stdin=machine.encode())

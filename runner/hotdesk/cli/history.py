@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from hotdesk.cli.options import CONNECTION, INVENTORY, options, settings_from
 from hotdesk.cli.snapshots import HOSTS, JSON, asked, code_of, table, warn
 from hotdesk.errors import UsageError, nearest
-from hotdesk.jobs.history import ANSWER, History
+from hotdesk.jobs.history import ANSWER, History, Identity
 from hotdesk.jobs.on_target import history
 
 if TYPE_CHECKING:
@@ -53,12 +52,11 @@ def forget(context: click.Context, /, name: str, pattern: str, **given: Any) -> 
     async def without(machine: Machine) -> int:
         mine = await _read(machine)
         names.update(each.name for each in mine.known())
-        turns = {key: each for key, each in mine.turns.items() if each.name != name}
-        sources = {key: each for key, each in mine.sources.items() if each.name != name}
-        if len(turns) + len(sources) == len(mine.turns) + len(mine.sources):
+        after = mine.without(name)
+        if after == mine:
             return 0
-        stored = replace(mine, turns=turns, sources=sources).stored()
-        await machine.call(history, "write", *stored, mine.revision, change=True, answers=int)
+        stored = after.stored(Identity.of(machine))
+        await machine.call(history, "write", stored, mine.revision, change=True, answers=int)
         return 1
 
     found, failed = asked(given, pattern, without, settings_from(given, warn=warn), change=True)
@@ -70,4 +68,4 @@ def forget(context: click.Context, /, name: str, pattern: str, **given: Any) -> 
 
 
 async def _read(machine: Machine) -> History:
-    return History.of(await machine.call(history, "read", change=False, answers=ANSWER))
+    return History.of(await machine.call(history, "read", change=False, answers=ANSWER), Identity.of(machine))

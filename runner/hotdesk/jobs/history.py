@@ -25,7 +25,8 @@ LONGEST = 200
 """Characters of a name."""
 TURN = {**dict.fromkeys(("id", "name", "run", "time"), str), "turn": int, "whole": int}
 SYNC = dict.fromkeys(("id", "name", "run", "time", "outcome", "synced"), str)
-ANSWER = {"revision": int, "turns": [TURN], "sources": [SYNC], "boot": str}
+PEER = dict.fromkeys(("id", "name"), str)
+ANSWER = {"revision": int, "boot": str, "pc": str, "turns": [TURN], "sources": [SYNC], "peers": [PEER]}
 """The shape of what ``on_target.history.read`` answers."""
 
 
@@ -70,34 +71,63 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """A PC that this one was the source for."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """What a PC remembers. Both by the identity of the other PC."""
+    """What a PC remembers, all of it by the identity of the other PC."""
 
     revision: int = 0
     boot: str = ""
     turns: Mapping[str, Turn] = field(default=EMPTY)
     sources: Mapping[str, Sync] = field(default=EMPTY)
+    peers: Mapping[str, Peer] = field(default=EMPTY)
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> History:
-        """Out of what the PC answered (of the shape ``ANSWER``)."""
+    def of(cls, answer: Mapping[str, Any], me: Identity) -> History:
+        """Out of what the PC answered (of the shape ``ANSWER``). On a copied disk the work is there, but whom it has met is another PC's."""
         turns = [Turn(**_brief(each, TURN)) for each in answer["turns"][:MOST]]
         sources = [Sync(**_brief(each, SYNC)) for each in answer["sources"][:MOST]]
-        return cls(answer["revision"], answer["boot"], {e.id: e for e in turns}, {e.id: e for e in sources})
+        peers = [Peer(**_brief(each, PEER)) for each in answer["peers"][:MOST]]
+        if answer["pc"] not in ("", me.key):
+            sources, peers = [], []
+        return cls(
+            answer["revision"], answer["boot"],
+            {each.id: each for each in turns}, {each.id: each for each in sources}, {each.id: each for each in peers},
+        )  # fmt: skip
 
-    def stored(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The turns and the sources as ``on_target.history.write`` takes them."""
+    def stored(self, me: Identity) -> dict[str, Any]:
+        """As ``on_target.history.write`` takes it."""
         turns = sorted(self.turns.values(), key=lambda each: each.turn)[-MOST:]
         sources = sorted(self.sources.values(), key=lambda each: each.time)[-MOST:]
-        return [asdict(each) for each in turns], [asdict(each) for each in sources]
+        peers = list(self.peers.values())[-MOST:]
+        return {
+            "pc": me.key,
+            "turns": [asdict(each) for each in turns],
+            "sources": [asdict(each) for each in sources],
+            "peers": [asdict(each) for each in peers],
+        }
 
     def whole(self, pc: str) -> int:
         """The newest turn of ``pc`` that is here completely; 0: none."""
         return self.turns[pc].whole if pc in self.turns else 0
 
-    def known(self) -> list[Turn | Sync]:
+    def known(self) -> list[Turn | Sync | Peer]:
         """All it says of PCs."""
-        return [*self.turns.values(), *self.sources.values()]
+        return [*self.turns.values(), *self.sources.values(), *self.peers.values()]
+
+    def without(self, name: str) -> History:
+        """As if PCs that call themselves so had never been met."""
+        turns, sources, peers = (
+            {key: each for key, each in kind.items() if each.name != name}
+            for kind in (self.turns, self.sources, self.peers)
+        )
+        return replace(self, turns=turns, sources=sources, peers=peers)
 
     def met(self, pc: str) -> bool:
         return pc in self.sources and bool(self.sources[pc].synced)
@@ -160,6 +190,11 @@ def _sync(mine: History, source: Identity, run: str, time: str, outcome: Outcome
     if old is not None and old.run == run and old.outcome == "failed":
         outcome = "failed"  # under ansible-playbook each task begins and ends anew
     return Sync(source.key, source.name, run, time, outcome, old.synced if old is not None else "")
+
+
+def fed(mine: History, targets: Iterable[Identity]) -> History:
+    """The source's history, which knows by name whom it was the source for."""
+    return replace(mine, peers={**mine.peers, **{each.key: Peer(each.key, each.name) for each in targets}})
 
 
 def findings(source: Identity, theirs: History, target: Identity, mine: History) -> list[Finding]:

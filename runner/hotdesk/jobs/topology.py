@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -175,7 +176,22 @@ class Topology:
                 ok = well(pair.target.host)
                 if pair.begun or (ok and self.whole):
                     group.create_task(self._end(pair, ok=ok, limit=limit, said=said))
+        fed: dict[Key, list[_Pair]] = {}
+        for (source, _), pair in pairs.items():
+            if source in self._led:
+                fed.setdefault(source, []).append(pair)
+        for some in fed.values():
+            await self._meet(some, limit)
         return said
+
+    async def _meet(self, pairs: list[_Pair], limit: float) -> None:
+        """Have a source know its targets by name; mostly it does."""
+        source = pairs[0].source
+        with contextlib.suppress(HostError, OSError, TimeoutError):  # then it learns them next time
+            async with asyncio.timeout(limit), self._lock(source):
+                mine = await self._history(source)
+                if new := [who for pair in pairs if (who := Identity.of(pair.target)).key not in mine.peers]:
+                    await self._write(source, history.fed(mine, new))
 
     async def _end(self, pair: _Pair, *, ok: bool, limit: float, said: list[str]) -> None:
         source, target = pair.source, pair.target
@@ -205,7 +221,7 @@ class Topology:
 
     async def _read(self, machine: Machine) -> History:
         try:
-            return History.of(await machine.call(kept, "read", change=False, answers=ANSWER))
+            return History.of(await machine.call(kept, "read", change=False, answers=ANSWER), Identity.of(machine))
         except OSError as exc:
             raise TaskError(
                 f"what {machine.host} remembers of its syncs cannot be read: {exc.filename}: {exc.strerror}",
@@ -224,9 +240,9 @@ class Topology:
             return self._led[key]
 
     async def _write(self, machine: Machine, mine: History) -> None:
-        turns, sources = mine.stored()
-        revision = await machine.call(kept, "write", turns, sources, mine.revision, change=True, answers=int)
-        self._histories[_key(machine)] = History(revision, mine.boot, mine.turns, mine.sources)
+        stored = mine.stored(Identity.of(machine))
+        revision = await machine.call(kept, "write", stored, mine.revision, change=True, answers=int)
+        self._histories[_key(machine)] = replace(mine, revision=revision)
 
     def _lock(self, machine: Machine) -> asyncio.Lock:
         return self._locks.setdefault(_key(machine), asyncio.Lock())

@@ -53,14 +53,25 @@ def test_a_pc_is_forgotten_by_its_name(own: Path, hotdesk: Callable[..., Any]) -
     turn = {"id": "m vega", "name": "vega", "turn": 1, "whole": 1, "run": "run-1", "time": "t"}
     sync = {"id": "m vega", "name": "vega", "run": "run-1", "time": "t", "outcome": "failed", "synced": ""}
     other = {**sync, "id": "m lyra", "name": "lyra", "outcome": "ok", "synced": "t"}
-    kept = {"revision": 7, "turns": [turn], "sources": [sync, other]}
+    kept = {
+        "revision": 7,
+        "pc": "",
+        "turns": [turn],
+        "sources": [sync, other],
+        "peers": [{"id": "m vega", "name": "vega"}],
+    }
     (own / "history.json").write_text(json.dumps(kept))
     shown = json.loads(hotdesk("history", "list", "--json", *words).stdout)
     assert {row["source"]: row["outcome"] for row in shown} == {"vega": "failed", "lyra": "ok"}
     assert hotdesk("history", "forget", "vgea", *words).returncode == 5
     assert hotdesk("history", "forget", "vega", *words).stdout == "here has forgotten vega\n"
     after = json.loads((own / "history.json").read_text())
-    assert (after["revision"], after["turns"], [each["name"] for each in after["sources"]]) == (8, [], ["lyra"])
+    assert (after["revision"], after["turns"], after["peers"], [each["name"] for each in after["sources"]]) == (
+        8,
+        [],
+        [],
+        ["lyra"],
+    )
     (own / "history.json").write_text("{")
     broken = hotdesk("history", "list", *words)
     assert broken.returncode != 0

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hotdesk.jobs.history import MOST, Finding, History, Identity, Outcome, begun, ended, findings, interrupted, led
+from hotdesk.jobs.history import (
+    MOST,
+    Finding,
+    History,
+    Identity,
+    Outcome,
+    begun,
+    ended,
+    fed,
+    findings,
+    interrupted,
+    led,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +40,8 @@ class Fleet:
         """All of them met each other before, so that only the order is left to ask about. ``outcome`` None: killed."""
         run = next(self.runs)
         about = {"run": f"run-{run}", "time": f"2026-11-21T10:{run:02}:00+00:00"}
-        self.known[source] = theirs = led(self.of(source), pc(source), turn=1000 + run, **about)
+        theirs = led(self.of(source), pc(source), turn=1000 + run, **about)
+        self.known[source] = fed(theirs, map(pc, targets))
         for name in targets:
             mine = begun(self.of(name), pc(source), theirs, **about)
             if outcome is not None:
@@ -174,23 +187,33 @@ def test_who_cannot_be_told_apart_is_refused(other: Callable[[Identity], Identit
 
 def test_a_known_name_with_another_machine_id_is_refused(fleet: Fleet) -> None:
     """It was installed anew, or it is another PC: only a person knows."""
-    fleet.sync("vega", "atlas")
     fleet.sync("atlas", "vega")
     anew = Identity("another", "vega")
     found = findings(pc("atlas"), fleet.of("atlas"), anew, History(boot="x"))
     assert [each.kind for each in found] == ["identity"]
     assert "hotdesk history forget vega" in found[0].text
+    found = findings(pc("atlas"), fleet.of("atlas").without("vega"), anew, History(boot="x"))
+    assert [each.kind for each in found] == ["first"]
+
+
+def test_a_copied_disk_has_the_work_but_has_met_nobody(fleet: Fleet) -> None:
+    """It is another PC now, with a machine-id and a name of its own."""
+    fleet.sync("atlas", "vega")
+    fleet.sync("lyra", "vega")
+    answer = {"revision": 2, "boot": "x", **fleet.of("vega").stored(pc("vega"))}
+    copy = Identity("a new machine-id", "nova")
+    found = findings(pc("atlas"), fleet.of("atlas"), copy, History.of(answer, copy))
+    assert {each.kind for each in found} == {"first", "order"}
 
 
 def test_it_is_stored_as_it_is_and_within_bounds(fleet: Fleet) -> None:
     """The newest stay."""
     fleet.sync("atlas", "vega")
     mine = fleet.of("vega")
-    turns, sources = mine.stored()
-    again = History.of({"revision": 0, "turns": turns, "sources": sources, "boot": mine.boot})
+    again = History.of({"revision": 0, "boot": mine.boot, **mine.stored(pc("vega"))}, pc("vega"))
     assert again == mine
     for number in range(MOST + 5):
         fleet.sync(f"pc{number}", "lyra", whole=False)
-    turns, sources = fleet.of("lyra").stored()
-    assert len(turns) == len(sources) == MOST
-    assert turns[-1]["name"] == f"pc{MOST + 4}"
+    stored = fleet.of("lyra").stored(pc("lyra"))
+    assert len(stored["turns"]) == len(stored["sources"]) == MOST
+    assert stored["turns"][-1]["name"] == f"pc{MOST + 4}"

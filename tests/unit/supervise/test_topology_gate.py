@@ -88,6 +88,8 @@ async def test_a_person_is_asked_and_enter_does_no_harm(answer: Any, refused: se
     shown, prompt = asked(answer)
     one = Gate(Consent(first=["vega"]), prompt)
     assert await one.refused() == refused
+    left = one.batch.run.jobs.topology.refused("vega", one.found["vega"])  # what the job itself asks once more
+    assert left == ([ORDER] if refused else [])
     assert len(shown) == 1
     assert FIRST.text not in shown[0]
     assert "\x1b" not in shown[0]

@@ -9,17 +9,19 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict
 
 OWN_FOLDER = "HOTDESK_LOCKS"  # set in the environment of an embedded PC: several of those are one machine
 
+EMPTY = {"pc": "", "turns": [], "sources": [], "peers": []}  # type: Dict[str, Any]
+
 
 def read() -> Dict[str, Any]:
-    """``revision`` (0: no sync has ever been here), ``turns``, ``sources`` (see hotdesk.jobs.history), and ``boot``: two PCs never share it."""
+    """``revision`` (0: no sync has ever been here), ``boot`` (two PCs never share it), and what was written (see hotdesk.jobs.history)."""
     return {**_stored(), "boot": _boot()}
 
 
-def write(turns: List[Any], sources: List[Any], seen: int) -> int:
+def write(content: Dict[str, Any], seen: int) -> int:
     """Put this in the place of what had the revision ``seen``; gives its own. OSError (ESTALE) when another sync was quicker."""
     path = _path()
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -28,7 +30,7 @@ def write(turns: List[Any], sources: List[Any], seen: int) -> int:
         now = _stored()["revision"]
         if now != seen:
             raise OSError(errno.ESTALE, "another sync has changed it meanwhile", path)
-        document = {"revision": now + 1, "turns": turns, "sources": sources}
+        document = {"revision": now + 1, **{name: content[name] for name in EMPTY}}
         descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=1, ensure_ascii=False)
@@ -47,9 +49,9 @@ def _stored() -> Dict[str, Any]:
     try:
         with open(_path(), encoding="utf-8") as file:
             found = json.load(file)
-        return {name: found[name] for name in ("revision", "turns", "sources")}
+        return {name: found[name] for name in ("revision", *EMPTY)}
     except FileNotFoundError:
-        return {"revision": 0, "turns": [], "sources": []}
+        return {"revision": 0, **EMPTY}
     except (ValueError, KeyError, TypeError) as exc:
         raise OSError(errno.EINVAL, "it is not a history ({!r})".format(exc), _path()) from None
 

@@ -191,13 +191,9 @@ def _run(top: str) -> Optional[str]:
     try:
         with gzip.open(_path(top), "rb") as file:
             found = json.loads(file.readline(1 << 16))
-        return str(found["run"]) if found["top"] == _shown(top) else None
+        return str(found["run"])
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
-
-
-def _shown(top: str) -> str:
-    return os.fsencode(top).decode("utf-8", "backslashreplace")
 
 
 def _records(top: str) -> Iterator[Tuple[bytes, bytes]]:
@@ -222,7 +218,7 @@ def _write(top: str, records: Iterator[Tuple[bytes, bytes]], run: str, ending: s
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            count = _pour(file, json.dumps({"top": _shown(top), "run": run}).encode() + b"\n", records)
+            count = _pour(file, json.dumps({"top": top, "run": run}).encode() + b"\n", records)
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path + ending)

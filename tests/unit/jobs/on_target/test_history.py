@@ -24,7 +24,7 @@ def test_what_is_written_is_read(own: Path) -> None:
     first = history.read()
     assert (first["revision"], first["turns"], first["sources"]) == (0, [], [])
     assert first["boot"]
-    assert history.write([{"a": 1}], [], 0) == 1
+    assert history.write({**history.EMPTY, "turns": [{"a": 1}]}, 0) == 1
     assert history.read() == {**first, "revision": 1, "turns": [{"a": 1}]}
     assert (own / "history.json").stat().st_mode & 0o077 == 0
     assert not (own / "history.json.new").exists()
@@ -32,9 +32,9 @@ def test_what_is_written_is_read(own: Path) -> None:
 
 def test_who_was_slower_writes_nothing(own: Path) -> None:
     """It has decided by what is no longer so."""
-    history.write([], [], 0)
+    history.write(history.EMPTY, 0)
     with pytest.raises(OSError, match="another sync") as problem:
-        history.write([{"mine": 1}], [], 0)
+        history.write({**history.EMPTY, "turns": [{"mine": 1}]}, 0)
     assert problem.value.errno == errno.ESTALE
     assert history.read()["turns"] == []
 
