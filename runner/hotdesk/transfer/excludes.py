@@ -31,6 +31,7 @@ HARD_EXCLUDES: tuple[tuple[str, str], ...] = (
 HANDLED: tuple[tuple[str, str], ...] = (
     (".config/dconf/user", "dconf"),
     ("etc/hotdesk/manual.yml", "manual"),
+    ("var/lib/docker/", "docker"),
     (".config/*/User/globalStorage/state.vscdb*", "vscode"),
     (".config/*/User/profiles/*/globalStorage/state.vscdb*", "vscode"),
     (".var/app/*/config/*/User/globalStorage/state.vscdb*", "vscode"),
