@@ -35,6 +35,8 @@ class Consent:
     order: Collection[str] = ()
     planned: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Host -> what was found when it was planned, and approved."""
+    ask: bool = True
+    """A person who is there may be asked. Not when they have decided in a plan: exactly that is done."""
     answered: set[tuple[str, Finding]] = field(default_factory=set)
 
     def allow(self, host: str, found: Collection[Finding]) -> None:

@@ -63,7 +63,7 @@ def watched(run: Run, planned: Mapping[str, Sequence[str]] | None) -> Watched:
         if name not in run.inventory.hosts and name != "localhost":
             raise UsageError(f"there is no host {name!r} to allow", remedy=nearest(name, run.inventory.hosts))
     if options.gate or planned is not None:
-        topology.consent = Consent(options.allow_first, options.allow_order, planned or {})
+        topology.consent = Consent(options.allow_first, options.allow_order, planned or {}, ask=planned is None)
     topology.whole = options.gate and options.tags == TagSelection() and not (options.start_at_task or options.step)
     out = Watched(run, topology)
     run.bus.subscribe(out.hear)
@@ -96,7 +96,7 @@ async def gate(batch: Batch) -> None:
 
 async def _allowed(run: Run, consent: Consent, host: str, refused: Sequence[Finding]) -> bool:
     """Ask the person, if there is one."""
-    if run.prompt is None or any(each.kind == "identity" for each in refused):
+    if run.prompt is None or not consent.ask or any(each.kind == "identity" for each in refused):
         return False
     lines = "".join(f"\n{host}: {safe(each.text)}" for each in refused)
     try:

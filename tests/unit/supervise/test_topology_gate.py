@@ -105,6 +105,13 @@ async def test_pcs_that_cannot_be_told_apart_are_no_question() -> None:
     assert shown == []
 
 
+async def test_who_has_decided_in_a_plan_is_not_asked_again() -> None:
+    """What came up since is refused, as everything is that a plan does not approve."""
+    shown, prompt = asked("y")
+    assert await Gate(Consent(planned={"vega": [FIRST.text]}, ask=False), prompt).refused() == {"vega"}
+    assert shown == []
+
+
 async def test_check_mode_says_it_and_goes_on() -> None:
     """What would be refused is what one wants to know."""
     one = Gate(Consent(), check=True)
