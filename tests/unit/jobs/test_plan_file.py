@@ -128,6 +128,7 @@ def test_no_conflict_is_approved_in_passing(tmp_path: Path, old: str, new: str, 
     ("old", "new", "said"),
     [
         ("decision: skip\n", "decision: approve\n", "a removal is approved with 'remove'"),
+        ("decision: skip\n", "decision: keep\n", "'keep' is no decision"),
         ("decision: skip\n", "decision: remov\n", "Did you mean 'remove'"),
         ("decision: skip\n", "decision: {vgea: skip}\n", "not planned for vgea"),
         ("[lyra, vega]\n    decision: approve", "[lyra, vega]\n    decision: {vega: skip}", "no decision for lyra"),
