@@ -22,6 +22,7 @@ from hotdesk.jobs.tree_changes import (
     together,
     told,
 )
+from hotdesk.jobs.tree_ends import guarded, rsync_version
 from hotdesk.results import Diff
 from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
 from hotdesk.transfer.rsync import Ability, usable
@@ -81,7 +82,7 @@ class Job(SyncJob):
                 looks = [
                     (
                         group.create_task(machine.call(ends, "describe", path, change=False, answers=answers.END)),
-                        group.create_task(_rsync(machine)),
+                        group.create_task(rsync_version(machine)),
                     )
                     for machine, path in ((self.source, self._path), (self.target, self._dest))
                 ]
@@ -287,8 +288,8 @@ class Job(SyncJob):
         rules: list[bytes] = []
         cut: dict[guard.Way, int] = {}
         if found:
-            there = await _guarded(self.target, [way.path for way in found])
-            here = await _guarded(self.source, [self._here(way.path) for way in found])
+            there = await guarded(self.target, [way.path for way in found])
+            here = await guarded(self.source, [self._here(way.path) for way in found])
             for way in found:
                 before, after = there[way.path], here[self._here(way.path)]
                 content = after[1] if after else None
@@ -309,7 +310,7 @@ class Job(SyncJob):
         paths = [path for path in guard.watched(self._login, sudoers) if _inside(path, self._dest)]
         if not paths:
             return
-        here = await _guarded(self.source, [self._here(path) for path in paths])
+        here = await guarded(self.source, [self._here(path) for path in paths])
         source = {path: here[self._here(path)] for path in paths}
         owners = self._unprivileged is None
         problems = await in_thread(guard.refused, self._login, sudoers, self._dest, items, source, owners)
@@ -381,21 +382,6 @@ class Job(SyncJob):
 
     async def expectations(self, plan: Plan, result: JobResult) -> Sequence[Expectation]:
         return await expected(self.target, self._dest, self._done.items if result.changed else (), self.expected)
-
-
-async def _rsync(machine: Machine) -> str | None:
-    """The text of its ``rsync --version``; None: it has none."""
-    try:
-        done = await machine.run(["rsync", "--version"], change=False, env={"LC_ALL": "C"}, timeout=30)
-    except FileNotFoundError:
-        return None
-    return done.stdout.decode(errors="replace")
-
-
-async def _guarded(machine: Machine, paths: list[str]) -> dict[str, Any]:
-    """transfer.ends.guarded, for every path."""
-    found = await machine.call(ends, "guarded", paths, change=False, answers=answers.GUARDED)
-    return {path: found.get(path) for path in paths}
 
 
 def _inside(path: str, top: str) -> bool:
