@@ -112,6 +112,8 @@ class SyncJob(ABC):
     """Subjects that somebody has marked as a machine's own: each must be a change by itself, if it is one."""
     expected: Sequence[Expectation] = ()
     """What this task left to be expected of the target at the end of the last run, for a job that looks only at what it touches."""
+    foreseen: Mapping[str, Sequence[Change]] = EMPTY
+    """Job -> what it would have changed on the target before this one: in check mode, and for a plan, where it was not done."""
     reviewed: bool = False
     """The plan is kept for review, or held against one that was: ``before`` and ``after`` are worth the looking."""
 

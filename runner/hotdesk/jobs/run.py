@@ -15,7 +15,7 @@ from hotdesk.jobs.marks import Marks, kept_out
 from hotdesk.jobs.review import SKIPPED, UNSEEN, with_needs
 from hotdesk.jobs.topology import Topology
 from hotdesk.jobs.transfer import JobTransfer
-from hotdesk.results import JobChange, Problem, labels
+from hotdesk.results import EMPTY, JobChange, Problem, labels
 from hotdesk.transfer import Transfers
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class JobRun:
         """What is to be expected of each PC from now on; None: nobody wants to know."""
         self.review: Review | None = None
         """Who judges each plan before it is done; None: all of it is done."""
+        self.foreseen: dict[str, dict[str, list[Change]]] = {}
+        """Host -> job -> what it would have changed there (check mode)."""
         self.unprotected: dict[str, tuple[str, ...]] = {}
         """Host -> places that the run's snapshots do not cover."""
         self.covered: set[str] = set()
@@ -125,6 +127,7 @@ class JobRun:
                 await self.locks.take(machine)
         marked = await self.marks.about(job)
         job.marked = marked.keys()
+        job.foreseen = self.foreseen.get(job.target.host, EMPTY) if check else EMPTY
         job.preview_wanted = job.preview_wanted or bool(marked)
         whole = self._undone_by_snapshots(job, await self.call(job, "pre_sync"))
         plan, left = await self._judged(job, whole, marked, step, check)
@@ -132,7 +135,9 @@ class JobRun:
         if check or not (plan.changes or plan.open):
             result = with_left(job.preview(plan), left)
             _tell(job, plan.changes)
-            if not check:
+            if check:
+                self.foreseen.setdefault(job.target.host, {}).setdefault(job.name, []).extend(plan.changes)
+            else:
                 if not job.alone:
                     self.topology.visit(job.source, job.target)
                 await self.call(job, "remember", plan, result)

@@ -73,6 +73,17 @@ async def test_check_mode_ends_after_the_plan(make_machine: MakeMachine) -> None
     assert result.data["items"] == ["create x"]
 
 
+async def test_a_job_in_check_mode_knows_what_those_before_it_would_have_done(make_machine: MakeMachine) -> None:
+    """Of its own target alone; where it was done, the target itself shows it."""
+    async with JobRun("run-a") as jobs:
+        for check in (False, True):
+            first, second = (make(Story, jobs, make_machine, check=check) for _ in range(2))
+            first.name = "first"
+            await jobs.perform(first, check=check)
+            await jobs.perform(second, check=check)
+            assert dict(second.foreseen) == ({"first": list(PLAN.changes)} if check else {})
+
+
 async def test_an_empty_plan_changes_nothing(make_machine: MakeMachine) -> None:
     """sync is not even called."""
 
