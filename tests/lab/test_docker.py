@@ -205,14 +205,14 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, way: str) -> 
     )
     on(lab, pc1, STUCK)
     with desk.playing(book(desk, head="vars: {hotdesk_lease: 6}")) as run:
-        until(lambda: pc1.run("sh", "-c", "ls /tmp/lab-stuck", check=False), 90, "it is copying")
+        until(lambda: pc1.run("sh", "-c", "ls /tmp/lab-stuck", check=False), 200, "it is copying")
         assert inspect(lab, pc1, "container", "web")["State"]["Paused"]
         assert not inspect(lab, pc2, "container", "own")["State"]["Running"]
         run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
         for pc in (pc1, pc2) if way == "killed everywhere" else ():
             for pid in pc.marked("HOTDESK_RUN="):
                 os.kill(pid, signal.SIGKILL)
-        run.ended(60)
+        run.ended(120)
     until(lambda: not pc1.marked("HOTDESK_RUN=") and not pc2.marked("HOTDESK_RUN="), 60, "nothing is left of it")
     on(lab, pc1, "rm -f /usr/local/bin/tar /tmp/lab-stuck")
     assert on(lab, pc2, "cat /var/lib/docker/volumes/data/_data/page") == "theirs\n"
