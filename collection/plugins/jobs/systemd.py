@@ -189,9 +189,13 @@ class Job(SyncJob):
         reload = [["systemctl", "daemon-reload"]] if self._running and scope == "system" else []
         if unit in self._there[scope].states and unit in paths and unit not in here:
             if self._there[scope].word(unit) == "enabled":
-                verbs = ("enable", "start") if self._there[scope].active.get(unit) == "active" else ("enable",)
-                undo = self._undo(f"disable {unit}{_suffix(scope)}", scope, unit, "is-enabled", ("enabled", ""), verbs)
-                await note(self.target, f"systemd {unit}", [undo])
+                subject = f"disable {unit}{_suffix(scope)}"
+                undo = [self._undo(subject, scope, unit, "is-enabled", ("enabled", ""), ("enable",))]
+                if self._there[scope].active.get(unit) == "active":
+                    undo.append(
+                        self._undo(f"stop {unit}", scope, unit, "is-active", ("active", "inactive"), ("start",))
+                    )
+                await note(self.target, f"systemd {unit}", undo)
             await self._systemctl(scope, ("disable", "stop") if reload else ("disable",), unit)
         await place(self.target, f"systemd {unit}", files, checks=reload)
 
@@ -250,7 +254,7 @@ class Job(SyncJob):
         return Undo(
             subject=subject, detail=f"{after or 'not there'} -> {before or 'not there'}", before=before, after=after,
             look=("sh", "-c", LOOK, "sh", *_argv(scope, asked, unit)),
-            steps=tuple((tuple(_argv(scope, verb, unit)), "") for verb in verbs),
+            steps=tuple((tuple(_argv(scope, verb, unit)), "") for verb in verbs), last="start" in verbs,
         )  # fmt: skip
 
     async def _noted(self, undo: Undo, scope: str, verbs: Sequence[str], unit: str) -> None:

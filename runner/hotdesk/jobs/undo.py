@@ -23,6 +23,7 @@ _COMMAND = {
     "before": str,
     "after": str,
     "steps": [{"argv": [str], "stdin": str}],
+    "last": bool,
 }
 _LEFT = {
     "unit": str,
@@ -46,6 +47,8 @@ class Undo:
     after: str
     steps: tuple[tuple[tuple[str, ...], str], ...]
     """(argv, stdin) each. What is secret goes into stdin."""
+    last: bool = False
+    """After all else is back: what is started needs its files, and those of others."""
 
     def told(self) -> dict[str, Any]:
         """As it is kept."""

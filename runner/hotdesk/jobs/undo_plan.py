@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Act = Callable[[list[Change]], Awaitable[Mapping[str, str]]]
     """Does those of its changes that are given; id -> why, of those that failed."""
+    Step = tuple[list[Change], Act]
 
 APT = "/etc/apt"
 """The unit whose check needs the network: what comes back of it was in use, so it is put back without."""
@@ -30,7 +31,7 @@ class Undoing:
     """The way back of one PC. ``left`` stays as it is, ``changed`` unless overwriting is wanted: each a line that says why."""
 
     machine: Machine
-    steps: list[tuple[list[Change], Act]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     found: bool = False
@@ -67,21 +68,24 @@ async def undoing(machine: Machine, run_id: str, *, overwrite: bool = False) -> 
         change = Change(verb="undo", subject=one["name"], detail=f"what the run left half done of {one['unit']}")
         out.steps.append(([change], partial(_recover, machine)))
     entries = await survey(machine, run_id)
+    entries.sort(key=lambda one: one["unit"] != APT)  # packages may need what comes back there
     out.found = bool(broken or entries)
     notes = [one["packages"] for one in entries if "packages" in one]
     sources = False
+    late: list[Step] = []
     for one in entries:
         if one["files"]:
             changes = _files(out, one["files"], overwrite)
             sources = sources or (one["unit"] == APT and bool(changes))
             out.steps.append((changes, partial(_restore, machine, one)))
         for command in one.get("commands", ()):
-            await _command(out, command, overwrite)
+            (late if command["last"] else out.steps).extend(await _command(out, command, overwrite))
         if "packages" in one and one["packages"] is notes[-1]:
             packages = await apt_undo.wanted(machine, notes, overwrite=overwrite, sources=sources)
             out.steps.append((packages.changes, packages.undo))
             out.left += packages.left
             out.changed += packages.changed
+    out.steps += late
     return out
 
 
@@ -120,16 +124,17 @@ async def _restore(machine: Machine, one: Mapping[str, Any], changes: list[Chang
     return {}
 
 
-async def _command(out: Undoing, one: Mapping[str, Any], overwrite: bool) -> None:
+async def _command(out: Undoing, one: Mapping[str, Any], overwrite: bool) -> list[Step]:
+    """At most one step."""
     now = await _looked(out.machine, one["look"])
     if now == one["before"]:
-        return
+        return []
     if now != one["after"]:
         out.changed.append(f"{one['subject']}: changed since")
         if not overwrite:
-            return
+            return []
     change = Change(verb="undo", subject=one["subject"], detail=one["detail"])
-    out.steps.append(([change], partial(_steps, out.machine, one["steps"])))
+    return [([change], partial(_steps, out.machine, one["steps"]))]
 
 
 async def _looked(machine: Machine, argv: Sequence[str]) -> str:
