@@ -66,6 +66,7 @@ def with_section(text: str, name: str, options: dict[str, str]) -> str:
 
 def _become(user: str) -> str:
     """From here on this process is that person (empty: root): what a person could have put a link to is not opened by root."""
+    os.umask(0o022)
     if not user:
         return SYSTEM
     entry = pwd.getpwnam(user)
@@ -73,7 +74,6 @@ def _become(user: str) -> str:
         os.initgroups(user, entry.pw_gid)
         os.setgid(entry.pw_gid)
         os.setuid(entry.pw_uid)
-    os.umask(0o022)
     return os.path.join(entry.pw_dir, ".local/share/flatpak")
 
 

@@ -12,20 +12,23 @@ import pytest
 from hotdesk.jobs.on_target import flatpak_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CONFIG = '[core]\nrepo_version=1\nxa.masked=org.a;org.b;\n\n[remote "lab"]\nurl=http://a/\ngpg-verify=true\n\n[remote "own"]\nurl=http://b/\n'
 
 
 @pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The system's, somewhere else."""
     monkeypatch.setattr(flatpak_state, "SYSTEM", str(tmp_path / "flatpak"))
     monkeypatch.setattr(flatpak_state, "ANCHORS", str(tmp_path / "anchors"))
     (tmp_path / "flatpak/repo").mkdir(parents=True)
     (tmp_path / "anchors").mkdir()
     (tmp_path / "flatpak/repo/config").write_text(CONFIG)
-    return tmp_path / "flatpak"
+    before = os.umask(0o077)
+    yield tmp_path / "flatpak"
+    os.umask(before)
 
 
 def test_an_installation_is_read(installation: Path) -> None:
@@ -67,18 +70,22 @@ def test_a_remote_is_written_and_nothing_else(installation: Path, tmp_path: Path
     assert found["lab"] == {"options": options, "trust": b"keys", "filter": "deny *\n"}
     assert found["own"]["options"] == {"url": "http://b/"}
     assert (installation / "repo/config").read_text().startswith("[core]\nrepo_version=1\nxa.masked=org.a;org.b;\n")
-    assert sorted(os.listdir(installation / "repo")) == ["config", "lab.trustedkeys.gpg"]
+    assert sorted(path.name for path in (installation / "repo").iterdir()) == ["config", "lab.trustedkeys.gpg"]
+    assert (installation / "repo/config").stat().st_mode & 0o777 == 0o644  # everybody reads the system's
     flatpak_state.write_remote("", "lab", {"url": "http://new/", "gpg-verify": "false"}, None)
     assert flatpak_state.describe("")["remotes"]["lab"]["trust"] == b""
 
 
-def test_a_persons_is_read_in_the_persons_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_persons_is_read_in_the_persons_home(
+    installation: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Where flatpak keeps it; as that person, which needs root to become."""
     me = pwd.getpwuid(os.geteuid())
     entry = pwd.struct_passwd((me.pw_name, "x", me.pw_uid, me.pw_gid, "", str(tmp_path), "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: entry)
-    for name in ("initgroups", "setgid", "setuid", "umask"):
+    for name in ("initgroups", "setgid", "setuid"):
         monkeypatch.setattr(os, name, lambda *_: None)
     (tmp_path / ".local/share/flatpak/repo").mkdir(parents=True)
     (tmp_path / ".local/share/flatpak/repo/config").write_text(CONFIG)
+    (installation / "repo/config").unlink()
     assert sorted(flatpak_state.describe(me.pw_name)["remotes"]) == ["lab", "own"]
