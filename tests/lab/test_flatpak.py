@@ -34,9 +34,9 @@ ADA flatpak --user install $QUIET --no-deps own org.lab.Hello//beta; ADA flatpak
 """
 EVERYTHING = """
 for scope in --system --user; do
-  in() { if test $scope = --user; then ADA "$@"; else "$@"; fi; }
-  in flatpak list $scope --all --columns=ref:f,origin:f; in flatpak mask $scope; in flatpak pin $scope
-  in flatpak remotes $scope --columns=name:f,url:f,filter:f,options:f,priority:f
+  as() { if test $scope = --user; then ADA "$@"; else "$@"; fi; }
+  as flatpak list $scope --all --columns=ref:f,origin:f; as flatpak mask $scope; as flatpak pin $scope
+  as flatpak remotes $scope --columns=name:f,url:f,filter:f,options:f,priority:f
 done
 for top in /var/lib/flatpak /home/ada/.local/share/flatpak; do cd $top; for each in */*/*/*/active; do echo $each $(readlink $each); done
   sha256sum repo/*.gpg; stat -c '%n %U %a' repo/config; done; cat /home/ada/lab.filter
