@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+TIMES = "times"
+"""A file in the folder with the times of the directory around it."""
 NEW = "CREATE TABLE {} (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB)"
 
 
@@ -60,10 +62,10 @@ def merge(
             if last:
                 _place(copy, path, known, mode)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            _away(folder)
             raise
         if last:
-            shutil.rmtree(folder, ignore_errors=True)
+            _away(folder)
 
 
 def _begin(path: str, folder: str, known: list[Any] | None) -> None:
@@ -72,7 +74,10 @@ def _begin(path: str, folder: str, known: list[Any] | None) -> None:
     os.makedirs(parent, 0o700, exist_ok=True)
     for left in glob.glob(os.path.join(glob.escape(parent), "." + glob.escape(name) + ".????????.hotdesk")):
         shutil.rmtree(left, ignore_errors=True)
+    times = os.stat(parent)
     os.mkdir(folder, 0o700)
+    os.close(os.open(os.path.join(folder, TIMES), os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    os.utime(os.path.join(folder, TIMES), ns=(times.st_atime_ns, times.st_mtime_ns))
     unchanged(path, known)
     if known is not None:
         with closing(connect(copied(path, folder))) as base:
@@ -82,6 +87,17 @@ def _begin(path: str, folder: str, known: list[Any] | None) -> None:
     with closing(connect(os.path.join(folder, "state"))) as base:
         base.execute("PRAGMA user_version = 1")
         base.execute(NEW.format("ItemTable"))
+
+
+def _away(folder: str) -> None:
+    """The folder goes, and the directory around it has its times again: ``folder``, which mirrors these, would set them anew at the next run."""
+    try:
+        times = os.stat(os.path.join(folder, TIMES))
+    except OSError:
+        times = None
+    shutil.rmtree(folder, ignore_errors=True)
+    if times is not None:
+        os.utime(os.path.dirname(folder), ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _apply(base: Any, changed: dict[str, list[list[Any]]], gone: dict[str, list[str]]) -> None:

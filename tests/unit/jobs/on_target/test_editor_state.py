@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import sqlite3
 import subprocess
@@ -115,7 +116,9 @@ def test_rows_are_merged(make: Callable[..., Path], mode: str) -> None:
     """Texts, bytes, numbers and nothing; what stays stays, others stay too unless they are to go; mode and journal mode are as they were."""
     here = make("atlas", {"t": "ä", "b": b"\0\xff", "n": 2**40, "f": 0.1, "none": None, "secret://1": "theirs"}, "wal")
     there = make("vega", {"t": "old", "secret://1": "own", "more": "1", "old": "1"}, mode)
+    os.utime(there.parent, (1, 1))
     merge(here, there, gone=["old"])
+    assert there.parent.stat().st_mtime == 1, "the times of a directory are what a mirror has set"
     assert held(there) == {
         "t": "ä", "b": b"\0\xff", "n": 2**40, "f": 0.1, "none": None, "secret://1": "own", "more": "1",
     }  # fmt: skip
