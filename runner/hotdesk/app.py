@@ -23,11 +23,13 @@ from hotdesk.executor.vaulted import check_vaulted
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.expected import keep, of_host
 from hotdesk.jobs.plan_file import read_plan, told, write_plan
-from hotdesk.jobs.review import Approval, NoRemovals, Recorder
+from hotdesk.jobs.review import Allowing, Approval, Recorder
+from hotdesk.jobs.topology import Consent
 from hotdesk.playbook.model import TagSelection
 from hotdesk.prepare import Around, prepared
 from hotdesk.report.recap import Recap
 from hotdesk.results import labels
+from hotdesk.supervise import topology_gate
 from hotdesk.supervise.of_play import Supervision
 from hotdesk.supervise.signals import stop_signals
 from hotdesk.supervise.stopping import Stopping
@@ -60,11 +62,16 @@ async def play(
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
         assert run.jobs is not None
         approval = Approval(file.steps) if file is not None else None
-        run.jobs.review = approval or (None if options.removals else NoRemovals())
+        run.jobs.review = approval
+        if approval is None and (options.gate or not options.removals):
+            run.jobs.review = Allowing(options.removals, options.conflicts)
+        watched = topology_gate.watched(run, file.hosts if file is not None else None)
         run.jobs.met = [] if options.expectations and not run.settings.check else None
+        through = False
         try:
-            await _plays(run, loaded, options)
+            through = await _plays(run, loaded, options)
         finally:
+            await watched.end(through)
             for step, host, count in approval.unmet() if approval is not None else ():
                 run.warn(f"{count} approved changes of {step.task!r} ({step.at}) were not come to", host=host)
             await finish(_keep_expectations(run, loaded), grace=2.0)
@@ -86,6 +93,8 @@ async def plan(
     async def story(run: Run, loaded: Sequence[Playbook]) -> None:
         assert run.jobs is not None
         run.jobs.review = recorder = Recorder()
+        topology = run.jobs.topology
+        topology.consent = Consent(options.allow_first, options.allow_order)
         through = await _plays(run, loaded, options)
         if not through and not recorder.planned:
             run.warn(f"no plan was written to {output}: the run ended before the first sync job")
@@ -94,8 +103,9 @@ async def plan(
         lost = [name for name, state in run.hosts.items() if state.failed or state.unreachable]
         try:
             await in_thread(
-                write_plan, output, recorder.planned, playbooks=paths, run=run.id, clean=clean, incomplete=lost
-            )
+                write_plan, output, recorder.planned, playbooks=[book.path for book in loaded], run=run.id, clean=clean, incomplete=lost,
+                found={host: left for host, each in topology.found().items() if (left := topology.refused(host, each))},
+            )  # fmt: skip
         except OSError as exc:
             raise UsageError(f"the plan cannot be written to {output}: {exc.strerror}") from None
         if lost or not through:
@@ -121,7 +131,7 @@ async def _keep_expectations(run: Run, playbooks: Sequence[Playbook]) -> None:
 
 
 async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> bool:
-    """All plays of the playbooks; False when one ended the run. Raises PlaybookError when --start-at-task met no task."""
+    """All plays of the playbooks; False when they were not all come to. Raises PlaybookError when --start-at-task met no task."""
     for playbook in loaded:
         run.playbook_dir = playbook.path.absolute().parent
         run.emit(ev.Noted(text=f"{len(playbook.plays)} plays in {playbook.path}", verbosity=2))
@@ -131,7 +141,8 @@ async def _plays(run: Run, loaded: Sequence[Playbook], options: PlayOptions) -> 
                 run, one, before_batch=watch.before, watching=watch.watching, after_play=verify_play
             ).go():
                 return False
-        if any(state.failed or state.unreachable for state in run.hosts.values()):
+        lost = any(state.failed or state.unreachable for state in run.hosts.values())
+        if lost and playbook is not loaded[-1]:
             return False
     if not run.started:
         raise PlaybookError(f"no task matched --start-at-task {options.start_at_task!r}")

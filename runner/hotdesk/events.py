@@ -16,7 +16,7 @@ from hotdesk.results import Result
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from hotdesk.results import HostRecap, Progress
+    from hotdesk.results import HostRecap, JobChange, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +190,40 @@ class DiskCrossed(Event):
     total: int
     threshold: int
     level: Literal["ok", "warning", "minimum"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskMeasured(Event):
+    """How much is free (bytes): before a play, after it, and meanwhile whenever it has changed by a hundredth of the whole."""
+
+    host: str
+    mount: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred(Event):
+    """A bulk transfer from ``source`` to ``host`` has ended well. ``files`` is 0 for a stream that is no files."""
+
+    task: str
+    host: str
+    source: str
+    what: str
+    bytes: int
+    files: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDone(Event):
+    """What a sync job has done on a host, change by change (in check mode: would do); the first of them, ``total`` counts all."""
+
+    task: str
+    host: str
+    job: str
+    changes: tuple[JobChange, ...]
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hotdesk import events as ev
 from hotdesk.aio import TaskGroup, use_pidfd_watcher
 from hotdesk.bus import Bus
-from hotdesk.errors import HotdeskError
+from hotdesk.errors import HotdeskError, TaskError
 from hotdesk.executor.run import PlayOptions, Working
 from hotdesk.executor.scopes import Scopes
 from hotdesk.inventory.patterns import select
@@ -34,10 +34,12 @@ async def visit(
     *,
     limit: str = "",
     warn: Callable[[str], None],
+    change: bool = False,
 ) -> dict[str, T | HotdeskError]:
     """Ask each host of ``pattern``, at most ``forks`` at a time, with its connection variables and the settings' become.
 
-    Gives each host's answer, or why there is none. Raises InputError and UsageError for what is wrong before any host is touched.
+    ``change``: the question may change what hotdesk itself keeps there. Gives each host's answer, or why there is none.
+    Raises InputError and UsageError for what is wrong before any host is touched.
     """
     use_pidfd_watcher()
     redaction, bus = Redaction(), Bus()
@@ -57,10 +59,12 @@ async def visit(
         async def ask(name: str) -> None:
             async with places:
                 try:
-                    answers[name] = await question(await _machine(run, name))
+                    answers[name] = await question(await _machine(run, name, check=not change))
                 except HotdeskError as exc:
                     redaction.clean_error(exc)
                     answers[name] = exc
+                except OSError as exc:  # of a file there
+                    answers[name] = TaskError(f"{exc.filename or name}: {exc.strerror}")
 
         async with TaskGroup() as group:
             for name in names:
@@ -68,7 +72,7 @@ async def visit(
     return {name: answers[name] for name in names}
 
 
-async def _machine(run: Run, name: str) -> Machine:
+async def _machine(run: Run, name: str, *, check: bool) -> Machine:
     task = Task(id="visit", action="visit", written="visit", place=Place("<command line>"))
-    setting = Working(mark=f"visit@{name}", for_host=name, check=True, emit=run.emit)
+    setting = Working(mark=f"visit@{name}", for_host=name, check=check, emit=run.emit)
     return await run.machines.machine(name, Scopes(run).for_task(run.state(name), task), task, setting)

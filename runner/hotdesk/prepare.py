@@ -119,6 +119,8 @@ async def prepared(
             templates.on_secret(str(extra[name]))
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]
         names = ActionNames(Collections(settings, directories))
+        paths = [_named(names, path) for path in paths]
+        directories = [path.absolute().parent for path in paths] or directories
         beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
 
         def static(text: Any, variables: Mapping[str, Any]) -> Any:
@@ -150,6 +152,12 @@ async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
         _check_limit(run)
     await _check_patterns(run, loaded)
     return loaded
+
+
+def _named(names: ActionNames, path: Path) -> Path:
+    """The file itself, or that of a collection's playbook (``hotdesk.sync.switch``)."""
+    found = None if exists(path) else names.playbook_path(str(path))
+    return found[1] if found else path
 
 
 def _load(loader: Loader, path: Path, extra: Mapping[str, Any], options: PlayOptions) -> Playbook:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -52,11 +53,30 @@ class Diff:
     after_header: str = ""
     prepared: str = ""
 
+    def lines(self) -> Iterator[str]:
+        """The unified diff, without line ends; headers as Ansible writes them."""
+        if self.prepared:
+            yield from self.prepared.rstrip("\n").split("\n")
+            return
+        names = (
+            f"before: {self.before_header}" if self.before_header else "before",
+            f"after: {self.after_header}" if self.after_header else "after",
+        )
+        for line in difflib.unified_diff(_lines(self.before), _lines(self.after), *names, "", "", 3):
+            yield line.rstrip("\n")
+
     def registered(self) -> dict[str, str]:
         """As a result holds it: the prepared text alone, or the others."""
         if self.prepared:
             return {"prepared": self.prepared}
         return {name: getattr(self, name) for name in ("before", "after", "before_header", "after_header")}
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n\\ No newline at end of file\n"
+    return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +164,18 @@ class Progress:
     rate: float = 0.0
     eta: float | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """One thing that a sync job did, as events tell it: see ``jobs.Change``."""
+
+    verb: str
+    subject: str
+    detail: str = ""
+    destructive: bool = False
+    undo: str = ""
+    """How it can be undone, in words; empty: it cannot be."""
 
 
 @dataclass(frozen=True, slots=True)

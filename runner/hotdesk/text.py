@@ -21,6 +21,15 @@ def brief(text: str, most: int = 300) -> str:
     return words if len(words) <= most else f"{words[:half]} ... {words[-half:]}"
 
 
+def size(number: float) -> str:
+    """Bytes for people: ``1.5 GiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(number) < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # an undecodable byte, by surrogateescape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 HOTDESK = Path(sys.executable).with_name("hotdesk")
 NO_DISK_MINIMUM = "hotdesk_disk_watch: {preflight_minimum: 1%, runtime_minimum: 1%, warning: 1%}"
+KEPT = ("/var/lib/hotdesk", "/home/ada/.local/state/hotdesk")
+"""Where a PC remembers its syncs."""
 LIMIT = 240
 """Seconds after which a run counts as hung."""
 
@@ -119,6 +122,10 @@ class Desk:
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def allow(self, plan: Path) -> None:
+        """Approve in a plan that the PCs meet for the first time; everything else stays as it was decided."""
+        plan.write_text(re.sub(r"^  decision: skip$", "  decision: allow", plan.read_text(), flags=re.MULTILINE))
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``hotdesk WORDS`` with this inventory, to its end."""
@@ -225,6 +232,7 @@ def at_rest(lab: Lab) -> None:
         pc.heal()
         pc.delay(0)
         until(lambda pc=pc: not pc.marked("HOTDESK_RUN="), 40, f"{pc.name} is rid of what an earlier test left")
+        pc.run("sh", "-c", "rm -rf {0}/history.json {0}/manifests {1}/history.json {1}/manifests".format(*KEPT))
 
 
 def marked(lab: Lab, text: str) -> dict[str, dict[int, str]]:

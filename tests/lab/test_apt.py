@@ -178,6 +178,7 @@ def test_what_would_be_taken_along_is_approved_in_a_plan(desk: Desk, lab: Lab) -
     plan = desk.directory / "plan.yml"
     done = desk.run("plan", str(book(desk, hosts="pc2")), "-o", str(plan))
     assert done.returncode == 0, done.stdout + done.stderr
+    desk.allow(plan)
     text = plan.read_text()
     assert "1.0, which install hd-rival would take with it" in text
     left = desk.run("play", "--plan", str(plan))

@@ -72,6 +72,7 @@ def test_the_whole_road(desk: Desk, lab: Lab) -> None:
     hotdesk(desk, "plan", "book.yml", "-o", "plan.yml")
     assert names(lab["pc2"]) == ["left", "own"]
     plan = desk.directory / "plan.yml"
+    desk.allow(plan)
     text = plan.read_text()
     never = "change: delete own\n    hosts: [pc2, pc3]\n    decision: "
     assert never + "skip" in text
@@ -132,6 +133,7 @@ def several(desk: Desk, lab: Lab) -> Iterator[Desk]:
 def test_jobs_of_every_kind_in_one_plan(several: Desk, lab: Lab) -> None:
     """Approved as it stands the PCs are equal; nothing is left for a second plan; a drift in each is found by its name."""
     hotdesk(several, "plan", "book.yml", "-o", "plan.yml")
+    several.allow(several.directory / "plan.yml")
     hotdesk(several, "play", "--plan", "plan.yml")
     wanted = lab["pc1"].run("sh", "-c", STATE.format(root=ROOT))
     for name in ("pc2", "pc3"):

@@ -99,6 +99,22 @@ def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch:
     }
 
 
+def test_the_release_notes_name_every_module() -> None:
+    """Each with its own short description, in both files."""
+    described = {name: _short(name) for name in MODULES}
+    (release,) = yaml.safe_load((SOURCE / "changelogs/changelog.yaml").read_text())["releases"].values()
+    assert {one["name"]: one["description"] for one in release["modules"]} == described
+    text = (SOURCE / "CHANGELOG.rst").read_text()
+    assert [line for line in text.splitlines() if line.startswith("- hotdesk.sync.")] == [
+        f"- hotdesk.sync.{name} - {words}." for name, words in described.items()
+    ]
+
+
+def _short(name: str) -> str:
+    documentation = runpy.run_path(str(SOURCE / f"plugins/modules/{name}.py"))["DOCUMENTATION"]
+    return str(yaml.safe_load(documentation)["short_description"])
+
+
 def test_ansible_test_finds_no_fault(collections: Path, tmp_path: Path) -> None:
     """The sanity tests of ansible-core that run offline pass."""
     here = collections / "ansible_collections/hotdesk/sync"

@@ -26,6 +26,15 @@ def test_a_playbook_passes_the_syntax_check(name: str, program: tuple[str, ...],
     )
 
 
+@pytest.mark.parametrize("program", [("ansible-playbook",), ("hotdesk", "play")], ids=["ansible-playbook", "hotdesk"])
+def test_the_everyday_playbook_is_found_by_its_name(program: tuple[str, ...], tmp_path: Path) -> None:
+    """The collection brings it; playbooks/switch.yml imports that one."""
+    listed = (*program, "--list-tasks", *INVENTORY)
+    ours = run(*listed, "hotdesk.sync.switch", home=tmp_path)
+    assert "Mirror the home directory" in ours
+    assert ours.splitlines()[2:] == run(*listed, TOP / "playbooks/switch.yml", home=tmp_path).splitlines()[2:]
+
+
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_a_playbook_lists_the_same_tasks_and_hosts(name: str, tmp_path: Path) -> None:
     """--list-hosts and --list-tasks print the same lines (ansible-playbook lists hosts in no order)."""

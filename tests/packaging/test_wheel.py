@@ -89,8 +89,8 @@ def test_the_job_is_found_without_ansible(installed: Path, tmp_path: Path) -> No
     assert "one_file_system" in shown
     demo = "import hotdesk.demo, pathlib; print(pathlib.Path(hotdesk.demo.__file__).parent)"
     folder = run(installed / "python", "-c", demo, home=tmp_path, cwd=tmp_path).strip()
-    play = ("play", "--syntax-check", "-i", f"{folder}/inventory", f"{folder}/playbooks/switch.yml")
-    assert "switch.yml" in run(*hotdesk_without, *play, home=tmp_path, cwd=tmp_path)
+    play = ("play", "--syntax-check", "-i", f"{folder}/inventory", f"{folder}/playbooks/demo.yml")
+    assert "demo.yml" in run(*hotdesk_without, *play, home=tmp_path, cwd=tmp_path)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from hotdesk.jobs.on_target import apt_state, apt_timers, etc_files
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import lacking
 from hotdesk.jobs.transaction import PutFile, place, put_back, recover, unfinished
+from hotdesk.jobs.undo import begin_packages, end_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,13 +110,13 @@ class Job(SyncJob):
         extra: dict[str, Change] = {}
         blamed: dict[str, list[str]] = {}
         for ident, names in found.items():
-            for name in names - consented if isinstance(names, set) else ():
+            for name in names - consented if isinstance(names, frozenset) else ():
                 blamed.setdefault(ident, []).append(name)
                 if self.reviewed:
                     version = self._there["installed"].get(name, "")
                     extra[name] = Change(
                         verb="remove", subject=name, detail=f"{version}, which {ident} would take with it", destructive=True,
-                        before=version, undo=f"apt-get install {name}={version}",
+                        before=version, undo=f"hotdesk rollback: apt-get install {name}={version}, while an archive has it",
                     )  # fmt: skip
             if isinstance(names, str):
                 self._refused[ident] = names
@@ -132,28 +133,13 @@ class Job(SyncJob):
         named = ", ".join(sorted(names))
         return f"it would remove {named}, which somebody installed by hand on {self.target.host}; allow it with collateral: [{named}]"
 
-    async def _collateral(self, chosen: Mapping[str, Package], consented: set[str]) -> dict[str, set[str] | str]:
-        """Id -> the packages of somebody's that it would remove unasked, or apt's words when it cannot be done at all.
-
-        One rehearsal of all together; one for each alone only when that shows something.
-        """
-        architecture = self._there["architecture"]
+    async def _collateral(self, chosen: Mapping[str, Package], consented: set[str]) -> dict[str, frozenset[str] | str]:
+        """Id -> the packages of somebody's that it would remove unasked, or apt's words when it cannot be done at all."""
         approved = {one.name for one in chosen.values() if one.remove} | consented
         protected = set(self._there["manual"]) - approved
-        whole = await apt.rehearse(self.target, list(chosen.values()), architecture)
-        if isinstance(whole, apt.Effects) and not whole.removes & protected:
-            self._also = sorted(whole.removes - approved)
-            return {}
-        out: dict[str, set[str] | str] = {}
-        for ident, one in chosen.items():
-            alone = await apt.rehearse(self.target, [one], architecture)
-            if isinstance(alone, str):
-                out[ident] = alone
-            elif taken := set(alone.removes & protected):
-                out[ident] = taken
-        if not out:  # each alone is fine and together they are not: none can be singled out
-            out = {ident: whole if isinstance(whole, str) else set(whole.removes & protected) for ident in chosen}
-        return out
+        found, removes = await apt.collateral(self.target, chosen, protected, self._there["architecture"])
+        self._also = sorted(removes - approved) if not found else self._also
+        return found
 
     # --- sync
 
@@ -161,6 +147,7 @@ class Job(SyncJob):
         chosen = {change.id: change for change in plan.changes}
         failed = {ident: why for ident, why in self._refused.items() if ident in chosen}
         self._stopped = await self._timers("pause", LEASE)
+        kept = await begin_packages(self.target)
         if any(change.verb == "undo" for change in plan.changes):
             await recover(self.target)
         if "configure dpkg" in chosen:
@@ -170,6 +157,7 @@ class Job(SyncJob):
         for change in plan.changes:
             if change.verb in ("mark", "hold"):
                 await self._mark(change, failed)
+        await end_packages(self.target, kept)
         done = [change for change in plan.changes if change.id not in failed]
         return JobResult(
             changed=bool(done),

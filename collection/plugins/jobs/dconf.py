@@ -13,7 +13,8 @@ from hotdesk.jobs.account_files import read
 from hotdesk.jobs.on_target import trees
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both, carry_out, lacking, reason, run, still_wanted
-from hotdesk.jobs.transaction import STATE, PutFile, place, recover, unfinished
+from hotdesk.jobs.transaction import STATE, UNDO, PutFile, place, recover, unfinished
+from hotdesk.jobs.undo import Undo, note
 from hotdesk.results import Diff
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ OWN = "DCONF_PROFILE=/dev/fd/3 dconf {} 3<<E\nuser-db:user\nE\n"
 """dconf on the user's own database alone: without a profile of that kind it mixes in the system's values (dconf(7))."""
 RESET = "while read -r key; do " + OWN.format('reset "$key"') + "[ $? = 0 ] || exit 1; done"
 READ = "for key; do " + OWN.format('read "$key"') + "[ $? = 0 ] || exit 1; done"
+LOOK = 'for key; do printf "%s=%s\\n" "$key" "$(' + OWN.format('read "$key"') + ')"; done'
+"""Each key with its value, or none."""
+BUS = (
+    'if [ -e "/run/user/$0/bus" ]; then export XDG_RUNTIME_DIR="/run/user/$0" DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$0/bus"; '
+    'exec "$@"; else exec dbus-run-session -- "$@"; fi'
+)
+"""A command over the bus of the session that runs, or over one of its own. $0 is the person's number."""
 MOST_EXPECTED = 1000
 """Keys of one expectation."""
 
@@ -151,7 +159,7 @@ class Job(SyncJob):
             subject = "system profiles" if unit == "profiles" else f"system database {unit}"
             change = Change(
                 verb="update", subject=subject, detail=", ".join(paths), destructive=bool(lost), before=before, after=after,
-                undo="its journal on the target",
+                undo=UNDO,
             )  # fmt: skip
             yield change, ("", paths)
 
@@ -170,7 +178,7 @@ class Job(SyncJob):
                 )
                 change = Change(
                     verb="set", subject=f"{name} {folder}", detail=told[:SHOWN], before=_digest(theirs, new), after=_digest(new, new),
-                    undo="dconf load with what was, which the plan shows",
+                    undo="hotdesk rollback",
                 )  # fmt: skip
                 yield change, (name, {folder: new})
             gone = [key for key in theirs if key not in ours and folder + key not in locks]
@@ -178,7 +186,7 @@ class Job(SyncJob):
                 told = ", ".join(f"{key} {_shown(key, theirs[key])}" for key in gone)
                 change = Change(
                     verb="reset", subject=f"{name} {folder}", detail=told[:SHOWN], destructive=True, before=_digest(theirs, gone),
-                    undo="dconf load with what was, which the plan shows",
+                    undo="hotdesk rollback",
                 )  # fmt: skip
                 yield change, (name, [folder + key for key in gone])
         if locked:
@@ -233,17 +241,37 @@ class Job(SyncJob):
 
     async def _load(self, name: str, parts: Sequence[Settings]) -> None:
         """Everything in one go: dconf replaces the database at once."""
-        text = "".join(
-            f"[{folder.strip('/') or '/'}]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
-            for part in parts
-            for folder, keys in part.items()
-        )
-        user = self._there.users[name]
-        await _as_user(self.target, name, user, ["sh", "-c", OWN.format("load /")], change=True, stdin=text)
+        new = {folder + key: value for part in parts for folder, keys in part.items() for key, value in keys.items()}
+        await self._note(name, "settings", new, new)
+        argv = ["sh", "-c", OWN.format("load /")]
+        await _as_user(self.target, name, self._there.users[name], argv, change=True, stdin=_written(new))
 
     async def _reset(self, name: str, parts: Sequence[list[str]]) -> None:
-        text = "".join(f"{key}\n" for part in parts for key in part)
+        keys = [key for part in parts for key in part]
+        await self._note(name, "settings that were reset", keys, {})
+        text = "".join(f"{key}\n" for key in keys)
         await _as_user(self.target, name, self._there.users[name], ["sh", "-c", RESET], change=True, stdin=text)
+
+    async def _note(self, name: str, what: str, keys: Iterable[str], after: Mapping[str, str]) -> None:
+        """How it is undone: what was is loaded, what was not there is reset."""
+        keys, user, there = sorted(keys), self._there.users[name], self._own[name][1]
+        before = {
+            key: value
+            for folder, values in there.items()
+            for name_, value in values.items()
+            if (key := folder + name_) in keys
+        }
+        unset = [key for key in keys if key not in before]
+        steps = [(_bus_argv(name, user, ["sh", "-c", OWN.format("load /")]), _written(before))] if before else []
+        steps += [(_bus_argv(name, user, ["sh", "-c", RESET]), "".join(f"{key}\n" for key in unset))] if unset else []
+        undo = Undo(
+            subject=f"{what} of {name}", detail=", ".join(keys)[:SHOWN],
+            look=tuple(_user_argv(name, user, ["sh", "-c", LOOK, "sh", *keys])),
+            before="\n".join(f"{key}={before.get(key, '')}" for key in keys),
+            after="\n".join(f"{key}={after.get(key, '')}" for key in keys),
+            steps=tuple((tuple(argv), text) for argv, text in steps),
+        )  # fmt: skip
+        await note(self.target, f"dconf {name}", [undo])
 
     def preview(self, plan: Plan) -> JobResult:
         return JobResult(changed=bool(plan.changes), data=_data(plan.changes), warnings=plan.warnings)
@@ -301,26 +329,31 @@ NOWHERE = {"XDG_RUNTIME_DIR": "/dev/null", "LC_ALL": "C.UTF-8", "CHARSET": "UTF-
 """Reading writes nothing: without a runtime folder dconf would make files in the home. dconf prints in the locale's charset."""
 
 
-def _user_argv(name: str, user: User, argv: Sequence[str], *words: str) -> list[str]:
+def _user_argv(name: str, user: User, argv: Sequence[str]) -> list[str]:
     """``argv`` as that person, with nothing of our own environment."""
     own = {"HOME": user.home, "USER": name, "LOGNAME": name, "PATH": "/usr/local/bin:/usr/bin:/bin", **NOWHERE}
-    return ["runuser", "-u", name, "--", "env", "-i", *(f"{key}={value}" for key, value in own.items()), *words, *argv]
+    return ["runuser", "-u", name, "--", "env", "-i", *(f"{key}={value}" for key, value in own.items()), *argv]
+
+
+def _bus_argv(name: str, user: User, argv: Sequence[str]) -> list[str]:
+    """The same for what changes something."""
+    return _user_argv(name, user, ["sh", "-c", BUS, str(user.uid), *argv])
+
+
+def _written(values: Mapping[str, str]) -> str:
+    """Keys (whole) and values as ``dconf load /`` reads them."""
+    folders: dict[str, list[str]] = {}
+    for key, value in values.items():
+        folder, _, name = key.rpartition("/")
+        folders.setdefault(folder.strip("/") or "/", []).append(f"{name}={value}\n")
+    return "".join(f"[{folder}]\n{''.join(lines)}" for folder, lines in folders.items())
 
 
 async def _as_user(
     machine: Machine, name: str, user: User, argv: Sequence[str], *, change: bool, stdin: str = ""
 ) -> str:
-    """Run it as that person; a change over the bus of the session that runs, or over one of its own. Raises TaskError."""
-    words = []
-    if change:
-        runtime = f"/run/user/{user.uid}"
-        live = await _there(machine, [f"{runtime}/bus"])
-        words = (
-            [f"XDG_RUNTIME_DIR={runtime}", f"DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}/bus"]
-            if live
-            else ["dbus-run-session", "--"]
-        )
-    whole = _user_argv(name, user, argv, *words)
+    """Run it as that person. Raises TaskError."""
+    whole = (_bus_argv if change else _user_argv)(name, user, argv)
     done = await run(
         machine, whole, change=change, stdin=stdin.encode(errors="surrogateescape"), name=f"dconf as {name}"
     )

@@ -12,7 +12,7 @@ from hotdesk.jobs.etc_rules import GENERATED, LEFT, MACHINE, SSHD_WORDS, rule, t
 from hotdesk.jobs.on_target import etc_files
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both
-from hotdesk.jobs.transaction import STATE, PutFile, Steady, place, put_back, recover, unfinished
+from hotdesk.jobs.transaction import STATE, UNDO, PutFile, Steady, place, put_back, recover, unfinished
 from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     Files = dict[str, Entry]
 
 ETC = "/etc"
-UNDO = "the version before is kept on the target, in /var/lib/hotdesk/transactions"
+PACKAGED = "as packaged"
+"""What the target has before the change, for a review, when it is the package's own."""
 DIFF_LIMIT = 100_000
 _SURVEY = {
     "files": {str: {"standing": str, "package": str, "version": str, "state": STATE, "owner": str, "group": str}},
@@ -146,7 +147,8 @@ class Job(SyncJob):
         return here is not None or there["standing"] == "local"
 
     def _want(self, path: str, here: Entry, there: Entry | None) -> Change | None:
-        if here["package"] and here["package"] not in self._there["packages"]:
+        coming = here["package"] in {one.subject for one in self.foreseen.get("apt", ()) if one.verb == "install"}
+        if here["package"] and here["package"] not in self._there["packages"] and not coming:
             self._warnings.append(f"{path} is left: its package {here['package']} is not on {self.target.host}")
             return None
         if not (here["owner"] and here["group"]):
@@ -158,9 +160,11 @@ class Job(SyncJob):
             return None
         if there is not None and now is not None and _same(here, there):
             return None
+        if (now is None and coming) or (there is not None and there["standing"] == "packaged"):
+            return self._put("update", path, here, now, PACKAGED)
         alike = now is not None and now[0] == here["state"][0] and now[4] == here["state"][4]
         verb = "create" if now is None else "attributes" if alike else "update"
-        return self._put(verb, path, here, now)
+        return self._put(verb, path, here, now, _digest(now))
 
     def _reset(self, path: str, here: Entry, there: Entry | None) -> Change | None:
         """The source has the package's own text; so shall the target, when the packages are of one version."""
@@ -173,14 +177,14 @@ class Job(SyncJob):
                 f"{path} is left as changed on {self.target.host}: {here['package']} is {there['version']} there and {here['version']} on the source"
             )
             return None
-        return self._put("reset", path, here, there["state"])
+        return self._put("reset", path, here, there["state"], _digest(there["state"]))
 
-    def _put(self, verb: str, path: str, here: Entry, now: Any) -> Change:
+    def _put(self, verb: str, path: str, here: Entry, now: Any, before: str) -> Change:
         kind, mode, _, _, text = here["state"]
         detail = f"{mode:04o} {here['owner']}:{here['group']}" if kind == "file" else f"-> {text}"
         change = Change(
             verb=verb, subject=path, detail=detail, destructive=verb == "reset",
-            before=_digest(now), after=_digest(here["state"]), undo=UNDO,
+            before=before, after=_digest(here["state"]), undo=UNDO,
         )  # fmt: skip
         found = rule(path)
         owned = {"mode": mode, "owner": here["owner"], "group": here["group"]} if kind == "file" else {}

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
-from hotdesk.jobs.tree_changes import as_planned, changes_of, expected, missing, narrowed, ordered, paired, together
+from hotdesk.jobs.conflicts import conflicts, note_done, note_source, save_beside
+from hotdesk.jobs.tree_changes import (
+    as_planned,
+    changes_of,
+    expected,
+    missing,
+    narrowed,
+    ordered,
+    paired,
+    together,
+    told,
+)
+from hotdesk.jobs.tree_ends import guarded, rsync_version
 from hotdesk.results import Diff
 from hotdesk.transfer import Item, Mirror, Report, answers, ends, filters, guard, scan, shown
 from hotdesk.transfer.rsync import Ability, usable
@@ -20,7 +32,6 @@ if TYPE_CHECKING:
 
     from hotdesk.jobs import Machine
 
-ITEMS_SHOWN = 1000
 SYSTEM = ("/", "/bin", "/boot", "/lib", "/lib64", "/opt", "/sbin", "/usr")
 
 
@@ -71,7 +82,7 @@ class Job(SyncJob):
                 looks = [
                     (
                         group.create_task(machine.call(ends, "describe", path, change=False, answers=answers.END)),
-                        group.create_task(_rsync(machine)),
+                        group.create_task(rsync_version(machine)),
                     )
                     for machine, path in ((self.source, self._path), (self.target, self._dest))
                 ]
@@ -214,7 +225,8 @@ class Job(SyncJob):
         self._found, self._protected = found, protected
         before = await self._states(self.target, self._dest, report.items)
         after = await self._states(self.source, self._path, report.items)
-        return await in_thread(self._plan, report, before, after)
+        lost = await conflicts(self.source, self.target, self._mirror, report.items)
+        return await in_thread(self._plan, report, before, after, lost)
 
     async def _states(self, machine: Machine, top: str, items: Sequence[Item]) -> dict[bytes, str]:
         """What is there, for each item; not worth the looking when nobody reviews the plan."""
@@ -224,12 +236,14 @@ class Job(SyncJob):
         found = await machine.call(ends, "states", top, payload=b"\0".join(names), change=False, answers=[str])
         return {name: state for name, state in paired(names, found, machine.host) if state != ends.DIRECTORY}
 
-    def _plan(self, report: Report, before: Mapping[bytes, str], after: Mapping[bytes, str]) -> Plan:
+    def _plan(
+        self, report: Report, before: Mapping[bytes, str], after: Mapping[bytes, str], lost: Mapping[bytes, str]
+    ) -> Plan:
         items = ordered(report.items)
-        self._whole = together(items, self.marked) if self.reviewed else {}
+        self._whole = together(items, self.marked, lost) if self.reviewed else {}
         return Plan(
-            changes=changes_of(items, before, after, self._whole),
-            data={"report": report, "result": _data(items, report)},
+            changes=changes_of(items, before, after, self._whole, lost),
+            data={"report": report, "result": told(items, report)},
             diff=(Diff(prepared="".join(f"{item}\n" for item in items)),) if items else (),
             warnings=(*self._warnings, *report.messages),
         )
@@ -251,7 +265,7 @@ class Job(SyncJob):
 
     def _rule(self, found: Mapping[bytes, bytes], protected: Sequence[bytes]) -> None:
         try:
-            rules = filters.build(self._rules, found, protected)
+            rules = filters.build(self._rules, found, protected, (self._path, self._dest))
         except filters.FilterError as exc:
             raise TaskError(f"{exc} (on {self.source.host}; nothing was changed)") from None
         self._mirror = replace(self._mirror, rules=tuple(rules))
@@ -274,8 +288,8 @@ class Job(SyncJob):
         rules: list[bytes] = []
         cut: dict[guard.Way, int] = {}
         if found:
-            there = await _guarded(self.target, [way.path for way in found])
-            here = await _guarded(self.source, [self._here(way.path) for way in found])
+            there = await guarded(self.target, [way.path for way in found])
+            here = await guarded(self.source, [self._here(way.path) for way in found])
             for way in found:
                 before, after = there[way.path], here[self._here(way.path)]
                 content = after[1] if after else None
@@ -296,7 +310,7 @@ class Job(SyncJob):
         paths = [path for path in guard.watched(self._login, sudoers) if _inside(path, self._dest)]
         if not paths:
             return
-        here = await _guarded(self.source, [self._here(path) for path in paths])
+        here = await guarded(self.source, [self._here(path) for path in paths])
         source = {path: here[self._here(path)] for path in paths}
         owners = self._unprivileged is None
         problems = await in_thread(guard.refused, self._login, sudoers, self._dest, items, source, owners)
@@ -324,27 +338,30 @@ class Job(SyncJob):
         self._rule(self._found, [*self._protected, *rules])
         report, names = replace(report, items=tuple(items)), {f"{item.verb} {shown(item.path)}" for item in items}
         kept = tuple(change for change in plan.changes if change.id in names)
-        return replace(plan, changes=kept, data={"report": report, "result": _data(items, report)})
+        return replace(plan, changes=kept, data={"report": report, "result": told(items, report)})
 
     def preview(self, plan: Plan) -> JobResult:
         if self._same:
-            return JobResult(data={**_data(()), "msg": plan.data["note"]})
+            return JobResult(data={**told(()), "msg": plan.data["note"]})
         return JobResult(changed=bool(plan.changes), data=plan.data["result"], warnings=plan.warnings)
 
     async def sync(self, plan: Plan) -> JobResult:
         planned: Report = plan.data.get("report") or Report(_NEW if self._missing else ())
         if not self._mirror.mkpath:
             await self.target.run(["mkdir", "-p", "--", posixpath.dirname(self._dest)], change=True)
+        if self.reviewed:
+            await note_source(self.source, self._mirror)
+        saved = await save_beside(self.target, self._dest, planned.items, self.keeping)
         report = await self.transfer(self._mirror, change=True, bytes_total=planned.totals.transferred)
         report = replace(report, items=await in_thread(as_planned, report.items, planned.items))
         self._done = report
-        warnings = [*report.messages]
+        warnings = [*report.messages, *(f"{self.target.host} keeps its own version as {copy}" for copy in saved)]
         if report.vanished:
             names = ", ".join(report.vanished[:20]) + (" and more" if len(report.vanished) > 20 else "")
             warnings.append(
                 f"{len(report.vanished)} files vanished on {self.source.host} before their turn came: {names}"
             )
-        data = await in_thread(_data, report.items, report)
+        data = await in_thread(told, report.items, report)
         return JobResult(changed=bool(report.items), data=data, warnings=tuple(warnings))
 
     async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
@@ -358,35 +375,14 @@ class Job(SyncJob):
         left = sorted(shown(item.path) for item in again.items if item.path in lacking)
         return [Problem(f"{name} is still not as on {self.source.host}") for name in left[:50]]
 
+    async def remember(self, plan: Plan, result: JobResult) -> None:
+        if not self._same:
+            done = self._done.items if result.changed else ()
+            await note_done(self.source, self.target, self._mirror, done, reviewed=self.reviewed)
+
     async def expectations(self, plan: Plan, result: JobResult) -> Sequence[Expectation]:
         return await expected(self.target, self._dest, self._done.items if result.changed else (), self.expected)
 
 
-async def _rsync(machine: Machine) -> str | None:
-    """The text of its ``rsync --version``; None: it has none."""
-    try:
-        done = await machine.run(["rsync", "--version"], change=False, env={"LC_ALL": "C"}, timeout=30)
-    except FileNotFoundError:
-        return None
-    return done.stdout.decode(errors="replace")
-
-
-async def _guarded(machine: Machine, paths: list[str]) -> dict[str, Any]:
-    """transfer.ends.guarded, for every path."""
-    found = await machine.call(ends, "guarded", paths, change=False, answers=answers.GUARDED)
-    return {path: found.get(path) for path in paths}
-
-
 def _inside(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
-
-
-def _data(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]:
-    """The documented RETURN keys."""
-    return {
-        "files": sum(1 for item in items if item.flags[:1] in "<>" and item.flags[1:2] == "f"),
-        "bytes": report.totals.transferred if report else 0,
-        "deleted": sum(1 for item in items if item.deletes),
-        "items": [str(item) for item in ordered(items)[:ITEMS_SHOWN]],
-        "items_total": len(items),
-    }

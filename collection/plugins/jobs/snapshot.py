@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Job(SyncJob):
     """A set of snapshots for each PC: all subvolumes or none. Each is made once in a run, whichever target's task comes first."""
 
+    alone = True
+
     _target: Pc
     _source: Pc | None
 
@@ -104,6 +106,7 @@ class Job(SyncJob):
             data={"acts": acts},
             warnings=tuple(self._warnings()),
             unprotected=self._target.unprotected if self._phase == "before" else (),
+            covered=self._wanted(self._target) if self._phase == "before" else (),
         )
 
     def _on(self, pc: Pc) -> str:

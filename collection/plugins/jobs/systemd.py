@@ -12,7 +12,8 @@ from hotdesk.jobs.machine_units import PATTERNS, WAYS_IN, matches
 from hotdesk.jobs.on_target import unit_files
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import ENVIRONMENT, both, carry_out, run, still_wanted
-from hotdesk.jobs.transaction import STATE, PutFile, place, recover, unfinished
+from hotdesk.jobs.transaction import STATE, UNDO, PutFile, place, recover, unfinished
+from hotdesk.jobs.undo import Undo, note
 from hotdesk.results import Diff
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ RUN: Mapping[str, tuple[str, ...]] = {
 """What is started and stopped too, by the argument ``now``."""
 MASK = ["link", 0, 0, 0, "/dev/null"]
 """``State`` of a masked unit's file."""
+LOOK = 'found="$("$@" 2>/dev/null)"; case $found in not-found) ;; failed) echo inactive ;; *) printf "%s\\n" "$found" ;; esac'
+"""A state in a word; nothing for a unit that is not there, and one that failed does not run."""
 _SURVEY = {"files": {str: STATE}, "masked": [str], "instances": [str], "odd": {str: str}}
 
 
@@ -168,7 +171,7 @@ class Job(SyncJob):
             lost = any(path not in here.files for path in paths)
             change = Change(
                 verb=verb, subject=f"files of {unit}{_suffix(scope)}", detail=", ".join(paths), destructive=lost,
-                before=before, after=after, undo="its journal on the target",
+                before=before, after=after, undo=UNDO,
             )  # fmt: skip
             yield change, partial(self._put, scope, unit, paths)
 
@@ -185,6 +188,14 @@ class Job(SyncJob):
                 files.append(PutFile(path=whole, content=await self.source.read(whole), mode=state[1], was=was))
         reload = [["systemctl", "daemon-reload"]] if self._running and scope == "system" else []
         if unit in self._there[scope].states and unit in paths and unit not in here:
+            if self._there[scope].word(unit) == "enabled":
+                subject = f"disable {unit}{_suffix(scope)}"
+                undo = [self._undo(subject, scope, unit, "is-enabled", ("enabled", ""), ("enable",))]
+                if self._there[scope].active.get(unit) == "active":
+                    undo.append(
+                        self._undo(f"stop {unit}", scope, unit, "is-active", ("active", "inactive"), ("start",))
+                    )
+                await note(self.target, f"systemd {unit}", undo)
             await self._systemctl(scope, ("disable", "stop") if reload else ("disable",), unit)
         await place(self.target, f"systemd {unit}", files, checks=reload)
 
@@ -207,14 +218,15 @@ class Job(SyncJob):
             self._warn(f"{self.target.host}: {unit} is not {wanted}: it lets you in")
             return
         verb = {"enabled": "enable", "disabled": "disable", "masked": "mask"}[wanted]
-        undo = {"enabled": "systemctl enable", "masked": "systemctl mask"}.get(now or "", "systemctl disable")
-        undo = "systemctl unmask" if wanted == "masked" else undo
         change = Change(
             verb=verb, subject=f"{unit}{_suffix(scope)}", detail=f"{now or 'not there'} -> {wanted}", before=now or "",
-            after=wanted, undo=f"{undo} {unit}", needs=needs,
+            after=wanted, undo="hotdesk rollback", needs=needs,
         )  # fmt: skip
         verbs = ("unmask", verb) if now == "masked" else (verb,)
-        yield change, partial(self._systemctl, scope, verbs, unit)
+        back = {"enabled": ("enable",), "masked": ("mask",)}.get(now or "", () if wanted == "masked" else ("disable",))
+        back = ("unmask", *back) if wanted == "masked" else back
+        undo = self._undo(change.id, scope, unit, "is-enabled", (now or "", wanted), back)
+        yield change, partial(self._noted, undo, scope, verbs, unit)
 
     def _run(self, excluded: Sequence[str], guarded: set[str], enabled: set[str]) -> Iterator[Step]:
         """Start what is enabled and runs on the source, stop what is disabled or masked and does not: timers only, or everything."""
@@ -226,16 +238,32 @@ class Job(SyncJob):
             word, runs, now = here.word(unit), here.active.get(unit) == "active", there.active.get(unit) == "active"
             if word == "enabled" and runs and not now and unit in enabled:
                 needs = (f"enable {unit}",) if there.word(unit) != "enabled" else ()
-                change = Change(verb="start", subject=unit, undo=f"systemctl stop {unit}", needs=needs)
-                yield change, partial(self._systemctl, "system", ("start",), unit)
+                change = Change(verb="start", subject=unit, undo="hotdesk rollback", needs=needs)
+                undo = self._undo(change.id, "system", unit, "is-active", ("inactive", "active"), ("stop",))
+                yield change, partial(self._noted, undo, "system", ("start",), unit)
             elif word in ("disabled", "masked") and not runs and now:
-                change = Change(verb="stop", subject=unit, undo=f"systemctl start {unit}")
-                yield change, partial(self._systemctl, "system", ("stop",), unit)
+                change = Change(verb="stop", subject=unit, undo="hotdesk rollback")
+                undo = self._undo(change.id, "system", unit, "is-active", ("active", "inactive"), ("start",))
+                yield change, partial(self._noted, undo, "system", ("stop",), unit)
+
+    def _undo(
+        self, subject: str, scope: str, unit: str, asked: str, states: tuple[str, str], verbs: Sequence[str]
+    ) -> Undo:
+        """``states``: what ``asked`` says before and after."""
+        before, after = states
+        return Undo(
+            subject=subject, detail=f"{after or 'not there'} -> {before or 'not there'}", before=before, after=after,
+            look=("sh", "-c", LOOK, "sh", *_argv(scope, asked, unit)),
+            steps=tuple((tuple(_argv(scope, verb, unit)), "") for verb in verbs), last="start" in verbs,
+        )  # fmt: skip
+
+    async def _noted(self, undo: Undo, scope: str, verbs: Sequence[str], unit: str) -> None:
+        await note(self.target, f"systemd {unit}", [undo])
+        await self._systemctl(scope, verbs, unit)
 
     async def _systemctl(self, scope: str, verbs: Sequence[str], unit: str) -> None:
         for verb in verbs:
-            argv = ["systemctl", *(["--global"] if scope == "user" else []), verb, "--", unit]
-            await run(self.target, argv, change=True)
+            await run(self.target, _argv(scope, verb, unit), change=True)
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)
@@ -327,6 +355,10 @@ async def _version(machine: Machine) -> int:
         return 0
     found = re.match(rb"systemd (\d+)", done.stdout)
     return int(found[1]) if found else 0
+
+
+def _argv(scope: str, verb: str, unit: str) -> list[str]:
+    return ["systemctl", *(["--global"] if scope == "user" else []), verb, "--", unit]
 
 
 def _unit(path: str) -> str:

@@ -69,7 +69,7 @@ requirements:
   - hotdesk (Python package, on the control node)
   - root on the source and the targets (C(become))
 notes:
-  - Packages of no repository are left, and named in a warning.
+  - Packages of no repository are left to the manual job, and named in a warning.
   - Packages whose repository this run writes are rehearsed after it is written. What would take others along then fails.
   - A configuration file that was changed on the target is kept when its package brings a new one.
   - C(apt-daily.timer) and C(apt-daily-upgrade.timer) are paused meanwhile, by a lease that systemd keeps - when the run dies, they run again

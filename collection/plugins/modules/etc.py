@@ -73,7 +73,8 @@ notes:
   - It comes after M(hotdesk.sync.apt) - a changed file of a package that the target does not have is left, with a warning.
   - Services are not restarted. Use C(notify), and RV(units) to tell what was touched.
   - ACLs are not moved; a file that has one is left, with a warning. So are files of more than 8 MiB.
-  - The versions before stay on the target for the last 100 transactions, in C(/var/lib/hotdesk/transactions), readable by root alone.
+  - The versions before stay on the target for the last 20 runs and 90 days, in C(/var/lib/hotdesk/transactions), readable by root alone.
+    M(hotdesk.sync.rollback) brings them back.
 """
 
 EXAMPLES = r"""

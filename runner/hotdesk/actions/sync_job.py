@@ -64,6 +64,8 @@ class SyncJobAction(Action):
         async with _jobs(call) as jobs:
             job = await self._job(call, jobs)
             problems = tuple(await jobs.validate(job))
+            if jobs.topology.consent is not None and not (problems or job.alone):
+                await jobs.topology.look(job.source, job.target)
             return Inspection(problems, job.source.host, tuple(job.reads()), tuple(job.writes()))
 
     def _step(self, call: Call) -> Step:

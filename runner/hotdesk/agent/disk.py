@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 """Seconds after which a mount counts as not answering."""
+WORTH_TELLING = 0.01
+"""Share of a file system by which its free space must have changed since it was last told."""
 DEAD = (errno.EIO, errno.ENODEV, errno.ENOTCONN, errno.ESHUTDOWN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN)
 """What a mount says whose disk, server or daemon is gone."""
 
@@ -155,7 +157,8 @@ def level(free: int, limits: dict[str, int]) -> str:
 
 
 def watch(thresholds: dict[str, dict[str, int]], interval: float) -> Generator[dict[str, Any], None, None]:
-    """For ever: {state, level} whenever a path's level is another than before ("ok" at the start is not worth a word)."""
+    """For ever: {state, level} whenever a path's level is another than before ("ok" at the start is not worth a word), or its free space has
+    changed by ``WORTH_TELLING``."""
     probes = {path: Probe(path) for path in thresholds}
     try:
         yield from _crossings(probes, thresholds, interval)
@@ -168,6 +171,7 @@ def _crossings(
     probes: dict[str, Probe], thresholds: dict[str, dict[str, int]], interval: float
 ) -> Iterator[dict[str, Any]]:
     known = {path: "ok" for path in thresholds}
+    told = {}  # type: dict[str, int]
     missed = {path: 0 for path in thresholds}
     while True:
         began = time.monotonic()
@@ -182,8 +186,9 @@ def _crossings(
             else:
                 missed[path] += 1
                 now = "failed" if missed[path] >= 3 else known[path]
-            if now != known[path]:
-                known[path] = now
-                last = probe.value or {"mount": path, "device": "", "total": 0, "free": 0}
+            last = probe.value or {"mount": path, "device": "", "total": 0, "free": 0}
+            moved = abs(last["free"] - told.setdefault(path, last["free"]))
+            if now != known[path] or moved > last["total"] * WORTH_TELLING:
+                known[path], told[path] = now, last["free"]
                 yield {"state": {**last, "paths": [path]}, "level": now}
         time.sleep(max(0.0, began + interval - time.monotonic()))

@@ -18,7 +18,7 @@ from ansible.plugins.action import ActionBase
 from hotdesk.actions.arguments import check
 from hotdesk.actions.registry import documentation_in
 from hotdesk.actions.sync_job import CONTROL
-from hotdesk.aio import use_pidfd_watcher
+from hotdesk.aio import finish, use_pidfd_watcher
 from hotdesk.configuration import load_settings
 from hotdesk.connections.base import Secret
 from hotdesk.connections.become import escalation_for
@@ -192,7 +192,12 @@ async def _run(
 
         there = await machine(target)
         here = there if source is target else await machine(source)
-        plan, result = await jobs.perform(jobs.job(load(job_file), args, here, there), check=check)
+        well = False
+        try:
+            plan, result = await jobs.perform(jobs.job(load(job_file), args, here, there), check=check)
+            well = True
+        finally:
+            await finish(jobs.topology.end(lambda _host: well, limit=4.0), grace=5.0)
         return plan, result, list(dict.fromkeys([*plan.warnings, *result.warnings, *here.warnings, *there.warnings]))
 
 

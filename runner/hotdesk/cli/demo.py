@@ -61,7 +61,7 @@ def command(context: click.Context, /, big: int, keep: bool, output: str) -> Non
 
 
 async def _demo(big: int, keep: bool, output: str) -> int:
-    books = _shipped("playbooks") / "switch.yml"
+    books = _shipped("playbooks") / "demo.yml"
     if not shutil.which("rsync"):
         raise UsageError("rsync is not installed here", remedy="apt install rsync")
     async with _interruptible(), _directory(keep) as directory, embedded_pcs(NAMES, directory) as pcs:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from hotdesk.actions.collections import Collections
+from hotdesk.actions.registry import ActionNames
+from hotdesk.cli.options import settings_from
 from hotdesk.errors import UsageError
 from hotdesk.paths import exists
 
@@ -30,7 +33,22 @@ VARIABLES = """\
 # The PC you worked at: the others become like it. On another day: hotdesk sync --from {other}
 hotdesk_source: {source}
 
-# What is kept the same: this directory on every PC.
+# What is kept the same: the jobs of playbooks/switch.yml that run. Begin with the home directory; each further one is a line.
+# A job whose programs neither PC has fails, so leave it out.
+switch_jobs:
+  - folder
+  # - snapshot   # the way back, on PCs with btrfs
+  # - apt        # packages
+  # - manual     # what was installed without a package manager
+  # - flatpak    # programs from Flathub and other remotes
+  # - accounts   # people's users and groups
+  # - etc        # what you changed in /etc
+  # - systemd    # units, enabled and disabled
+  # - dconf      # desktop settings
+  # - vscode     # the state of editors
+  # - docker     # images, volumes, networks, containers
+
+# The directory that folder mirrors, on every PC.
 switch_home: {home}
 
 # What each PC keeps for itself, relative to that directory.
@@ -38,23 +56,18 @@ switch_exclude:
   - .cache
   - .local/share/Trash
 
-# Owners, and files of other users, need root on both sides: then true, and -K to be asked for the sudo password.
+# Every job but folder needs root on both sides, and so do owners and files of other users: then true, and -K to be asked for the
+# sudo password.
 switch_become: false
+
+# Also remove packages, accounts, settings, ... that only a target has. hotdesk sync lists that first, and removes nothing until you allow it.
+switch_remove: false
+
+# With snapshot, on PCs without btrfs: removals are wanted although there is no way back from them.
+hotdesk_without_snapshot: false
 """
-PLAYBOOK = """\
----
-# hotdesk sync runs this. hotdesk doc -l lists the jobs there are; a wrong order is told before anything is touched.
-- name: Carry on at any PC
-  hosts: pcs
-  gather_facts: false
-  tasks:
-    - name: Mirror the home directory
-      hotdesk.sync.folder:
-        path: "{{ switch_home }}"
-        delete: true
-        filters: "{{ ['- /'] | product(switch_exclude) | map('join') | list }}"
-      become: "{{ switch_become }}"
-"""
+PLAYBOOK = "hotdesk.sync.switch"
+"""Of the collection: what is written is a copy for the person to change."""
 
 
 @click.command("init")
@@ -86,7 +99,7 @@ def command(names: tuple[str, ...], folder: Path) -> None:
             other=names[-1],
             home=f"/home/{getpass.getuser()}" if getpass.getuser() != "root" else "/root",
         ),
-        "playbooks/switch.yml": PLAYBOOK,
+        "playbooks/switch.yml": _playbook(),
     }
     there = [name for name in files if exists(folder / name)]
     if there:
@@ -101,3 +114,13 @@ def command(names: tuple[str, ...], folder: Path) -> None:
             raise UsageError(f"{folder / name} cannot be written: {exc.strerror}") from None
         click.echo(f"wrote {folder / name}")
     click.echo("Look at them, then: hotdesk sync --check")
+
+
+def _playbook() -> str:
+    found = ActionNames(Collections(settings_from({}))).playbook_path(PLAYBOOK)
+    if found is None:
+        raise UsageError(
+            f"{PLAYBOOK} was not found: the collection hotdesk.sync is missing",
+            remedy="hotdesk doc -l lists what is found.",
+        )
+    return found[1].read_text(encoding="utf-8")

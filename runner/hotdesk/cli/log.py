@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotdesk.errors import UsageError
 from hotdesk.paths import run_log_dir
-from hotdesk.report.run_log import entries
+from hotdesk.report.run_log import chosen, entries
 from hotdesk.text import safe
 
 if TYPE_CHECKING:
@@ -23,27 +22,16 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The lines as they were written.")
 def command(run: str | None, host: str | None, failed: bool, as_json: bool) -> None:
     """List the runs, or show the one named RUN (its id or the beginning of it; 'last' for the newest)."""
-    logs = sorted(run_log_dir().glob("*.jsonl"))
     if run is None:
-        for path in logs:
+        for path in sorted(run_log_dir().glob("*.jsonl")):
             click.echo(_summary(path))
         return
-    for entry in entries(_find(logs, run)):
+    for entry in entries(chosen(run_log_dir(), run)):
         if host and host not in (entry.get("host"), *entry.get("hosts", ())):
             continue
         if failed and not _is_failure(entry):
             continue
         click.echo(json.dumps(entry) if as_json else safe(_line(entry)))
-
-
-def _find(logs: list[Path], run: str) -> Path:
-    if run == "last" and logs:
-        return logs[-1]
-    found = [path for path in logs if path.stem.startswith(run)]
-    if len(found) == 1:
-        return found[0]
-    problem = f"{len(found)} runs begin with {run!r}" if found else f"there is no run {run!r}"
-    raise UsageError(problem, remedy="'hotdesk log' lists the runs; 'hotdesk log last' shows the newest")
 
 
 def _summary(path: Path) -> str:

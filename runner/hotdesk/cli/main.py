@@ -31,8 +31,11 @@ COMMANDS = {
     "doc": "Show the documentation of a module or sync job.",
     "config": "Show every setting, its value and where it comes from.",
     "rollback": "Bring PCs back to before a run, from its snapshots.",
+    "history": "Show which syncs the PCs remember, and forget a PC.",
+    "marks": "Show and take back what is marked as a PC's own.",
     "snapshots": "Show, compare and remove the snapshots that runs have left.",
     "log": "Read the log of a run.",
+    "report": "Show what happened in a run, as one HTML page.",
     "demo": "Make three embedded PCs the same, to see it work.",
 }
 """Name -> one line of help. ``cli/NAME.py`` holds ``command``; it is imported when it is called."""

@@ -10,7 +10,7 @@ import click
 import yaml
 
 from hotdesk.cli.editing import edited
-from hotdesk.jobs.plan_file import APPROVE
+from hotdesk.jobs.plan_file import ALLOW, APPROVE, KEEP
 from hotdesk.text import brief, safe
 
 if TYPE_CHECKING:
@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     Entry = dict[str, Any]
 
 HELP = {
-    False: "Enter: do all.  skip: none.  skip 2 4-6: these not.  never 3: never on that machine.  edit: in $EDITOR.  quit: nothing at all.",
-    True: "Enter: remove none.  remove: all.  remove 2 4-6: these.  never 3: never on that machine.  edit: in $EDITOR.  quit: nothing at all.",
+    "topology": "Enter: do nothing at all on these.  allow: overwrite all of them.  allow 2: this one.  quit: nothing at all.",
+    "changes": "Enter: do all.  skip: none.  skip 2 4-6: these not.  never 3: never on that machine.  edit: in $EDITOR.  quit: nothing at all.",
+    "conflicts": "Enter: leave all.  keep: do all, save theirs beside.  keep 2 4-6: these.  discard 3: lose theirs.  "
+    "never 3: never on that machine.  edit: in $EDITOR.  quit: nothing at all.",
+    "removals": "Enter: remove none.  remove: all.  remove 2 4-6: these.  never 3: never on that machine.  edit: in $EDITOR.  quit: nothing at all.",
 }
-"""What may be answered, by whether it is about removals; several with a semicolon between them."""
+"""What may be answered, by what it is about; several with a semicolon between them."""
+WORDS = {
+    "topology": {ALLOW},
+    "changes": {"skip", "never"},
+    "conflicts": {APPROVE["conflicts"], KEEP, "never"},
+    "removals": {APPROVE["removals"], "never"},
+}
 AROUND = 6
 """Lines of a screen that are not changes."""
 
@@ -33,19 +42,19 @@ def decided(path: Path, ask: Callable[[str], str] | None = None) -> bool:
     ask = ask or _asked
     document = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
     screens = list(_screens(document))
-    for number, (title, removals, entries) in enumerate(screens, start=1):
+    for number, (title, section, entries) in enumerate(screens, start=1):
         click.echo(f"\n({number}/{len(screens)}) {safe(title)}")
         for index, entry in enumerate(entries, start=1):
-            click.echo(_line(index, entry))
+            click.echo(_line(index, entry) if section != "topology" else _host_line(index, entry))
         while True:
-            answer = ask(HELP[removals]).strip()
+            answer = ask(HELP[section]).strip()
             if answer == "quit":
                 return False
             if answer == "edit":
                 path.write_bytes(edited(_text(document).encode(), suffix=".yml"))
                 return True
             try:
-                decisions = decide(answer, len(entries), removals=removals)
+                decisions = decide(answer, len(entries), section)
             except ValueError as exc:
                 click.echo(str(exc))
                 continue
@@ -61,13 +70,12 @@ def _text(document: dict[str, Any]) -> str:
     return text
 
 
-def decide(answer: str, count: int, *, removals: bool) -> list[str]:
+def decide(answer: str, count: int, section: str) -> list[str]:
     """The decisions on ``count`` changes. Raises ValueError saying what is not understood; then nothing is decided."""
-    out = ["skip" if removals else APPROVE[False]] * count
-    words = {"never", APPROVE[True] if removals else "skip"}
+    out = [APPROVE["changes"] if section == "changes" else "skip"] * count
     for part in filter(None, (each.strip() for each in answer.split(";"))):
         word, _, rest = part.partition(" ")
-        if word not in words:
+        if word not in WORDS[section]:
             raise ValueError(f"{word!r} is not understood here")
         if word == "never" and not rest:
             raise ValueError("never needs the numbers of the changes")
@@ -86,10 +94,12 @@ def _numbers(text: str, count: int) -> Iterator[int]:
         yield from range(first - 1, last)
 
 
-def _screens(document: dict[str, Any]) -> Iterator[tuple[str, bool, list[Entry]]]:
-    """(title, whether they are removals, changes): those of one step and verb together, as many as a screen shows."""
+def _screens(document: dict[str, Any]) -> Iterator[tuple[str, str, list[Entry]]]:
+    """(title, what they are about, entries): the hosts, then changes of one step and verb together, as many as a screen shows."""
     room = max(5, shutil.get_terminal_size().lines - AROUND)
-    for removals, key in ((False, "changes"), (True, "removals")):
+    if hosts := document.get("topology"):
+        yield "PCs that may hold work of their own", "topology", hosts
+    for key in ("changes", "conflicts", "removals"):
         for step in document["steps"]:
             kinds: dict[str, list[Entry]] = {}
             for entry in step.get(key) or ():
@@ -97,13 +107,17 @@ def _screens(document: dict[str, Any]) -> Iterator[tuple[str, bool, list[Entry]]
             for verb, entries in kinds.items():
                 for start in range(0, len(entries), room):
                     title = f"{step['task']} ({step['job']}, from {', '.join(step['source'])}): {verb}, {len(entries)} in all"
-                    yield title, removals, entries[start : start + room]
+                    yield title, key, entries[start : start + room]
 
 
 def _line(index: int, entry: Entry) -> str:
     undo = "" if entry.get("undo") or not entry.get("before") else "; cannot be undone"
-    about = brief(entry.get("detail", ""), 60)
+    about = brief(entry.get("conflict") or entry.get("detail", ""), 60)
     return safe(f"{index:>4}  {brief(entry['change'], 70)}  [{', '.join(entry['hosts'])}]  {about}{undo}").rstrip()
+
+
+def _host_line(index: int, entry: Entry) -> str:
+    return "\n".join(safe(f"{index:>4}  {entry['host']}: {text}") for text in entry["found"])
 
 
 def _asked(text: str) -> str:

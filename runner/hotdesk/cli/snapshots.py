@@ -50,12 +50,12 @@ def list_(context: click.Context, /, pattern: str, as_json: bool, **given: Any) 
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        _table(
+        table(
             ("RUN", "MADE (UTC)", "HOST", "BEFORE", "AFTER"),
             [(r["run"], r["made"][:19], r["host"], *_places(r)) for r in rows],
         )
         _say_unprotected(found)
-    context.exit(_code(failed))
+    context.exit(code_of(failed))
 
 
 @command.command("show")
@@ -76,10 +76,10 @@ def show(context: click.Context, /, run_id: str, pattern: str, as_json: bool, **
     else:
         click.echo(safe(f"run {chosen}"))
         keys = ("host", "phase", "mount", "made", "device", "path")
-        _table(
+        table(
             ("HOST", "PHASE", "OF", "MADE", "ON", "IN THE TOP LEVEL"), [tuple(row[key] for key in keys) for row in rows]
         )
-    context.exit(_code(failed))
+    context.exit(code_of(failed))
 
 
 @command.command("diff")
@@ -115,7 +115,7 @@ def diff(
     else:
         for host, differing in with_it.items():
             _print_differences(host, chosen, differing)
-    context.exit(_code(failed))
+    context.exit(code_of(failed))
 
 
 @command.command("prune")
@@ -154,27 +154,31 @@ def prune(context: click.Context, /, pattern: str, keep: int, keep_days: int, ke
 
 def root_settings(given: dict[str, Any]) -> Settings:
     """As given, and root there unless the command line says otherwise: nobody else may look."""
-    settings = settings_from(given, warn=_warn)
+    settings = settings_from(given, warn=warn)
     return settings if given.get("become") is not None else replace(settings, become=True)
 
 
 def asked(
-    given: dict[str, Any], pattern: str, question: Callable[[Machine], Awaitable[T]]
+    given: dict[str, Any],
+    pattern: str,
+    question: Callable[[Machine], Awaitable[T]],
+    settings: Settings | None = None,
+    **more: Any,
 ) -> tuple[dict[str, T], dict[str, HotdeskError]]:
-    """Answers, and what went wrong elsewhere (told at once)."""
-    settings = root_settings(given)
-    answers = asyncio.run(visit(settings, pattern, question, limit=given["limit"] or "", warn=_warn))
+    """Answers (of root, unless ``settings`` say otherwise), and what went wrong elsewhere (told at once). ``more`` as for ``fleet.visit``."""
+    settings = settings or root_settings(given)
+    answers = asyncio.run(visit(settings, pattern, question, limit=given["limit"] or "", warn=warn, **more))
     failed = {host: answer for host, answer in answers.items() if isinstance(answer, HotdeskError)}
     for host, problem in failed.items():
         click.echo(safe(f"[ERROR]: {host}: {problem.explain()}"), err=True)
     return {host: answer for host, answer in answers.items() if not isinstance(answer, HotdeskError)}, failed
 
 
-def _code(failed: Mapping[str, HotdeskError]) -> int:
+def code_of(failed: Mapping[str, HotdeskError]) -> int:
     return max((problem.exit_code for problem in failed.values()), default=0)
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
     click.echo(safe(f"[WARNING]: {text}"), err=True)
 
 
@@ -199,15 +203,25 @@ def chosen_run(found: Mapping[str, Pc], run_id: str, *, others: bool = False) ->
     for pc in found.values():
         for one in pc.sets:
             newest[one["run"]] = max(newest.get(one["run"], 0.0), float(one["at"]))
+    try:
+        return told_run(newest, run_id)
+    except UsageError:
+        if others:
+            return run_id
+        raise
+
+
+def told_run(newest: Mapping[str, float], run_id: str, what: str = "snapshots") -> str:
+    """The whole id of one of these runs (run -> when). Raises UsageError when none or several are meant."""
     if run_id == "last" and newest:
         return max(newest, key=lambda name: newest[name])
     meant = [name for name in newest if name.startswith(run_id)]
     if len(meant) == 1:
         return meant[0]
-    if others:
-        return run_id
-    problem = f"{len(meant)} runs begin with {run_id!r}" if meant else f"there are no snapshots of a run {run_id!r}"
-    raise UsageError(problem, remedy=nearest(run_id, newest) or "'hotdesk snapshots list' shows the runs.")
+    problem = f"{len(meant)} runs begin with {run_id!r}" if meant else f"there are no {what} of a run {run_id!r}"
+    raise UsageError(
+        problem, remedy=nearest(run_id, newest) or "'hotdesk snapshots list' and 'hotdesk log' show the runs."
+    )
 
 
 def _print_differences(host: str, run_id: str, differing: Differences) -> None:
@@ -225,9 +239,10 @@ def _say_unprotected(found: Mapping[str, Pc]) -> None:
             click.echo(safe(f"{host}: no snapshots of {', '.join(pc.unprotected)}"))
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]], none: str = "no snapshots") -> None:
+    """Columns as wide as they need to be; ``none`` when there are no rows."""
     if not rows:
-        click.echo("no snapshots")
+        click.echo(none)
         return
     lines = [head, *rows]
     widths = [max(len(safe(line[column])) for line in lines) for column in range(len(head))]

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -38,6 +38,33 @@ PLAYBOOKS = ("playbooks/switch.yml", "switch.yml")
     help="Do exactly what this reviewed plan approves.",
 )  # fmt: skip
 @click.option("--allow-removals", "removals", is_flag=True, help="Also remove what the others have too much.")
+@click.option(
+    "--allow-first-sync",
+    "first",
+    multiple=True,
+    metavar="NAMES",
+    help="These may be overwritten though they have never met the source.",
+)
+@click.option(
+    "--allow-out-of-order",
+    "order",
+    multiple=True,
+    metavar="NAMES",
+    help="These may be overwritten though they have work that the source has not had.",
+)
+@click.option(
+    "--keep-conflicts",
+    "conflicts",
+    flag_value="keep",
+    default=None,
+    help="Overwrite also files that were changed there since the last sync; keep their versions beside.",
+)
+@click.option(
+    "--discard-conflicts",
+    "conflicts",
+    flag_value="discard",
+    help="Overwrite also files that were changed there since the last sync; lose their versions.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -48,14 +75,18 @@ def command(
     review: bool,
     plan: Path | None,
     removals: bool,
+    first: tuple[str, ...],
+    order: tuple[str, ...],
+    conflicts: Literal["keep", "discard"] | None,
     **given: Any,
 ) -> None:
     """Make the other PCs like the one you worked at, by playbooks/switch.yml (or PLAYBOOK).
 
-    Nothing is removed that you did not allow: in a review, in a plan, or with --allow-removals.
+    Nothing is lost there that you did not allow, in a review, in a plan or by an option: what is to be removed, files that were changed
+    there since the last sync, a PC that has work of its own or is met for the first time.
     """
-    if bool(review) + (plan is not None) + bool(removals) > 1:
-        raise click.UsageError("Only one of --review, --plan and --allow-removals.", context)
+    if bool(review) + (plan is not None) + bool(removals or conflicts) > 1:
+        raise click.UsageError("Only one of --review, --plan, and --allow-removals with --keep-conflicts.", context)
     if review and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "--review needs a terminal", remedy="hotdesk plan -o FILE writes the plan; --plan FILE does it."
@@ -66,7 +97,10 @@ def command(
         given["limit"] = ",".join(filter(None, (*targets, given.get("limit") and f"&{given['limit']}")))
     warnings: list[str] = []
     settings = settings_from(given, warn=warnings.append)
-    chosen = replace(play_options(given), plan=plan, removals=removals)
+    chosen = replace(
+        play_options(given), plan=plan, removals=removals, conflicts=conflicts or "leave", gate=True,
+        allow_first=_names(first), allow_order=_names(order),
+    )  # fmt: skip
     book = playbook or _found()
     if review:
         context.exit(_reviewed(settings, book, chosen, tuple(warnings), given["junit"]))
@@ -96,6 +130,10 @@ def _reviewed(settings: Settings, book: Path, chosen: PlayOptions, warnings: tup
             return await app.play(settings, [book], replace(chosen, plan=path), around)
 
         return run(settings, playing, junit=junit)
+
+
+def _names(given: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.strip() for each in given for name in each.split(",") if name.strip())
 
 
 def _found() -> Path:

@@ -334,8 +334,9 @@ class Link:
     ) -> None:
         """Watch until cancelled. ``thresholds``: path -> {"warning": bytes, "minimum": bytes}; ``on_change(state, level)``.
 
-        The agent looks every ``interval`` seconds and sends crossings only: "ok", "warning" (free < warning), "minimum"
-        (free < minimum), and "failed" when a file system could not be measured three times running (with the last known numbers, or 0).
+        The agent looks every ``interval`` seconds and sends crossings: "ok", "warning" (free < warning), "minimum" (free < minimum), and
+        "failed" when a file system could not be measured three times running (with the last known numbers, or 0). It sends the same level
+        again when free space has changed by a hundredth of the whole.
         """
 
         def changed(item: Any) -> None:

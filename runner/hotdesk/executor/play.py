@@ -161,6 +161,11 @@ class PlayRun:
         if self._before_batch is not None and not await self._before_batch(batch):
             batch.break_play = True
             return
+        for state in ready:
+            if state.name in batch.failed:  # refused before the first task
+                batch.strategy.leave(state.name)
+                self.scopes.removed.add(state.name)
+        ready = [state for state in ready if state.name not in batch.failed]
         window = (
             asyncio.Semaphore(max(1, self.run.settings.forks)) if getattr(batch.strategy, "pinned", False) else None
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hotdesk import events as ev
 from hotdesk.executor.host import HostState
@@ -41,6 +41,14 @@ class PlayOptions:
     """A reviewed plan file: of what sync jobs would change, exactly that is done."""
     removals: bool = True
     """False: what sync jobs would remove is left, unless a plan approves it."""
+    conflicts: Literal["leave", "keep", "discard"] = "leave"
+    """Without ``removals``, or with a gate: what becomes of files that were changed on a target since the last sync."""
+    gate: bool = False
+    """Ask who has written to whom before anything is changed; a run that asks brings all that its source has."""
+    allow_first: frozenset[str] = frozenset()
+    """Hosts that may meet their source for the first time."""
+    allow_order: frozenset[str] = frozenset()
+    """Hosts whose own work, or another source's, may be overwritten; also a source that is half-written."""
     expectations: bool = True
     """Keep what sync jobs leave to be expected, for ``verify --jobs``."""
     command: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hotdesk.errors import TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
 
     from hotdesk.connections.link import Completed
     from hotdesk.jobs.apt_plan import Package
@@ -78,6 +78,28 @@ async def rehearse(machine: Machine, packages: Sequence[Package], architecture: 
     if done.rc:
         return words(done)
     return effects(done.stdout.decode(errors="replace"), architecture)
+
+
+async def collateral(
+    machine: Machine, chosen: Mapping[str, Package], protected: Set[str], architecture: str
+) -> tuple[dict[str, frozenset[str] | str], frozenset[str]]:
+    """Id -> the ``protected`` packages that it would remove, or apt's words when it cannot be done at all; and all that go when none does.
+
+    One rehearsal of all together; one for each alone only when that shows something.
+    """
+    whole = await rehearse(machine, list(chosen.values()), architecture)
+    if isinstance(whole, Effects) and not whole.removes & protected:
+        return {}, whole.removes
+    out: dict[str, frozenset[str] | str] = {}
+    for ident, one in chosen.items():
+        alone = await rehearse(machine, [one], architecture)
+        if isinstance(alone, str):
+            out[ident] = alone
+        elif taken := alone.removes & protected:
+            out[ident] = taken
+    if not out:  # each alone is fine and together they are not: none can be singled out
+        out = {ident: whole if isinstance(whole, str) else whole.removes & protected for ident in chosen}
+    return out, frozenset()
 
 
 async def perform(

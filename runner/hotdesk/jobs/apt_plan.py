@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.jobs.base import Change
 from hotdesk.jobs.on_target.apt_sources import DISTRIBUTION
 from hotdesk.jobs.on_target.apt_state import DISTRO
-from hotdesk.jobs.transaction import STATE, PutFile
+from hotdesk.jobs.transaction import STATE, UNDO, PutFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,6 @@ DESCRIBED = {
 """The shape of a description: ``on_target.apt_state.describe``."""
 NAMED = 20
 """Packages that a warning names."""
-KEPT = "the version before is kept on the target, in /var/lib/hotdesk/transactions"
 
 
 @dataclass(slots=True)
@@ -70,14 +69,13 @@ def compare(
     out = Wanted()
     for architecture in here["foreign"]:
         if architecture not in there["foreign"]:
-            undo = f"dpkg --remove-architecture {architecture}"
+            undo = f"hotdesk rollback: dpkg --remove-architecture {architecture}"
             out.changes.append(Change(verb="add-architecture", subject=architecture, undo=undo))
     skipped = [name for name in here["manual"] if _skipped(name, exclude)]
     wanted = {name: here["origins"].get(name, {}).get("origin", "") for name in here["manual"] if name not in skipped}
-    bare = sorted(name for name, origin in wanted.items() if not origin)
-    if bare:
-        more = f" and {len(bare) - NAMED} more" if len(bare) > NAMED else ""
-        out.warnings.append(f"of no repository on {source}, so left: {', '.join(bare[:NAMED])}{more}")
+    if left := bare(here, exclude):
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        out.warnings.append(f"of no repository on {source}, so left to the manual job: {', '.join(left[:NAMED])}{more}")
     wanted = {name: origin for name, origin in wanted.items() if origin}
     going = _going(here, there, exclude, out, target) if remove else {}
     needs = _files(here, there, set(wanted.values()), out, source)
@@ -93,12 +91,18 @@ def compare(
             detail=version,
             destructive=True,
             before=version,
-            undo=f"apt-get install {name}={version}",
+            undo=f"hotdesk rollback: apt-get install {name}={version}, while an archive has it",
         )
         out.changes.append(change)
         out.packages[change.id] = Package(name, remove=True)
     _holds(here, there, exclude, out)
     return out
+
+
+def bare(described: Described, exclude: Sequence[str] = ()) -> list[str]:
+    """Packages that somebody installed from a file: of no repository that the PC has. They are the manual job's."""
+    names = [name for name in described["manual"] if name in described["installed"] and not _skipped(name, exclude)]
+    return sorted(name for name in names if not described["origins"].get(name, {}).get("origin", ""))
 
 
 def _skipped(name: str, exclude: Sequence[str]) -> bool:
@@ -119,7 +123,9 @@ def _package(
     exact = here["installed"].get(name, "") if name in here["held"] else ""
     if now and one["origin"] == origin and exact in ("", now):
         if name not in there["manual"]:
-            out.changes.append(Change(verb="mark", subject=name, detail="manual", undo=f"apt-mark auto {name}"))
+            out.changes.append(
+                Change(verb="mark", subject=name, detail="manual", undo=f"hotdesk rollback: apt-mark auto {name}")
+            )
         return
     if name in there["held"]:
         out.warnings.append(f"{name} is held on {target} and left as it is ({now})")
@@ -133,7 +139,9 @@ def _package(
     detail = f"{now} -> {after or '?'}" if now else after
     detail += f" from {origin}" if origin != DISTRO else ""
     undo = (
-        f"apt-get install --allow-downgrades {name}={now}, while an archive has it" if now else f"apt-get remove {name}"
+        f"hotdesk rollback: apt-get install --allow-downgrades {name}={now}, while an archive has it"
+        if now
+        else f"hotdesk rollback: apt-get remove {name}"
     )
     change = Change(
         verb=verb, subject=name, detail=detail + (", after the repositories are written" if late else ""),
@@ -205,7 +213,7 @@ def _file(path: str, one: Mapping[str, Any], there: Described, out: Wanted) -> C
     secret = one["kind"] == "logins"
     before = "" if secret or now is None else now["state"][4][:16]
     change = Change(
-        verb="create" if now is None else "update", subject=path, detail=one["kind"], undo=KEPT,
+        verb="create" if now is None else "update", subject=path, detail=one["kind"], undo=UNDO,
         before=before, after="" if secret else state[4][:16],
     )  # fmt: skip
     out.changes.append(change)
@@ -252,7 +260,7 @@ def _unwanted(here: Described, there: Described, going: Mapping[str, str], out: 
 
 def _delete(path: str, one: Mapping[str, Any], out: Wanted) -> None:
     change = Change(
-        verb="delete", subject=path, detail=one["kind"], destructive=True, before=one["state"][4][:16], undo=KEPT
+        verb="delete", subject=path, detail=one["kind"], destructive=True, before=one["state"][4][:16], undo=UNDO
     )
     out.changes.append(change)
     out.files[change.id] = PutFile(path=path, was=one["state"])
@@ -264,4 +272,6 @@ def _holds(here: Described, there: Described, exclude: Sequence[str], out: Wante
         if name in there["held"] or _skipped(name, exclude) or not (name in there["installed"] or name in coming):
             continue
         needs = (coming[name],) if name in coming else ()
-        out.changes.append(Change(verb="hold", subject=name, undo=f"apt-mark unhold {name}", needs=needs))
+        out.changes.append(
+            Change(verb="hold", subject=name, undo=f"hotdesk rollback: apt-mark unhold {name}", needs=needs)
+        )

@@ -27,6 +27,8 @@ class Change:
     detail: str = ""
     destructive: bool = False
     """Something that the target has is gone afterwards (a removal). Never done from a reviewed plan without being approved."""
+    conflict: str = ""
+    """The target's version was changed there since the last sync, and would be lost: says how. Done only when approved, or kept beside."""
     before: str = ""
     """What the target has now, as a version or digest; empty: nothing, or not known. Never a secret."""
     after: str = ""
@@ -55,6 +57,8 @@ class Plan:
     """``sync`` itself finds out what there is to do: it runs although ``changes`` is empty (only where ``SyncJob.preview_wanted`` is False)."""
     unprotected: tuple[str, ...] = ()
     """Places of the target that the run's snapshots cannot cover: destructive changes of later jobs there need consent."""
+    covered: tuple[str, ...] = ()
+    """Places that they do cover. When there are no others, later changes can be undone by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,8 @@ class Expectation:
 class SyncJob(ABC):
     """Make one aspect of ``self.target`` like ``self.source``. One instance per task and host; the phases are called in this order.
 
-    validate -> pre_sync -> (check mode ends here) -> sync -> post_sync -> expectations; cleanup after each ending. Phases are ``async def``; a plain
-    ``def`` runs in a bounded pool of threads.
+    validate -> pre_sync -> (check mode ends here) -> sync -> post_sync -> remember -> expectations; cleanup after each ending. Phases are
+    ``async def``; a plain ``def`` runs in a bounded pool of threads.
     """
 
     def __init__(self, *, args: Mapping[str, Any], source: Machine, target: Machine, transfer: JobTransfer) -> None:
@@ -98,6 +102,8 @@ class SyncJob(ABC):
     """Of its file; set when it is loaded."""
     after: ClassVar[tuple[str, ...]] = ()
     """Names of jobs (``apt``, or fully qualified) that must come before this one when a play has both. Checked before any host is touched."""
+    alone: ClassVar[bool] = False
+    """It brings nothing from the source to the target: to them it is no sync that is asked about or remembered."""
     handles: ClassVar[tuple[str, ...]] = ()
     """Paths, as rsync patterns, that this job alone may move: ``folder`` never touches them (transfer/excludes.py is the one list)."""
     preview_wanted: bool = True
@@ -106,9 +112,13 @@ class SyncJob(ABC):
     """Subjects that somebody has marked as a machine's own: each must be a change by itself, if it is one."""
     expected: Sequence[Expectation] = ()
     """What this task left to be expected of the target at the end of the last run, for a job that looks only at what it touches."""
+    foreseen: Mapping[str, Sequence[Change]] = EMPTY
+    """Job -> what it would have changed on the target before this one: in check mode, and for a plan, where it was not done."""
     reviewed: bool = False
     """The plan is kept for review, or held against one that was: ``before`` and ``after`` are worth the looking."""
 
+    keeping: Collection[str] = ()
+    """Ids of changes with a ``conflict`` whose target's version is saved beside before they are done. Set before ``sync``."""
     without_snapshot: bool = False
     """Destructive changes are wanted also where this run's snapshots do not cover the target (the variable ``hotdesk_without_snapshot``)."""
 
@@ -127,6 +137,9 @@ class SyncJob(ABC):
     async def post_sync(self, plan: Plan, result: JobResult) -> list[Problem]:
         """Read back: is the target now what the plan promised? What is not is returned."""
         return []
+
+    async def remember(self, plan: Plan, result: JobResult) -> None:  # noqa: B027 - a hook a job may leave out
+        """Leave on the PCs what a later run compares with; also when there was nothing to do, never in check mode."""
 
     async def expectations(self, plan: Plan, result: JobResult) -> Sequence[Expectation]:
         """What holds on the target now, changed or not; reads only. ``plan`` is what was done: what was left promises nothing."""

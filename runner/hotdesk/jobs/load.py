@@ -24,6 +24,7 @@ PHASES: dict[str, int] = {
     "pre_sync": 0,
     "sync": 1,
     "post_sync": 2,
+    "remember": 2,
     "expectations": 2,
     "present": 2,
     "cleanup": 0,

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import CheckModeError, Stalled, TaskError, TimedOut
-from hotdesk.events import Changed, Output, Progressed, Warned
+from hotdesk.events import Changed, JobDone, Output, Progressed, Transferred, Warned
 from hotdesk.shapes import expect
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hotdesk.connections.link import AgentInfo, Completed, DiskState, Link
     from hotdesk.events import Event
-    from hotdesk.results import Progress
+    from hotdesk.results import JobChange, Progress
 
 PROGRESS_INTERVAL = 0.2
 """Seconds between two Progressed events of one machine; the last one (nothing left: eta 0) always gets through."""
@@ -191,6 +191,23 @@ class Machine:
         if text not in self.warnings:
             self.warnings.append(text)
             self._emit(Warned(text=CENSORED if self.no_log else text, host=self.for_host))
+
+    def transferred(self, source: str, what: str, *, size: int, files: int, seconds: float) -> None:
+        """Say that a bulk transfer from ``source`` has ended here: ``size`` bytes."""
+        what = CENSORED if self.no_log else what
+        self._emit(
+            Transferred(
+                task=self.task, host=self.for_host, source=source, what=what, bytes=size, files=files, seconds=seconds
+            )
+        )
+
+    def done(self, job: str, changes: Sequence[JobChange], total: int) -> None:
+        """Say what a job has done here; with ``no_log`` no more than how much."""
+        self._emit(
+            JobDone(
+                task=self.task, host=self.for_host, job=job, changes=() if self.no_log else tuple(changes), total=total
+            )
+        )
 
     def announce(self, verb: str, detail: str) -> None:
         """Say that something is about to be changed here. Raises CheckModeError in check mode: every changing verb passes by."""

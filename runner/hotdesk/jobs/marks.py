@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.jobs.history import Identity
 from hotdesk.jobs.on_target import marks
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from hotdesk.jobs.machine import Machine
 
 MARKS = [{"job": str, "scope": str, "subject": str, "hosts": [str]}]
-"""A mark: ``hosts`` are those that are not to have what this machine has; none: it is this machine's own."""
+"""A mark: ``hosts`` are those (``Identity.key``) that are not to have what this machine has; none: it is this machine's own."""
 
 
 class Marks:
@@ -33,7 +34,7 @@ class Marks:
             if gone and not machine.check:
                 await self._change(machine, [], gone)
             for mark in mine:
-                if mark not in gone and (not mark["hosts"] or job.target.host in mark["hosts"]):
+                if mark not in gone and (not mark["hosts"] or Identity.of(job.target).key in mark["hosts"]):
                     out[mark["subject"]] = machine.host
         return out
 
@@ -43,7 +44,7 @@ class Marks:
         there = set(await job.present(job.target, subjects))
         for machine, names, hosts in (
             (job.target, [name for name in subjects if name in there], []),
-            (job.source, [name for name in subjects if name not in there], [job.target.host]),
+            (job.source, [name for name in subjects if name not in there], [Identity.of(job.target).key]),
         ):
             if names:
                 scope = job.scope(machine)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hotdesk.jobs.base import Change, Plan
 
-Decision = Literal["approve", "skip", "never"]
+Decision = Literal["approve", "keep", "skip", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Verdict:
     """Id of a change that is not done -> why."""
     never: tuple[Change, ...] = ()
     """Those of them that a mark on their machine will keep out from now on."""
+    keeping: tuple[str, ...] = ()
+    """Ids of those done for which the target's version is saved beside."""
 
 
 class Review(Protocol):
@@ -71,13 +73,23 @@ class Recorder:
         return Verdict(plan.changes, {})
 
 
-class NoRemovals:
-    """Everything but what removes something: for whoever has reviewed nothing."""
+@dataclass(frozen=True, slots=True)
+class Allowing:
+    """Everything, but of what removes or overwrites what a person may miss only what was allowed: for whoever has reviewed nothing."""
+
+    removals: bool = False
+    conflicts: Literal["leave", "keep", "discard"] = "leave"
 
     def consider(self, step: Step, host: str, source: str, plan: Plan) -> Verdict:
-        left = {change.id: REMOVES for change in plan.changes if change.destructive}
-        kept = [change for change in plan.changes if change.id not in left]
-        return Verdict(with_needs(plan.changes, kept, left), left)
+        left = {}
+        for change in plan.changes:
+            if change.conflict and self.conflicts == "leave":
+                left[change.id] = CONFLICT
+            elif change.destructive and not self.removals:
+                left[change.id] = REMOVES
+        kept = with_needs(plan.changes, [change for change in plan.changes if change.id not in left], left)
+        beside = [change.id for change in kept if change.conflict] if self.conflicts == "keep" else []
+        return Verdict(kept, left, keeping=tuple(beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ class Reviewed:
     id: str
     decisions: Mapping[str, Decision]
     destructive: bool = False
+    conflict: bool = False
     detail: str = ""
     before: Mapping[str, str] = EMPTY
     """Host -> what it had; hosts that had nothing, or nobody knew, may be left out."""
@@ -94,7 +107,7 @@ class Reviewed:
 
     def same(self, change: Change, host: str) -> bool:
         """It is still what was looked at. What a job calls by digests or versions is known by these, the rest by its detail."""
-        if self.destructive != change.destructive:
+        if (self.destructive, self.conflict) != (change.destructive, bool(change.conflict)):
             return False
         before = self.before.get(host, "")
         if before or self.after or change.before or change.after:
@@ -102,11 +115,14 @@ class Reviewed:
         return self.detail == change.detail
 
 
+CONFLICT = "it was changed there since the last sync, and nobody has allowed that to be lost (--review, --plan FILE or --keep-conflicts)"
 REMOVES = "it removes something, and nobody has allowed that (--review, --plan FILE or --allow-removals)"
 NEW = "it is not in the plan"
 DRIFTED = "it is no longer what was planned"
 SKIPPED = "the plan says skip"
 NEVER = "the plan says never"
+UNSEEN = frozenset({NEW, DRIFTED, CONFLICT})
+"""Left though nobody has said that the target is not to have it: then it has not got all that its source has."""
 
 
 class Approval:
@@ -121,26 +137,28 @@ class Approval:
             for change in changes:
                 for host, decision in change.decisions.items():
                     entries.setdefault((host, change.id), []).append(change)
-                    if decision == "approve":
+                    if decision in ("approve", "keep"):
                         self._waiting.setdefault((step, host), set()).add(change.id)
 
     def consider(self, step: Step, host: str, source: str, plan: Plan) -> Verdict:
         entries = self._steps.get(step, {})
         kept, left, never = [], {}, []
         waiting = self._waiting.pop((step, host), set())
+        keeping = []
         for change in plan.changes:
             waiting.discard(change.id)
             found = entries.get((host, change.id), [])
             entry = next((one for one in found if one.same(change, host)), None)
             decision = entry.decisions[host] if entry is not None else None
-            if decision == "approve":
+            if decision in ("approve", "keep"):
                 kept.append(change)
+                keeping += [change.id] if decision == "keep" else []
             elif decision == "never":
                 never.append(change)
                 left[change.id] = NEVER
             else:
                 left[change.id] = SKIPPED if decision == "skip" else DRIFTED if found else NEW
-        return Verdict(with_needs(plan.changes, kept, left), left, tuple(never))
+        return Verdict(with_needs(plan.changes, kept, left), left, tuple(never), tuple(keeping))
 
     def unmet(self) -> list[tuple[Step, str, int]]:
         """(step, host, how many): approved, on a step that this run did not come to."""

@@ -12,9 +12,10 @@ from hotdesk.errors import HostError, JobError, TaskError, UsageError
 from hotdesk.jobs.expected import Met, before
 from hotdesk.jobs.locks import PcLocks
 from hotdesk.jobs.marks import Marks, kept_out
-from hotdesk.jobs.review import SKIPPED, with_needs
+from hotdesk.jobs.review import SKIPPED, UNSEEN, with_needs
+from hotdesk.jobs.topology import Topology
 from hotdesk.jobs.transfer import JobTransfer
-from hotdesk.results import Problem, labels
+from hotdesk.results import EMPTY, JobChange, Problem, labels
 from hotdesk.transfer import Transfers
 
 if TYPE_CHECKING:
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 CONSENT = "hotdesk_without_snapshot"
 """The variable by which a person wants destructive changes also where no snapshot covers them."""
 
+SNAPSHOTS = "hotdesk rollback, by the run's snapshots"
+"""How it can be undone where these cover everything."""
 INSEPARABLE = "it cannot be done without what is left"
 SHOWN = 10
 """Changes named in a warning."""
+MOST_TOLD = 500
+"""Changes of one task on one host that the run log names."""
 
 
 class JobRun:
@@ -42,12 +47,17 @@ class JobRun:
         self.cleanup_limit = cleanup_limit
         """Seconds that a job's clean-up may take."""
         self.marks = Marks()
+        self.topology = Topology(run)
         self.met: list[Met] | None = None
         """What is to be expected of each PC from now on; None: nobody wants to know."""
         self.review: Review | None = None
         """Who judges each plan before it is done; None: all of it is done."""
+        self.foreseen: dict[str, dict[str, list[Change]]] = {}
+        """Host -> job -> what it would have changed there (check mode)."""
         self.unprotected: dict[str, tuple[str, ...]] = {}
         """Host -> places that the run's snapshots do not cover."""
+        self.covered: set[str] = set()
+        """Hosts all of which they cover."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,21 +120,33 @@ class JobRun:
         problems = list(await self.call(job, "validate"))
         if problems:
             raise TaskError(told("nothing was changed", problems), data={"problems": listed(problems)})
+        if not job.alone:
+            await self.topology.admit(job.source, job.target)
         if not check:
             for machine in sorted((job.source, job.target), key=lambda each: each.host):
                 await self.locks.take(machine)
         marked = await self.marks.about(job)
         job.marked = marked.keys()
+        job.foreseen = self.foreseen.get(job.target.host, EMPTY) if check else EMPTY
         job.preview_wanted = job.preview_wanted or bool(marked)
-        whole: Plan = await self.call(job, "pre_sync")
+        whole = self._undone_by_snapshots(job, await self.call(job, "pre_sync"))
         plan, left = await self._judged(job, whole, marked, step, check)
         self._protected(job, plan, check)
         if check or not (plan.changes or plan.open):
             result = with_left(job.preview(plan), left)
-            if not check:
+            _tell(job, plan.changes)
+            if check:
+                self.foreseen.setdefault(job.target.host, {}).setdefault(job.name, []).extend(plan.changes)
+            else:
+                if not job.alone:
+                    self.topology.visit(job.source, job.target)
+                await self.call(job, "remember", plan, result)
                 await self._expect(job, plan, result, step)
             return plan, result
+        if not job.alone:
+            await self.topology.begin(job.source, job.target)
         result = with_left(await self.call(job, "sync", plan), left)
+        _tell(job, [change for change in plan.changes if change.id not in result.failed])
         if result.failed:
             for text in (*plan.warnings, *result.warnings):  # a failed task's result has none
                 job.target.warn(text)
@@ -134,6 +156,7 @@ class JobRun:
             raise TaskError(
                 told("the target is not what was planned", problems), data={**result.data, "problems": listed(problems)}
             )
+        await self.call(job, "remember", plan, result)
         await self._expect(job, plan, result, step)
         return plan, result
 
@@ -152,12 +175,20 @@ class JobRun:
         user = job.target.info.user
         self.met.append(Met(step, job.target.host, user, () if step.hidden else tuple(found)))
 
+    def _undone_by_snapshots(self, job: SyncJob, plan: Plan) -> Plan:
+        """What has no way back of its own has one where snapshots cover the whole PC."""
+        if plan.covered and not plan.unprotected:
+            self.covered.add(job.target.host)
+        if job.target.host not in self.covered:
+            return plan
+        return replace(plan, changes=tuple(c if c.undo else replace(c, undo=SNAPSHOTS) for c in plan.changes))
+
     def _protected(self, job: SyncJob, plan: Plan, check: bool) -> None:
         """What would be gone for good is not done without consent; in check mode it is only said."""
         host = job.target.host
         if plan.unprotected:
             self.unprotected[host] = plan.unprotected
-        lost = [change.id for change in plan.changes if change.destructive]
+        lost = [c.id for c in plan.changes if c.destructive or (c.conflict and c.id not in job.keeping)]
         if not lost or host not in self.unprotected or job.without_snapshot:
             return
         some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
@@ -181,7 +212,12 @@ class JobRun:
             if verdict.never and not check:
                 await self.marks.remember(job, verdict.never)
             left |= verdict.left
+            job.keeping = frozenset(verdict.keeping)
             plan = await self._narrowed(job, plan, verdict.changes, left)
+        elif conflicts := [change.id for change in plan.changes if change.conflict]:
+            job.target.warn(f"changed on {job.target.host} since the last sync: {labels(conflicts, SHOWN)}")
+        if not UNSEEN.isdisjoint(left.values()):
+            self.topology.partly.add(job.target.host)
         kept = {change.id for change in plan.changes}
         return plan, {c.id: left.get(c.id, INSEPARABLE) for c in whole.changes if c.id not in kept}
 
@@ -206,6 +242,13 @@ class JobRun:
 
     async def _cleanup(self, job: SyncJob) -> None:
         await self.call(job, "cleanup")
+
+
+def _tell(job: SyncJob, changes: Sequence[Change]) -> None:
+    """Have the run log say what was done (in check mode: would be). Nothing of a plan that was open, whose result says it."""
+    if changes:
+        some = [JobChange(c.verb, c.subject, c.detail, c.destructive, c.undo) for c in changes[:MOST_TOLD]]
+        job.target.done(job.name, some, len(changes))
 
 
 def _told_apart(job: SyncJob, plan: Plan) -> None:

@@ -19,6 +19,8 @@ STATE = ([str, int, int, int, str], None)
 """Its shape."""
 ROOT = journal.ROOT
 """Where a PC keeps its journals."""
+UNDO = f"hotdesk rollback: what was is kept on the target, in {ROOT}"
+"""For ``Change.undo``."""
 CHECK_LIMIT = 120.0
 """Seconds for a validator or check."""
 _SHOWN = [{"name": str, "unit": str, "run": str, "was": {str: STATE}}]
@@ -68,7 +70,7 @@ async def place(
     steady: Sequence[Steady] = (),
     limit: float = CHECK_LIMIT,
 ) -> str:
-    """Change: put ``files`` in place together; the transaction's name, for ``undo``. ``checks`` must succeed then (``limit`` seconds each).
+    """Change: put ``files`` in place together; the transaction's name. ``checks`` must succeed then (``limit`` seconds each).
 
     Raises TaskError when nothing was changed or everything was put back: why, with ``path`` in its data when one file is to blame.
     """
@@ -108,15 +110,3 @@ def put_back(files: dict[str, dict[str, Any]], was: Mapping[str, Any]) -> None:
 async def recover(machine: Machine) -> list[str]:
     """Change: undo those; the paths that were put back. Raises TaskError naming what could not be."""
     return list(await machine.call(bundle(transaction), "recover", root=ROOT, change=True, answers=[str]))
-
-
-async def finished(machine: Machine, run: str = "") -> list[dict[str, Any]]:
-    """The transactions (of a run) that ``undo`` could bring back, oldest first."""
-    return list(await machine.call(bundle(transaction), "finished", run, root=ROOT, change=False, answers=_SHOWN))
-
-
-async def undo(machine: Machine, names: Sequence[str]) -> dict[str, str]:
-    """Change: bring back what these replaced, the newest first. Path -> ``back``, or why it was left as it is."""
-    return dict(
-        await machine.call(bundle(transaction), "undo", list(names), root=ROOT, change=True, answers={str: str})
-    )

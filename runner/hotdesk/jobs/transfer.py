@@ -29,8 +29,9 @@ class JobTransfer:
         what = f"{source.host}:{mirror.path} -> {target.host}:{mirror.dest}"
         if change:
             target.announce("rsync", what)
+        began = time.monotonic()
         async with target.stalling(f"rsync {what}"):
-            return await self._transfers.mirror(
+            report = await self._transfers.mirror(
                 mirror,
                 End(source.link, source.host, source.mark),
                 End(target.link, target.host, target.mark),
@@ -40,6 +41,16 @@ class JobTransfer:
                 bytes_total=bytes_total,
                 limit=self._limit,
             )
+        if change:
+            files = sum(1 for item in report.items if item.flags[:1] in "<>" and item.flags[1:2] == "f")
+            target.transferred(
+                source.host,
+                mirror.dest,
+                size=report.totals.transferred,
+                files=files,
+                seconds=time.monotonic() - began,
+            )
+        return report
 
     async def pipe(
         self, sender: Sequence[str], receiver: Sequence[str], *, what: str, rate: int = 0, bytes_total: int = 0
@@ -50,8 +61,8 @@ class JobTransfer:
         Raises TransferError, Unreachable, LinkLost, Stalled, and CheckModeError in check mode.
         """
         source, target = self._source, self._target
-        what = f"{what} {source.host} -> {target.host}"
-        target.announce("pipe", what)
+        road = f"{what} {source.host} -> {target.host}"
+        target.announce("pipe", road)
         began = time.monotonic()
 
         def moved(total: int) -> None:
@@ -66,7 +77,7 @@ class JobTransfer:
                 )
             )
 
-        async with target.stalling(what):
+        async with target.stalling(road):
             sent = await self._transfers.pipe(
                 End(source.link, source.host, source.mark),
                 sender,
@@ -77,4 +88,5 @@ class JobTransfer:
                 limit=self._limit,
             )
         target.report(Progress(bytes_done=sent, bytes_total=sent, eta=0))
+        target.transferred(source.host, what, size=sent, files=0, seconds=time.monotonic() - began)
         return sent

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hotdesk.jobs.machine import Machine
-    from hotdesk.transfer import Item
+    from hotdesk.transfer import Item, Report
 
 _Name = TypeVar("_Name")
 _Found = TypeVar("_Found")
 NOTHING: Mapping[Any, Any] = EMPTY
+ITEMS_SHOWN = 1000
 MOST_RULES = 5000
 """Changes that can be left one by one: each is an argument of rsync's."""
 SAMPLE = 100
@@ -38,12 +39,12 @@ def ordered(items: Sequence[Item]) -> list[Item]:
     return gone + sorted((item for item in items if not item.deletes), key=lambda item: item.path)
 
 
-def together(items: Sequence[Item], apart: Collection[str]) -> dict[bytes, bytes]:
+def together(items: Sequence[Item], apart: Collection[str], conflicts: Collection[bytes] = ()) -> dict[bytes, bytes]:
     """What comes with a new directory, or goes with one that is deleted: path -> that directory, the topmost.
 
-    For a person this is one change. ``apart``: paths that are judged by themselves, and so the directories that they are in.
+    For a person this is one change. ``apart`` and ``conflicts``: paths that are judged by themselves, and so the directories that they are in.
     """
-    alone = _parents(name.encode() for name in apart) | {b"."}
+    alone = _parents([*(name.encode() for name in apart), *conflicts]) | {b"."}
     new = {item.path for item in items if item.creates and item.flags[1:2] == "d"} - alone
     gone = {item.path for item in items if item.deletes and item.name.endswith(b"/")} - alone
     out = {}
@@ -60,10 +61,11 @@ def changes_of(
     before: Mapping[bytes, str] = NOTHING,
     after: Mapping[bytes, str] = NOTHING,
     whole: Mapping[bytes, bytes] = NOTHING,
+    conflicts: Mapping[bytes, str] = NOTHING,
 ) -> tuple[Change, ...]:
     """One change for each item that is not part of a ``whole``.
 
-    ``before`` and ``after``: path -> what the target and the source have there (``transfer.ends.states``).
+    ``before`` and ``after``: path -> what the target and the source have there (``transfer.ends.states``); ``conflicts``: see ``jobs.conflicts``.
     """
     within: dict[bytes, list[Item]] = {}
     for item in items:
@@ -83,6 +85,7 @@ def changes_of(
                 subject=shown(item.path),
                 detail=detail,
                 destructive=item.deletes,
+                conflict=conflicts.get(item.path, ""),
                 before=was,
                 after="" if item.deletes else will,
             )
@@ -135,6 +138,17 @@ def narrowed(
             remedy="Approve whole directories, or leave some out with filters.",
         )
     return done, rules
+
+
+def told(items: Sequence[Item], report: Report | None = None) -> dict[str, Any]:
+    """The documented RETURN keys of a mirror."""
+    return {
+        "files": sum(1 for item in items if item.flags[:1] in "<>" and item.flags[1:2] == "f"),
+        "bytes": report.totals.transferred if report else 0,
+        "deleted": sum(1 for item in items if item.deletes),
+        "items": [str(item) for item in ordered(items)[:ITEMS_SHOWN]],
+        "items_total": len(items),
+    }
 
 
 def missing(planned: Sequence[Item], done: Sequence[Item]) -> set[bytes]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import aio
+from hotdesk.errors import UsageError
 from hotdesk.events import Output, Progressed, Room, TaskStarted, record
 from hotdesk.redaction import Redaction
 
@@ -160,3 +161,15 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError:
                 return
+
+
+def chosen(directory: Path, run: str) -> Path:
+    """The log of the run with the id, or the beginning of one, ``run`` (``last``: the newest). Raises UsageError."""
+    logs = sorted(directory.glob("*.jsonl"))
+    if run == "last" and logs:
+        return logs[-1]
+    found = [path for path in logs if path.stem.startswith(run)]
+    if len(found) == 1:
+        return found[0]
+    problem = f"{len(found)} runs begin with {run!r}" if found else f"there is no run {run!r}"
+    raise UsageError(problem, remedy="'hotdesk log' lists the runs; 'hotdesk log last' shows the newest")

@@ -6,6 +6,8 @@ Below the runtime minimum on a target, that host's work is stopped and fails; on
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.aio import TaskGroup
 from hotdesk.errors import DiskLow, HostError, LinkLost, TaskError, Unreachable, VariableError, nearest
-from hotdesk.events import DiskCrossed, Warned
+from hotdesk.events import DiskCrossed, DiskMeasured, Warned
 from hotdesk.results import Problem
+from hotdesk.text import size
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from types import TracebackType
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "hotdesk_disk_watch"
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+LAST_LOOK = 6.0
+"""Seconds for what is free at the end."""
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp])(i?b)?", re.IGNORECASE)
 REMEDY = "Write a share such as 15%, or a size such as 50GiB."
@@ -229,6 +233,8 @@ class DiskWatch:
         emit: Callable[[Event], None] = lambda _event: None,
     ) -> None:
         self._watched, self._on_low, self._emit = watched, on_low, emit
+        self._levels: dict[tuple[str, str], str] = {}
+        """(host, path) -> the level last told."""
         self._group = TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -242,11 +248,15 @@ class DiskWatch:
     ) -> None:
         for task in self._tasks:
             task.cancel()
+        if kind is None:
+            for each in self._watched:
+                self._group.create_task(self._look_again(each), name=f"disks {each.host} at the end")
         await self._group.__aexit__(kind, exc, trace)
 
     async def _watch(self, watched: Watched) -> None:
         try:
             measured = watched.found if watched.found is not None else await watched.measure()
+            self._tell(watched, *(each.state for each in measured))
             found = {each.state.paths[0]: each for each in measured}
             if not found:
                 return
@@ -261,12 +271,26 @@ class DiskWatch:
         except TaskError as exc:
             self._emit(Warned(text=f"the disks of {watched.host} are not watched: {exc}", host=watched.host))
 
+    async def _look_again(self, watched: Watched) -> None:
+        """What is free at the end; whoever does not answer now has been told of already."""
+        with contextlib.suppress(HostError, TimeoutError):
+            async with asyncio.timeout(LAST_LOOK):
+                self._tell(watched, *(each.state for each in await watched.measure()))
+
+    def _tell(self, watched: Watched, *states: DiskState) -> None:
+        for state in states:
+            self._emit(DiskMeasured(host=watched.host, mount=state.mount, free=state.free, total=state.total))
+
     def _changed(self, watched: Watched, known: _FileSystem, state: DiskState, level: str) -> None:
         if level == "failed":
             self._on_low(
                 watched, Unreachable(f"{known.state.mount} on {watched.host} has not answered three times running")
             )
             return
+        self._tell(watched, state)
+        if self._levels.get((watched.host, state.paths[0]), "ok") == level:
+            return
+        self._levels[watched.host, state.paths[0]] = level
         limit = known.warning if level == "warning" else known.runtime
         crossed: Any = level
         self._emit(
@@ -285,12 +309,3 @@ def low(watched: Watched, state: DiskState, limit: int) -> DiskLow:
         remedy=f"Free some space, or lower {VARIABLE}.runtime_minimum.",
         data={"mount": state.mount, "free": state.free, "total": state.total, "threshold": limit},
     )
-
-
-def size(number: float) -> str:
-    """Bytes for people: 1.5 GiB."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(number) < 1024 or unit == "TiB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    raise AssertionError

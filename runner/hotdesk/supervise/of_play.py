@@ -12,6 +12,7 @@ from hotdesk.executor.run import Working
 from hotdesk.playbook.model import Task
 from hotdesk.supervise import disk_watch
 from hotdesk.supervise.preflight import preflight
+from hotdesk.supervise.topology_gate import gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +30,8 @@ class Supervision:
     async def before(self, batch: Batch) -> bool:
         """False: something does not hold, all of it has been told, and nothing was changed."""
         found = await preflight(batch)
+        if not found.problems:
+            await gate(batch)
         writes: dict[str, set[str]] = {state.name: set() for state in batch.alive()}
         reads: dict[str, set[str]] = {}
         for host, inspection in found.found:

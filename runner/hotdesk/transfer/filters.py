@@ -85,13 +85,16 @@ def lines(content: bytes) -> list[bytes]:
     return [line for line in content.replace(b"\r\n", b"\n").split(b"\n") if line.strip() and line[:1] not in b"#;"]
 
 
-def build(user: Sequence[bytes], directory_files: Mapping[bytes, bytes], extra: Iterable[bytes] = ()) -> list[bytes]:
+def build(
+    user: Sequence[bytes], directory_files: Mapping[bytes, bytes], extra: Iterable[bytes] = (), tops: Iterable[str] = ()
+) -> list[bytes]:
     """The whole list in its order: hard excludes, ``extra`` (what the way in needs), the user's rules, the rules of directories.
 
+    ``tops``: the directories that are mirrored (``excludes.hard_rules``).
     ``directory_files``: directory (relative to the mirrored one, ``b""`` for itself) -> content. The deepest directory comes first, as
     with rsync's own per-directory files. Raises FilterError naming the directory.
     """
-    out = [*hard_rules(), *extra, *(parse(rule).text for rule in user)]
+    out = [*hard_rules(tops), *extra, *(parse(rule).text for rule in user)]
     for directory in sorted(directory_files, key=lambda d: (-depth(d), d)):
         for line in lines(directory_files[directory]):
             try:

@@ -13,8 +13,8 @@ from rich.segment import Segment
 from rich.text import Text
 
 from hotdesk import events as ev
-from hotdesk.text import safe
-from hotdesk.ui.plain import Plain, Style, size
+from hotdesk.text import safe, size
+from hotdesk.ui.plain import Plain, Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from hotdesk import events as ev
 from hotdesk.events import Room
 from hotdesk.events import plain as as_plain
 from hotdesk.results import Status
-from hotdesk.text import safe
+from hotdesk.text import safe, size
 from hotdesk.ui.colors import paint
 from hotdesk.ui.result_text import diff_text, dump
 
@@ -344,12 +344,3 @@ def _indented(message: str) -> str:
 
 def _label(host: str, delegate: str) -> str:
     return f"{host} -> {delegate}" if delegate and delegate != host else host
-
-
-def size(number: float) -> str:
-    """Bytes for people: ``1.5 GiB``."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,6 @@ from hotdesk.text import safe
 from hotdesk.ui.colors import paint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hotdesk.results import Diff, Result
 
 HIDDEN = frozenset({"diff", "failed", "skipped", "warnings", "deprecations", "results"})
@@ -53,25 +50,9 @@ def diff_text(diff: Diff, *, color: bool, most: int) -> str:
         return safe(diff.prepared.rstrip("\n")) + "\n"
     if len(diff.before) + len(diff.after) > most:
         return f"diff skipped: the texts are larger than {most} bytes\n"
-    return "".join(_unified(diff, color))
+    return "".join(_painted(safe(line), color) + "\n" for line in diff.lines())
 
 
-def _unified(diff: Diff, color: bool) -> Iterator[str]:
-    before, after = _lines(diff.before), _lines(diff.after)
-    names = (
-        f"before: {diff.before_header}" if diff.before_header else "before",
-        f"after: {diff.after_header}" if diff.after_header else "after",
-    )
-    for line in difflib.unified_diff(before, after, *names, "", "", 3):
-        shown = safe(line.rstrip("\n"))
-        if color:
-            kind = {"+": "diff_add", "-": "diff_remove", "@": "diff_lines"}.get(line[:1])
-            shown = paint(shown, kind) if kind else shown
-        yield shown + "\n"
-
-
-def _lines(text: str) -> list[str]:
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n\\ No newline at end of file\n"
-    return lines
+def _painted(line: str, color: bool) -> str:
+    kind = {"+": "diff_add", "-": "diff_remove", "@": "diff_lines"}.get(line[:1]) if color else None
+    return paint(line, kind) if kind else line

@@ -77,6 +77,18 @@ def test_the_watch_tells_crossings_and_failure(monkeypatch: pytest.MonkeyPatch) 
     watching.close()
 
 
+def test_free_space_is_told_again_when_it_has_changed_by_a_hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the level that it has all the time; less than that is not worth a word."""
+    looks = iter([5000, 4950, 4901, 4899, 4850, 4700])
+    monkeypatch.setattr(
+        disk, "_sample", lambda path: {"mount": "/", "device": "d", "total": 10_000, "free": next(looks)}
+    )
+    watching = disk.watch({"/": {"minimum": 10, "warning": 20}}, 0.001)
+    told = [next(watching) for _ in range(2)]
+    watching.close()
+    assert [(each["state"]["free"], each["level"]) for each in told] == [(4899, "ok"), (4700, "ok")]
+
+
 def test_a_mount_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounded, and the caller knows which."""
     monkeypatch.setattr(disk, "DEADLINE", 0.05)

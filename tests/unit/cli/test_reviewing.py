@@ -38,39 +38,46 @@ def answering(*answers: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "removals", "wanted"),
+    ("answer", "section", "wanted"),
     [
-        ("", False, "approve approve approve"),
-        ("", True, "skip skip skip"),
-        ("skip", False, "skip skip skip"),
-        ("skip 2", False, "approve skip approve"),
-        ("skip 1-2; never 3", False, "skip skip never"),
-        ("remove", True, "remove remove remove"),
-        ("remove 1,3", True, "remove skip remove"),
-        ("never 2", True, "skip never skip"),
+        ("", "changes", "approve approve approve"),
+        ("", "removals", "skip skip skip"),
+        ("skip", "changes", "skip skip skip"),
+        ("skip 2", "changes", "approve skip approve"),
+        ("skip 1-2; never 3", "changes", "skip skip never"),
+        ("remove", "removals", "remove remove remove"),
+        ("remove 1,3", "removals", "remove skip remove"),
+        ("never 2", "removals", "skip never skip"),
+        ("", "conflicts", "skip skip skip"),
+        ("keep; discard 2", "conflicts", "keep discard keep"),
+        ("", "topology", "skip skip skip"),
+        ("allow 2", "topology", "skip allow skip"),
     ],
 )
-def test_what_an_answer_decides(answer: str, removals: bool, wanted: str) -> None:
+def test_what_an_answer_decides(answer: str, section: str, wanted: str) -> None:
     """Enter does no harm: it removes nothing."""
-    assert decide(answer, 3, removals=removals) == wanted.split()
+    assert decide(answer, 3, section) == wanted.split()
 
 
 @pytest.mark.parametrize(
-    ("answer", "removals"),
+    ("answer", "section"),
     [
-        ("remove", False),
-        ("skip 4", False),
-        ("skip 2-1", False),
-        ("skip x", False),
-        ("y", True),
-        ("approve", True),
-        ("never", True),
+        ("remove", "changes"),
+        ("skip 4", "changes"),
+        ("skip 2-1", "changes"),
+        ("skip x", "changes"),
+        ("y", "removals"),
+        ("approve", "removals"),
+        ("never", "removals"),
+        ("remove", "conflicts"),
+        ("keep", "removals"),
+        ("never 1", "topology"),
     ],
 )
-def test_what_is_not_understood_decides_nothing(answer: str, removals: bool) -> None:
+def test_what_is_not_understood_decides_nothing(answer: str, section: str) -> None:
     """Least of all a removal."""
     with pytest.raises(ValueError, match=r"understood|no number|needs the numbers"):
-        decide(answer, 3, removals=removals)
+        decide(answer, 3, section)
 
 
 def test_a_screen_for_each_kind_of_change(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,4 +109,4 @@ def test_the_editor_is_one_word_away(plan: Path, monkeypatch: pytest.MonkeyPatch
     assert decided(plan, answering("skip 1", "edit"))
     found = [one.decisions["vega"] for one in read_plan(plan).steps[STEP]]
     assert found == ["skip", "approve", "approve", "approve", "approve"]
-    assert "edit" in HELP[True]
+    assert "edit" in HELP["removals"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from hotdesk.cli import rollback, snapshots
 from hotdesk.errors import HotdeskError, Unreachable, UsageError
+from hotdesk.jobs import Change
+from hotdesk.jobs.undo_plan import Undoing
+from hotdesk.paths import run_log_dir
 from hotdesk.snapshots.pcs import Differences, Pc
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ def one(run: str, phase: str, at: float, *mounts: str) -> dict[str, Any]:
 
 VEGA = [one("aa-1", "before", 1.0, "/", "/home"), one("ab-2", "before", 2.0, "/"), one("ab-2", "after", 2.5, "/")]
 LYRA = [one("aa-1", "before", 1.5, "/")]
+JOURNALS = {"ab-2": 3.0, "ac-3": 4.0}
 
 
 def pc(*sets: dict[str, Any], unprotected: tuple[str, ...] = ()) -> Pc:
@@ -48,9 +53,27 @@ def answers(monkeypatch: pytest.MonkeyPatch, place: Path) -> dict[str, Any]:
         hosts = list(found) if pattern == "all" else pattern.split(",")
         if question.__name__ == "look":
             return {host: found[host] for host in hosts}
+        if question.__name__ == "kept":
+            kept = {host: JOURNALS if host == "mira" else {} for host in hosts}
+            return {h: rollback.Kept(found[h], kept[h]) if isinstance(found[h], Pc) else found[h] for h in hosts}
+        if question.__name__ == "way":
+            return {host: await way(question, host) for host in hosts}
         return {host: Differences((("-", "/etc/gone", ""), ("+", "/new", "")), 30, ("/",)) for host in hosts}
 
+    async def way(question: Callable[..., Any], host: str) -> Any:
+        return await question(SimpleNamespace(host=host))
+
+    async def compare(*_: Any, **__: Any) -> Differences:
+        return Differences((("-", "/etc/gone", ""), ("+", "/new", "")), 30, ("/",))
+
+    async def undoing(machine: Any, run: str, *, overwrite: bool) -> Undoing:
+        assert run in JOURNALS
+        changes = [Change(verb="restore", subject="/etc/motd", detail="0644"), Change(verb="remove", subject="htop")]
+        return Undoing(machine, [(changes, None)], left=["x: no archive"], changed=["/etc/issue: by hand"])  # type: ignore[list-item]
+
     monkeypatch.setattr(snapshots, "visit", visit)
+    monkeypatch.setattr(rollback, "compare", compare)
+    monkeypatch.setattr(rollback, "undoing", undoing)
     return found
 
 
@@ -129,7 +152,7 @@ def test_a_rollback_shows_what_comes_back_and_needs_consent(
         "vega: / as before ab-2; needs a reboot",
         "comes back: /etc/gone",
         "goes: /new",
-        "lyra: no snapshots from before",
+        "lyra: neither snapshots from before",
     ):
         assert text in done.stdout
     done = said(rollback.command, "ab-2", "--yes")
@@ -149,3 +172,30 @@ def test_a_rollback_of_a_fleet_that_is_not_all_there_does_nothing(
     assert isinstance(done.exception, HotdeskError)
     assert "--hosts" in done.exception.remedy
     assert ran == []
+
+
+def test_a_pc_without_snapshots_goes_back_by_its_journals(answers: dict[str, Any], ran: list[tuple[Any, ...]]) -> None:
+    """What comes back, what cannot and what was changed since is shown; no reboot. The newest run may be one of journals alone."""
+    answers["mira"] = pc()
+    log = run_log_dir() / "ac-3.jsonl"
+    log.parent.mkdir(parents=True)
+    changes = [{"verb": "create", "subject": "user eve", "undo": "userdel eve"}, {"verb": "delete", "subject": "notes"}]
+    changes.append({"verb": "remove", "subject": "htop", "undo": "hotdesk rollback"})
+    log.write_text(json.dumps({"event": "JobDone", "job": "accounts", "host": "mira", "changes": changes}))
+    done = said(rollback.command, "last", "--yes")
+    assert ran == [("mira", "hotdesk.sync.rollback", "run=ac-3 consent=true", True)]
+    assert "Reboot" not in done.stdout
+    shown = [line for line in done.stdout.splitlines() if not line.startswith(("vega", "lyra"))]
+    assert shown == [
+        "mira: by the journals of ac-3",
+        "  restore /etc/motd  (0644)",
+        "  remove htop",
+        "  stays: x: no archive",
+        "  stays, without --overwrite: /etc/issue: by hand",
+        "  stays: create user eve (by hand: userdel eve)",
+        "  stays: delete notes",
+    ]
+    done = said(rollback.command, "ab-2", "--yes", "--overwrite")
+    assert ran[1] == ("vega,mira", "hotdesk.sync.rollback", "run=ab-2 consent=true overwrite=true", True)
+    assert "  overwritten: /etc/issue" in done.stdout
+    assert "Reboot vega now" in done.stdout

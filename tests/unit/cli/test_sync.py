@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,9 +16,15 @@ from tests.unit.machines import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-HOSTS = "pcs:\n  hosts:\n    atlas: {{}}\n    vega: {{}}\n  vars:\n    ansible_connection: local\n    ansible_python_interpreter: {python}\n"
+TOP = Path(__file__).parents[3]
+HOSTS = """
+pcs:
+  hosts:
+    atlas: {{switch_home: {place}/atlas}}
+    vega: {{switch_home: {place}/vega}}
+  vars: {{ansible_connection: local, ansible_python_interpreter: {python}}}
+"""
 
 
 @pytest.fixture
@@ -28,16 +36,7 @@ def pcs(place: Path, hotdesk: Callable[..., Any], monkeypatch: pytest.MonkeyPatc
     (place / "inventory").unlink()
     done = hotdesk("init", "atlas", "vega")
     assert done.returncode == 0, done.stderr
-    (place / "inventory/hosts.yml").write_text(HOSTS.format(python=sys.executable))
-    variables = yaml.safe_load((place / "inventory/group_vars/pcs.yml").read_text())
-    variables["switch_home"] = f"{place}/atlas"
-    (place / "inventory/group_vars/pcs.yml").write_text(yaml.safe_dump(variables))
-    book = place / "playbooks/switch.yml"
-    book.write_text(
-        book.read_text().replace(
-            "        delete:", f"        dest: {place}/{{{{ inventory_hostname }}}}\n        delete:"
-        )
-    )
+    (place / "inventory/hosts.yml").write_text(HOSTS.format(python=sys.executable, place=place))
     for path in ("atlas/new", "vega/old"):
         (place / path).parent.mkdir()
         (place / path).write_text("x")
@@ -92,6 +91,16 @@ def test_a_review_is_done_on_the_terminal_in_one_go(pcs: Path) -> None:
     finally:
         os.close(master)
     assert names(pcs / "vega") == ["new"]
+
+
+def test_init_writes_the_playbook_of_the_collection(pcs: Path) -> None:
+    """Its list of jobs names each that the playbook has, and runs the home directory's alone."""
+    text = (pcs / "playbooks/switch.yml").read_text()
+    assert text == (TOP / "collection/playbooks/switch.yml").read_text()
+    variables = (pcs / "inventory/group_vars/pcs.yml").read_text()
+    assert yaml.safe_load(variables)["switch_jobs"] == ["folder"]
+    offered = re.findall(r"^  (?:# )?- ([a-z]+)(?:   .*)?$", variables, re.M)
+    assert sorted(offered) == sorted(set(re.findall(r"'([a-z]+)' in switch_wanted", text)))
 
 
 def test_init_touches_nothing_that_is_there(pcs: Path, hotdesk: Callable[..., Any]) -> None:

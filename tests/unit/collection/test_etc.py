@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotdesk.jobs.base import Change
 from hotdesk.jobs.etc_rules import LEFT, RULES, rule, unit
 from hotdesk.jobs.load import load
 
@@ -38,8 +39,9 @@ def entry(standing: str, text: str = "a", **more: Any) -> dict[str, Any]:
 def plan(jobs: JobRun, make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``await plan(here, there, **args)``: the plan for these files of the source and the target, path -> entry."""
 
-    async def make(here: dict[str, Any], there: dict[str, Any], **args: Any) -> Plan:
+    async def make(here: dict[str, Any], there: dict[str, Any], coming: str = "", **args: Any) -> Plan:
         job: Any = jobs.job(load(JOB), args, make_machine("atlas"), make_machine("vega"))
+        job.foreseen = {"apt": [Change(verb="install", subject=coming)]} if coming else {}
         module = sys.modules[type(job).__module__]
         surveys = {"atlas": {**NONE, "files": here}, "vega": {**NONE, "files": there}}
 
@@ -175,3 +177,12 @@ def test_the_documentation_lists_every_pattern() -> None:
         if f"`{p}`" not in text
     ]
     assert not missing
+
+
+async def test_a_file_of_a_package_that_is_to_come_is_foreseen(plan: Any) -> None:
+    """Reviewed before the package is there, it is the same change once it is: the package's own text was nobody's work."""
+    here = {"/etc/hd": {**entry("changed", "new"), "package": "hd"}}
+    assert ids(await plan(here, {})) == []
+    (foreseen,) = (await plan(here, {}, coming="hd")).changes
+    (found,) = (await plan({"/etc/hd": entry("changed", "new")}, {"/etc/hd": entry("packaged", "old")})).changes
+    assert (foreseen.id, foreseen.before, foreseen.after) == (found.id, found.before, found.after)

@@ -103,7 +103,7 @@ def test_removal_is_asked_for_and_spares_the_way_in() -> None:
     found = compare(pc(), there, remove=True)
     assert ids(found) == ["remove own"]
     assert found.changes[0].destructive
-    assert found.changes[0].undo == "apt-get install own=1"
+    assert found.changes[0].undo == "hotdesk rollback: apt-get install own=1, while an archive has it"
     assert ids(compare(pc(), there, remove=True, exclude=["ow*"])) == []
 
 

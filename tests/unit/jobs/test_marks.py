@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.history import Identity
 from hotdesk.jobs.review import Approval, Reviewed, Step
 from hotdesk.jobs.run import JobRun
 
@@ -87,7 +88,7 @@ async def test_never_holds_from_then_on(make_machine: MakeMachine, marks: Marks)
     """The mark is where the item is: on the target for what it keeps, on the source, by name, for what does not go there."""
     await sync(make_machine, add="never", remove="never")
     found = {mark["subject"]: mark["hosts"] for mark in marks.read()}
-    assert found == {"old": [], "new": ["vega"]}
+    assert found == {"old": [], "new": [Identity.of(make_machine("vega")).key]}
     job, result = await sync(make_machine)
     assert job.done == ()
     assert result.data["left"][0] == {"change": "add new", "why": "it is marked on atlas as its own"}
@@ -97,8 +98,8 @@ async def test_never_holds_from_then_on(make_machine: MakeMachine, marks: Marks)
 
 
 async def test_a_mark_for_another_host_is_none_for_this_one(make_machine: MakeMachine, marks: Marks) -> None:
-    """One source feeds many."""
-    marks.write([{"job": "things", "scope": "atlas", "subject": "new", "hosts": ["lyra"]}])
+    """One source feeds many. Who that is says its machine-id, not what the inventory calls it."""
+    marks.write([{"job": "things", "scope": "atlas", "subject": "new", "hosts": ["another-machine-id vega"]}])
     job, _ = await sync(make_machine)
     assert job.done == ("new", "old", "new-thing")
 

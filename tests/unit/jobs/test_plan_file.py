@@ -10,6 +10,7 @@ import yaml
 
 from hotdesk.errors import PlaybookError
 from hotdesk.jobs import Change, Plan
+from hotdesk.jobs.history import Finding
 from hotdesk.jobs.plan_file import read_plan, told, write_plan
 from hotdesk.jobs.review import Planned, Step
 
@@ -78,10 +79,56 @@ def test_decisions_are_taken_for_each_host(plan: Path) -> None:
     assert read_plan(plan).steps[STEP][2].decisions == {"pico": "approve", "vega": "approve"}
 
 
+def conflicted(path: Path) -> Path:
+    """A plan of a file that was changed on vega, and one that came up there; pico is met for the first time."""
+    written = Change(verb="update", subject="notes", conflict="changed there since the last sync")
+    gone = Change(verb="delete", subject="draft", conflict="came up there since the last sync", destructive=True)
+    planned = [Planned(STEP, "vega", "atlas", Plan(changes=(written, gone)))]
+    assert told(planned) == "0 changes and 0 removals and 2 conflicts on 1 hosts; 2 conflicts stand at skip"
+    found = {"pico": [Finding("first", "atlas and pico meet for the first time")]}
+    write_plan(path, planned, playbooks=[Path("/book.yml")], run="run-1", clean=str, found=found)
+    return path
+
+
+def test_conflicts_and_hosts_stand_at_skip_until_somebody_says_otherwise(tmp_path: Path) -> None:
+    """With words of their own; a conflict that is a removal too is read back as both."""
+    path = conflicted(tmp_path / "plan.yml")
+    found = read_plan(path)
+    assert [one.decisions for one in found.steps[STEP]] == [{"vega": "skip"}, {"vega": "skip"}]
+    assert [(one.conflict, one.destructive) for one in found.steps[STEP]] == [(True, False), (True, True)]
+    assert found.hosts == {"pico": []}
+    text = path.read_text().replace("  decision: skip\n- task", "  decision: allow\n- task")
+    text = text.replace("  decision: skip\nsteps", "  decision: allow\nsteps")
+    path.write_text(
+        text.replace("    decision: skip", "    decision: keep", 1).replace(
+            "    decision: skip", "    decision: discard"
+        )
+    )
+    found = read_plan(path)
+    assert [one.decisions["vega"] for one in found.steps[STEP]] == ["keep", "approve"]
+    assert found.hosts == {"pico": ["atlas and pico meet for the first time"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    decision: skip", "    decision: approve", "a conflict is approved with 'discard'"),
+        ("    decision: skip", "    decision: remove", "It is one of discard, keep, skip, never"),
+        ("\n  decision: skip", "\n  decision: approve", "It is allow or skip"),
+    ],
+)
+def test_no_conflict_is_approved_in_passing(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """Nor a host: their words approve nothing else."""
+    with pytest.raises(PlaybookError) as caught:
+        read_plan(edited(conflicted(tmp_path / "plan.yml"), old, new))
+    assert said in caught.value.explain()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("decision: skip\n", "decision: approve\n", "a removal is approved with 'remove'"),
+        ("decision: skip\n", "decision: keep\n", "'keep' is no decision"),
         ("decision: skip\n", "decision: remov\n", "Did you mean 'remove'"),
         ("decision: skip\n", "decision: {vgea: skip}\n", "not planned for vgea"),
         ("[lyra, vega]\n    decision: approve", "[lyra, vega]\n    decision: {vega: skip}", "no decision for lyra"),

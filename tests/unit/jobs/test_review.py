@@ -6,7 +6,19 @@ import pytest
 
 from hotdesk.errors import JobError
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
-from hotdesk.jobs.review import DRIFTED, NEVER, NEW, SKIPPED, Approval, Recorder, Reviewed, Step
+from hotdesk.jobs.review import (
+    CONFLICT,
+    DRIFTED,
+    NEVER,
+    NEW,
+    REMOVES,
+    SKIPPED,
+    Allowing,
+    Approval,
+    Recorder,
+    Reviewed,
+    Step,
+)
 from hotdesk.jobs.run import JobRun
 
 if TYPE_CHECKING:
@@ -64,6 +76,42 @@ async def test_one_name_for_two_changes_is_refused(make_machine: MakeMachine) ->
         job = jobs.job(Twins, {}, make_machine("atlas"), make_machine("vega"))
         with pytest.raises(JobError, match="the same name: install a"):
             await jobs.perform(job, check=False, step=STEP)
+
+
+WRITTEN = Change(verb="update", subject="notes", conflict="changed there since the last sync")
+GONE = Change(verb="delete", subject="draft", conflict="came up there since the last sync", destructive=True)
+OLD = Change(verb="delete", subject="old", destructive=True)
+
+
+@pytest.mark.parametrize(
+    ("allowing", "done", "kept"),
+    [
+        (Allowing(), [], []),
+        (Allowing(removals=True), ["old"], []),
+        (Allowing(conflicts="keep"), ["notes"], ["notes"]),
+        (Allowing(conflicts="discard"), ["notes"], []),
+        (Allowing(removals=True, conflicts="keep"), ["notes", "draft", "old"], ["notes", "draft"]),
+    ],
+)
+def test_work_of_the_target_goes_only_when_that_was_allowed(
+    allowing: Allowing, done: list[str], kept: list[str]
+) -> None:
+    """To allow removals says nothing of what was changed since; a file that would go needs both."""
+    verdict = allowing.consider(STEP, "vega", "atlas", Plan(changes=(install("a"), WRITTEN, GONE, OLD)))
+    assert [change.subject for change in verdict.changes] == ["a", *done]
+    assert [name.partition(" ")[2] for name in verdict.keeping] == kept
+    assert set(verdict.left.values()) <= {CONFLICT, REMOVES}
+
+
+def test_a_conflict_is_done_only_when_it_was_one_in_the_plan() -> None:
+    """What came up after the review is left; "keep" says that the target's version stays beside."""
+    now = Plan(changes=(WRITTEN, GONE))
+    before = Change(verb="update", subject="notes")
+    kept = Reviewed(id=GONE.id, decisions={"vega": "keep"}, destructive=True, conflict=True)
+    verdict = Approval({STEP: [approved(before), kept]}).consider(STEP, "vega", "atlas", now)
+    assert verdict.changes == (GONE,)
+    assert verdict.keeping == (GONE.id,)
+    assert verdict.left == {WRITTEN.id: DRIFTED}
 
 
 def test_what_became_a_removal_since_is_not_done() -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.errors import JobError, LockHeld, TaskError
+from hotdesk.events import JobDone
 from hotdesk.jobs import Change, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.run import JobRun
+from hotdesk.results import JobChange
 
 if TYPE_CHECKING:
     from hotdesk.jobs import Machine
@@ -71,6 +73,17 @@ async def test_check_mode_ends_after_the_plan(make_machine: MakeMachine) -> None
     assert result.data["items"] == ["create x"]
 
 
+async def test_a_job_in_check_mode_knows_what_those_before_it_would_have_done(make_machine: MakeMachine) -> None:
+    """Of its own target alone; where it was done, the target itself shows it."""
+    async with JobRun("run-a") as jobs:
+        for check in (False, True):
+            first, second = (make(Story, jobs, make_machine, check=check) for _ in range(2))
+            first.name = "first"
+            await jobs.perform(first, check=check)
+            await jobs.perform(second, check=check)
+            assert second.foreseen.get("first", []) == (list(PLAN.changes) if check else [])
+
+
 async def test_an_empty_plan_changes_nothing(make_machine: MakeMachine) -> None:
     """sync is not even called."""
 
@@ -123,6 +136,25 @@ async def test_changes_that_could_not_be_done_fail_by_name(make_machine: MakeMac
     assert caught.value.data["done"] == 1
 
 
+@pytest.mark.parametrize("no_log", [False, True])
+async def test_the_run_log_learns_what_was_done(make_machine: MakeMachine, no_log: bool) -> None:
+    """Change by change with how each is undone, without what failed; with no_log no more than how many there were."""
+
+    class Three(Story):
+        plan = Plan(changes=tuple(Change(verb="install", subject=name, undo=f"remove {name}") for name in "abc"))
+
+        async def sync(self, plan: Plan) -> JobResult:
+            return JobResult(changed=True, failed={"install b": "broken"})
+
+    async with JobRun("run-a") as jobs:
+        with pytest.raises(TaskError):
+            await jobs.perform(make(Three, jobs, make_machine, no_log=no_log), check=False)
+    (done,) = [event for event in make_machine.events if isinstance(event, JobDone)]
+    assert done.total == 2
+    told = () if no_log else (JobChange("install", "a", undo="remove a"), JobChange("install", "c", undo="remove c"))
+    assert done.changes == told
+
+
 class Removes(Story):
     """A destructive job."""
 
@@ -133,6 +165,22 @@ class Unprotected(Story):
     """A snapshot job that could not cover everything."""
 
     plan = Plan(unprotected=("/ (ext4)",))
+
+
+class Covered(Story):
+    """A snapshot job that covers everything."""
+
+    plan = Plan(covered=("/",))
+
+
+async def test_what_has_no_way_back_has_one_by_snapshots(make_machine: MakeMachine) -> None:
+    """Where they cover the whole PC; the plan says so, and else that there is none."""
+    async with JobRun("run-a") as jobs:
+        plan, _ = await jobs.perform(make(Removes, jobs, make_machine), check=False)
+        assert plan.changes[0].undo == ""
+        await jobs.perform(make(Covered, jobs, make_machine), check=False)
+        plan, _ = await jobs.perform(make(Removes, jobs, make_machine), check=False)
+        assert plan.changes[0].undo == "hotdesk rollback, by the run's snapshots"
 
 
 async def test_what_no_snapshot_covers_is_not_removed_without_consent(make_machine: MakeMachine) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from hotdesk.errors import CheckModeError, TaskError
 from hotdesk.jobs import transaction
-from hotdesk.jobs.transaction import PutFile, finished, place, put_back, recover, undo, unfinished
+from hotdesk.jobs.transaction import PutFile, place, put_back, recover, unfinished
+from hotdesk.jobs.undo import Undo, note, restore, runs, survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ def test_a_plan_is_made_for_what_an_undone_transaction_leaves() -> None:
 
 
 async def test_files_travel_and_come_back(etc: Path, make_machine: MakeMachine) -> None:
-    """Bytes of every kind, a link; undo by the run's id."""
+    """Bytes of every kind, a link; back by the run's id, in a transaction of its own."""
     vega = make_machine()
     state = ["file", 0o644, (etc / "one").stat().st_uid, (etc / "one").stat().st_gid]
     (etc / "one").chmod(0o644)
@@ -44,10 +45,11 @@ async def test_files_travel_and_come_back(etc: Path, make_machine: MakeMachine) 
         PutFile(path=str(etc / "one"), content=b"\0\xff", mode=0o600, was=[*state, digest]),
         PutFile(path=str(etc / "link"), link="one"),
     ]
-    name = await place(vega, "unit", files, checks=[["test", "-L", str(etc / "link")]])
+    await place(vega, "unit", files, checks=[["test", "-L", str(etc / "link")]])
     assert (etc / "link").read_bytes() == b"\0\xff"
-    assert [one["name"] for one in await finished(vega, vega.link.run_id)] == [name]
-    assert await undo(vega, [name]) == {str(etc / "one"): "back", str(etc / "link"): "back"}
+    (left,) = await survey(vega, vega.link.run_id)
+    assert left["checks"] == [["test", "-L", str(etc / "link")]]
+    await restore(vega, left["unit"], left["files"], [["test", "-f", str(etc / "one")]])
     assert (etc / "one").read_text() == "old"
     assert not (etc / "link").exists()
 
@@ -80,6 +82,17 @@ async def test_a_cancelled_task_is_put_back(etc: Path, make_machine: MakeMachine
 async def test_check_mode_lets_none_through(etc: Path, make_machine: MakeMachine) -> None:
     """Placing, recovering and undoing are changes."""
     vega = make_machine(check=True)
-    for act in (place(vega, "unit", []), recover(vega), undo(vega, [])):
+    for act in (place(vega, "unit", []), recover(vega), restore(vega, "unit", {}, []), note(vega, "unit", [])):
         with pytest.raises(CheckModeError):
             await act
+
+
+async def test_a_note_says_how_commands_undo_something(etc: Path, make_machine: MakeMachine) -> None:
+    """It travels as it is, and stands among the runs that left something; another run has nothing."""
+    vega = make_machine()
+    undo = Undo(subject="enable x", look=("cat", "x"), before="off", after="on", steps=((("tee", "x"), "off"),))
+    await note(vega, "unit", [undo])
+    (left,) = await survey(vega, vega.link.run_id)
+    assert left["commands"] == [undo.told()]
+    assert list(await runs(vega)) == [vega.link.run_id]
+    assert await survey(vega, "another") == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.errors import DiskLow, VariableError
-from hotdesk.events import DiskCrossed
+from hotdesk.events import DiskCrossed, DiskMeasured
 from hotdesk.supervise.disk_watch import DiskWatch, Watched, parse, preflight, threshold
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def test_below_the_minimum_the_host_is_stopped(link: Link, tmp_path: Path)
 async def test_a_watch_begins_with_what_preflight_measured(
     link: Link, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disks are asked once before a play, not twice."""
+    """The disks are asked once before a play, not twice; and once after it."""
     asked: list[Sequence[str]] = []
     ask = link.disks
 
@@ -115,7 +115,23 @@ async def test_a_watch_begins_with_what_preflight_measured(
     called = asyncio.Event()
     async with DiskWatch([watched], on_low=lambda *_: called.set()), asyncio.timeout(30):
         await called.wait()
-    assert asked == [[str(tmp_path)]]
+        assert asked == [[str(tmp_path)]]
+
+
+async def test_free_space_is_told_before_and_after(link: Link, tmp_path: Path) -> None:
+    """So that the run log knows what a play has used; the same level twice is no crossing."""
+    watched = Watched("vega", link, (str(tmp_path),), parse({"runtime_minimum": "99.99%", "interval": 0.1}))
+    events: list[Event] = []
+    called = asyncio.Event()
+    async with DiskWatch([watched], on_low=lambda *_: called.set(), emit=events.append) as watch, asyncio.timeout(30):
+        await called.wait()
+        (found,) = watched.found or []
+        watch._changed(watched, found, found.state, "minimum")
+        before = len(events)
+    assert isinstance(events[0], DiskMeasured)
+    assert events[0].total == found.state.total
+    assert sum(isinstance(event, DiskCrossed) for event in events) == 1
+    assert [type(event) for event in events[before:]] == [DiskMeasured]
 
 
 async def test_no_watch_when_it_is_off(link: Link, tmp_path: Path) -> None:

@@ -14,6 +14,22 @@ def test_hotdesks_own_rules_come_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("top", "rule"),
+    [
+        ("/home/anna/.config", b"- /dconf/user"),
+        ("/home/anna/.config/Code - OSS/User", b"- /globalStorage/state.vscdb*"),
+        ("/var/lib/", b"- /hotdesk/"),
+        ("/home/anna/.local/state", b"- /hotdesk/"),
+    ],
+)
+def test_what_is_handled_elsewhere_is_left_by_a_mirror_that_begins_within_it(top: str, rule: bytes) -> None:
+    """rsync sees no more of a path than what is below the mirrored directory."""
+    assert rule not in hard_rules()
+    assert rule in hard_rules([top])
+    assert hard_rules(["/home/anna/projects"]) == hard_rules()
+
+
+@pytest.mark.parametrize(
     ("directory", "rule", "wanted"),
     [
         (b"a", b"- /x", [b"- /a/x"]),

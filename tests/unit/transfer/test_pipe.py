@@ -8,7 +8,7 @@ import pytest
 
 from hotdesk.aio import TaskGroup, in_thread
 from hotdesk.errors import CheckModeError, TransferError
-from hotdesk.events import Changed, Progressed
+from hotdesk.events import Changed, Progressed, Transferred
 from hotdesk.jobs.transfer import JobTransfer
 from hotdesk.transfer import End, Transfers
 from hotdesk.transfer.pipe import pipe
@@ -91,6 +91,8 @@ async def test_a_job_reports_and_announces_it(make_machine: MakeMachine) -> None
     sent = await transfer.pipe(["head", "-c", "200000", "/dev/zero"], ["sh", "-c", "cat >/dev/null"], what="zeros")
     assert sent == 200000
     assert any(isinstance(event, Changed) and event.detail == "zeros atlas -> vega" for event in make_machine.events)
+    (done,) = [event for event in make_machine.events if isinstance(event, Transferred)]
+    assert (done.source, done.host, done.what, done.bytes) == ("atlas", "vega", "zeros", sent)
     assert any(isinstance(event, Progressed) and event.progress.bytes_done == sent for event in make_machine.events)
     checked = JobTransfer(Transfers(), there, make_machine("vega", check=True))
     with pytest.raises(CheckModeError):

@@ -32,15 +32,15 @@ def describe(names: list[str]) -> dict[str, Any]:
     of packages in the middle of something; ``origins`` name -> {installed, origin, candidate, source, versions}; ``labels`` URI -> origin; ``files``
     as ``etc_files.survey`` of /etc/apt and of the keyrings gives them, those that apt reads, with ``kind`` and, for sources, ``entries``.
     """
-    native = _said(["dpkg", "--print-architecture"]).strip()
-    installed, held, half, essential = _packages(native)
-    manual = _said(["apt-mark", "showmanual"]).split()
+    native = said(["dpkg", "--print-architecture"]).strip()
+    installed, held, half, essential = packages(native)
+    manual = said(["apt-mark", "showmanual"]).split()
     files = _files()
     distribution = {e["uri"] for path, one in files.items() if DISTRIBUTION.fullmatch(path) for e in one["entries"]}
-    rows = _labels(_said(["apt-cache", "policy"]))
+    rows = _labels(said(["apt-cache", "policy"]))
     return {
         "architecture": native,
-        "foreign": _said(["dpkg", "--print-foreign-architectures"]).split(),
+        "foreign": said(["dpkg", "--print-foreign-architectures"]).split(),
         "release": _release(),
         "manual": manual,
         "held": held,
@@ -57,7 +57,7 @@ def origins(names: list[str], labels: dict[tuple[str, str], str], distribution: 
     """Where these packages come from, by ``apt-cache policy``. ``distribution``: the URIs that count as the distribution."""
     out: dict[str, Any] = {}
     for at in range(0, len(names), BATCH):
-        out.update(policy(_said(["apt-cache", "policy", *names[at : at + BATCH]]), labels, distribution))
+        out.update(policy(said(["apt-cache", "policy", *names[at : at + BATCH]]), labels, distribution))
     return out
 
 
@@ -107,9 +107,9 @@ def _none(text: str) -> str:
     return "" if text == "(none)" else text
 
 
-def _packages(native: str) -> tuple[dict[str, str], list[str], list[str], list[str]]:
+def packages(native: str) -> tuple[dict[str, str], list[str], list[str], list[str]]:
     installed, held, half, essential = {}, [], [], []
-    for line in _said(["dpkg-query", "-W", "-f", FIELDS]).splitlines():
+    for line in said(["dpkg-query", "-W", "-f", FIELDS]).splitlines():
         name, architecture, want, status, version, needed = line.split("\t")
         name = name if architecture in (native, "all") else name + ":" + architecture
         if status == "installed":
@@ -155,7 +155,7 @@ def _release() -> str:
     return "{} {}".format(known.get("ID", "?"), known.get("VERSION_CODENAME") or known.get("VERSION_ID", "")).strip()
 
 
-def _said(argv: list[str]) -> str:
+def said(argv: list[str]) -> str:
     """What a command says; one that fails is no empty answer."""
     environment = dict(os.environ, LC_ALL="C.UTF-8")
     try:

@@ -35,11 +35,11 @@ def survey(
     """
     conffiles, packages, leftover = _conffiles(database)
     registered = _registered(register)
-    owned = _owned(database, top) - set(conffiles)
+    packaged = owned(database, top) - set(conffiles)
     files: dict[str, Any] = {}
     odd: dict[str, str] = {}
     for path in _walk(top, skip):
-        if path in owned or path in leftover:
+        if path in packaged or path in leftover:
             continue
         try:
             state = state_of(path)
@@ -167,7 +167,7 @@ def _registered(register: str) -> dict[str, str]:
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 
-def _owned(database: str, top: str) -> set[str]:
+def owned(database: str, top: str) -> set[str]:
     """Every path below ``top`` that is in a package."""
     out: set[str] = set()
     for name in glob.glob(os.path.join(glob.escape(database), "info", "*.list")):

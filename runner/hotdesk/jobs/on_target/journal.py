@@ -1,4 +1,8 @@
-"""The journals of transactions on this PC: one folder each, with what is to be, what was, and how far it is. Python 3.8 or newer."""
+"""The journals of transactions on this PC: one folder each, with what is to be, what was, and how far it is. Python 3.8 or newer.
+
+Besides those of files there are notes: journals without files, which say by which commands something is undone, or which packages there
+were. They are written before the change, so that a kill leaves one too.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,12 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
 ROOT = "/var/lib/hotdesk/transactions"
-KEPT = 100
-"""Finished transactions that are kept for ``undo``; older ones go."""
+KEPT = 20
+"""Runs whose finished transactions are kept for an undo."""
+DAYS = 90
+"""And no longer than that."""
+BYTES = 256 << 20
+"""And, but for the newest run's, no more than that."""
 PATIENCE = 30.0
 """Seconds to wait for another transaction on this PC."""
 
@@ -98,7 +106,8 @@ def turn(folder: str, journal: dict[str, Any], state: str) -> None:
     """The journal's next state, on the disk when this returns."""
     journal["state"] = state
     path = os.path.join(folder, "journal.json")
-    with open(path + ".new", "w", encoding="utf-8") as stream:
+    fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as stream:
         json.dump(journal, stream)
         stream.flush()
         os.fsync(stream.fileno())
@@ -120,7 +129,40 @@ def shown(folder: str, journal: dict[str, Any]) -> dict[str, Any]:
     return {"name": os.path.basename(folder), "unit": journal["unit"], "run": journal["run"], "was": was}
 
 
+def note(unit: str, run: str, told: dict[str, Any], root: str = ROOT) -> str:
+    """Keep what says how ``unit`` is undone: ``commands`` or ``packages``. The journal's name, for ``complete``."""
+    with alone(root):
+        folder = new(root, unit)
+        turn(folder, {"unit": unit, "run": run, "at": time.time(), "made": [], "items": [], **told}, "done")
+        prune(root)
+        return os.path.basename(folder)
+
+
+def complete(name: str, told: dict[str, Any], root: str) -> None:
+    """Add to a note what is only known after the change."""
+    with alone(root):
+        folder = os.path.join(root, os.path.basename(name))
+        journal = read(folder)
+        if journal is not None:
+            turn(folder, {**journal, **told}, "done")
+
+
 def prune(root: str) -> None:
-    over = [folder for folder in folders(root) if (read(folder) or {}).get("state") in ("done", "undone")]
-    for folder in over[:-KEPT]:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Forget whole runs, the oldest first: what is too much, too old or too big. The newest run stays."""
+    runs = {}  # type: dict[str, list[str]]
+    for folder in reversed(folders(root)):
+        journal = read(folder)
+        if journal is not None and journal["state"] in ("done", "undone"):
+            runs.setdefault(journal["run"], []).append(folder)
+    size = 0
+    for number, members in enumerate(runs.values()):
+        size += sum(_size(folder) for folder in members)
+        age = time.time() - os.stat(members[0]).st_mtime
+        if number and (number >= KEPT or size > BYTES or age > DAYS * 86400):
+            for folder in members:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(folder: str) -> int:
+    """Bytes of the files in it."""
+    return sum(os.lstat(os.path.join(top, name)).st_size for top, _, names in os.walk(folder) for name in names)

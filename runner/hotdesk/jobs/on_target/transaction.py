@@ -2,7 +2,7 @@
 
 A transaction is one folder below ``ROOT``: ``journal.json`` (what is to be, what was, how far it is) and ``old/`` (what was). Its states:
 ``begun`` -> ``applying`` -> ``done``, or ``undone``. Whatever is neither ``done`` nor ``undone`` is undone: by a stop (TERM) at once, after a
-kill or a power cut by the next transaction or ``recover``. ``done`` ones are kept, for ``undo``. Standard library only, Python 3.8 or newer.
+kill or a power cut by the next transaction or ``recover``. ``done`` ones are kept, for ``undo.py``. Standard library only, Python 3.8 or newer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from contextlib import contextmanager
 
 from hotdesk.jobs.on_target.journal import ROOT, Failed, alone, folders, new, prune, read, shown, state_of, sync, turn
+from hotdesk.jobs.on_target.stopping import stoppable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SAID = 2000
 """Characters of a command's words that a message repeats, from their end."""
-
-
-class Stopped(BaseException):
-    """TERM came."""
 
 
 def perform(
@@ -44,13 +41,14 @@ def perform(
 ) -> Generator[str, None, str]:
     """Put ``items`` in place. Gives lines of what the checks say, as signs of life; returns the transaction's name.
 
-    An item is ``path``, ``kind`` (file, link, absent), ``mode``, ``owner`` and ``group`` (names, or None for root), ``size`` (its part of
-    ``payload``), ``link``, ``was`` (``state_of`` as it was planned) and ``validate`` (argv with ``%s``, run on the new file before anything
-    is replaced). ``checks`` are commands that must succeed with everything in place; ``steady`` are {argv, words, more}: of their output,
-    the lines that begin with one of the words must be the same afterwards, or with ``more``, still be there. Else all is put back, and
+    An item is ``path``, ``kind`` (file, link, absent), ``mode``, ``owner`` and ``group`` (names, ids, or None for root), ``size`` (its part of
+    ``payload``) or ``copy`` (a file on this PC that is copied with its times and attributes), ``link``, ``was`` (``state_of`` as it was
+    planned) and ``validate`` (argv with ``%s``, run on the new file before anything is replaced). ``checks`` are commands that must succeed
+    with everything in place; ``steady`` are {argv, words, more}: of their output, the lines that begin with one of the words must be the
+    same afterwards, or with ``more``, still be there. Else all is put back, and
     Failed says why, naming ``path``. ``limit`` (seconds) is for each command.
     """
-    with alone(root), _stoppable():
+    with alone(root), stoppable():
         _recover(root)
         folder = new(root, unit)
         journal: dict[str, Any] = {
@@ -60,6 +58,7 @@ def perform(
             "state": "begun",
             "made": [],
             "items": [],
+            "checks": checks,
         }
         try:
             before = [_lines(one, limit) for one in steady]
@@ -92,32 +91,10 @@ def unfinished(root: str = ROOT) -> list[dict[str, Any]]:
     return [shown(folder, one) for folder, one in found if one and one["state"] not in ("done", "undone")]
 
 
-def finished(run: str = "", root: str = ROOT) -> list[dict[str, Any]]:
-    """The finished transactions (of ``run``), oldest first: what ``undo`` could bring back. Reads only."""
-    found = [(folder, read(folder)) for folder in folders(root)]
-    return [shown(f, one) for f, one in found if one and one["state"] == "done" and run in ("", one["run"])]
-
-
 def recover(root: str = ROOT) -> list[str]:
     """Undo what was left half done; returns the paths that were put back. Failed names what could not be."""
     with alone(root):
         return _recover(root)
-
-
-def undo(names: list[str], root: str = ROOT) -> dict[str, str]:
-    """Bring back what finished transactions replaced, the newest first. Returns path -> ``back``, or why it was left as it is."""
-    out = {}  # type: dict[str, str]
-    with alone(root):
-        for name in sorted(names, reverse=True):
-            folder = os.path.join(root, os.path.basename(name))
-            journal = read(folder)
-            if journal is None or journal["state"] != "done":
-                raise Failed("there is no finished transaction " + name)
-            for kept in reversed(journal["items"]):
-                out[kept["path"]] = _put_one_back(folder, kept) or "back"
-            _unmake(journal)
-            turn(folder, journal, "undone")
-    return out
 
 
 def _recover(root: str) -> list[str]:
@@ -156,7 +133,8 @@ def _keep(folder: str, journal: dict[str, Any], items: list[dict[str, Any]]) -> 
             sync(copy)
         parent, name = os.path.split(path)
         temporary = os.path.join(parent, "." + name[:200] + "." + os.urandom(4).hex() + ".hotdesk")
-        journal["items"].append({"path": path, "old": old, "copy": number, "temporary": temporary, "new": None})
+        kept = {"path": path, "old": old, "copy": number, "temporary": temporary, "new": None}
+        journal["items"].append({**kept, "validate": item.get("validate") or []})
         made = parent
         while not os.path.isdir(made) and made not in journal["made"]:
             journal["made"].append(made)
@@ -173,6 +151,8 @@ def _stage(journal: dict[str, Any], items: list[dict[str, Any]], payload: bytes,
         try:
             if item["kind"] == "link":
                 os.symlink(item["link"], kept["temporary"])
+            elif item["kind"] == "file" and item.get("copy"):
+                _copy(item["copy"], kept["temporary"], item["mode"], *_ids(item))
             elif item["kind"] == "file":
                 _write(kept["temporary"], payload[at : at + item["size"]], item)
                 at += item["size"]
@@ -196,6 +176,8 @@ def _write(name: str, data: bytes, item: dict[str, Any]) -> None:
 
 
 def _ids(item: dict[str, Any]) -> tuple[int, int]:
+    if isinstance(item["owner"], int):
+        return item["owner"], item["group"]
     try:
         uid = pwd.getpwnam(item["owner"]).pw_uid if item["owner"] else os.geteuid()
     except KeyError:
@@ -235,7 +217,7 @@ def _put_back(folder: str, journal: dict[str, Any]) -> list[str]:
             said = _put_one_back(folder, kept)
             problems += [kept["path"] + ": " + said] if said else []
     if not problems:
-        _unmake(journal)
+        unmake(journal)
         turn(folder, journal, "undone")
     return problems
 
@@ -266,16 +248,21 @@ def _put_copy_back(copy: str, kept: dict[str, Any]) -> None:
     """The file that was there, with its owner, mode, times and attributes."""
     temporary, (_, mode, uid, gid, _) = kept["temporary"], kept["old"]
     os.makedirs(os.path.dirname(temporary), exist_ok=True)
-    shutil.copyfile(copy, temporary)
-    shutil.copystat(copy, temporary)
-    if (uid, gid) != (os.geteuid(), os.getegid()):
-        os.chown(temporary, uid, gid)
-    os.chmod(temporary, mode)
-    sync(temporary)
+    _copy(copy, temporary, mode, uid, gid)
     os.rename(temporary, kept["path"])
 
 
-def _unmake(journal: dict[str, Any]) -> None:
+def _copy(copy: str, to: str, mode: int, uid: int, gid: int) -> None:
+    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))  # nobody else reads it meanwhile
+    shutil.copyfile(copy, to)
+    shutil.copystat(copy, to)
+    if (uid, gid) != (os.geteuid(), os.getegid()):
+        os.chown(to, uid, gid)
+    os.chmod(to, mode)
+    sync(to)
+
+
+def unmake(journal: dict[str, Any]) -> None:
     """Folders that the transaction made, when nobody has put anything there."""
     for made in sorted(journal["made"], reverse=True):
         try:
@@ -358,15 +345,3 @@ def _hold(one: dict[str, Any], before: list[str], after: list[str]) -> None:
     gone = set(before) - set(after) if one["more"] else set(before) ^ set(after)
     if before and gone:
         raise Failed("it would change what lets you in ({}): {}".format(" ".join(one["argv"]), "; ".join(sorted(gone))))
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    def stop(*_: Any) -> None:
-        raise Stopped("stopped")
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

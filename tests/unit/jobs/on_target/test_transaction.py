@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.jobs.on_target import transaction
 from hotdesk.jobs.on_target.journal import Failed, alone, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 RUNNER = Path(transaction.__file__).parents[3]
 
@@ -46,7 +49,12 @@ def perform(root: str, *pairs: tuple[Path, str | None], **more: Any) -> str:
     options: dict[str, Any] = {"checks": [], "steady": [], "limit": 20.0, **more}
     items = options.pop("items", None) or [item(*pair) for pair in pairs]
     text = "".join(content or "" for _, content in pairs).encode()
-    steps = transaction.perform("unit", "run", items, payload=text, root=root, **options)
+    run = options.pop("run", "run")
+    return drain(transaction.perform("unit", run, items, payload=text, root=root, **options))
+
+
+def drain(steps: Generator[str, None, str]) -> str:
+    """To its end; what it returns."""
     while True:
         try:
             next(steps)
@@ -66,26 +74,6 @@ def test_all_of_it_is_put_in_place(etc: Path, root: str) -> None:
     assert (etc / "deep/er/three").read_text() == "3"
     assert sorted(path.name for path in etc.iterdir()) == ["deep", "link", "one"]
     assert not transaction.unfinished(root)
-
-
-def test_undo_brings_back_what_was(etc: Path, root: str) -> None:
-    """Content, mode and link as before, new folders gone, newest transaction first."""
-    before = listing(etc)
-    first = perform(root, (etc / "one", "new"), (etc / "deep/er/three", "3"), (etc / "link", None))
-    second = perform(root, (etc / "one", "newer"))
-    assert [one["name"] for one in transaction.finished("run", root)] == [first, second]
-    assert set(transaction.undo([first, second], root).values()) == {"back"}
-    assert listing(etc) == before
-    assert not transaction.finished("run", root)
-
-
-def test_undo_leaves_what_somebody_changed_since(etc: Path, root: str) -> None:
-    """It says so, and brings the others back."""
-    name = perform(root, (etc / "one", "new"), (etc / "two", "new"))
-    (etc / "one").write_text("by hand")
-    said = transaction.undo([name], root)
-    assert said == {str(etc / "one"): "somebody changed it since", str(etc / "two"): "back"}
-    assert (etc / "one").read_text() == "by hand"
 
 
 def test_a_file_that_its_validator_refuses_changes_nothing(etc: Path, root: str) -> None:

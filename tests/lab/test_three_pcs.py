@@ -1,0 +1,216 @@
+"""Three PCs with systemd and btrfs that differ in every respect are made equal by a reviewed plan. Judged by their own tools."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.lab.debs import HOME, Deb, archive, lay
+from tests.lab.lab import Lab, Options
+from tests.lab.machine import missing
+from tests.lab.running import NO_DISK_MINIMUM, Desk, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.lab.pc import PC
+
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("three PCs")]
+FIRST = 15
+NAMES = dict(zip((f"pc{FIRST + number}" for number in range(3)), ("atlas", "vega", "lyra"), strict=True))
+JOBS = ["snapshot", "apt", "manual", "accounts", "etc", "systemd", "folder", "vscode"]
+DISTRIBUTION = (
+    Deb("hd-app", "1.0", fields={"Depends": "hd-dep"}, files={"/etc/hd-app.conf": "as packaged\n"}),
+    Deb("hd-dep", "1.0"),
+    Deb("hd-old", "1.0"),
+    Deb("hd-held", "1.0"),
+    Deb("hd-held", "2.0"),
+)
+VENDOR = (Deb("hd-vendor", "1.0"),)
+STATE = ".config/Code/User/globalStorage/state.vscdb"
+ROWS = """
+import os, sqlite3, sys
+os.makedirs(os.path.dirname(sys.argv[1]), exist_ok=True)
+base = sqlite3.connect(sys.argv[1], isolation_level=None)
+base.execute("CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB)")
+base.executemany("INSERT INTO ItemTable VALUES (?, ?)", [row.split("=") for row in sys.argv[2:]])
+"""
+HELD = """
+import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT key, value FROM ItemTable WHERE key NOT LIKE 'secret:%' ORDER BY key"): print(*row)
+"""
+REGISTRY = """
+trees:
+  /opt/hd-tool:
+    install: mkdir -p /opt/hd-tool && echo "$HOTDESK_VERSION" >/opt/hd-tool/VERSION
+    version: cat /opt/hd-tool/VERSION
+"""
+SERVICE = "[Service]\\nExecStart=/bin/sleep 4711\\n[Install]\\nWantedBy=multi-user.target\\n"
+EVERYWHERE = f"""
+rm -rf /etc/apt/sources.list* /var/lib/apt/lists/*; mkdir -p /etc/apt/sources.list.d
+echo 'deb [signed-by=/usr/share/keyrings/hd-distribution.gpg] file:{HOME}/distribution ./' >/etc/apt/sources.list
+apt-get -qq update
+"""
+INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install"
+ATLAS = f"""
+mkdir -p /etc/apt/keyrings; cp /srv/hd-vendor.gpg /etc/apt/keyrings/; chmod 644 /etc/apt/keyrings/hd-vendor.gpg
+echo 'deb [signed-by=/etc/apt/keyrings/hd-vendor.gpg] file:{HOME}/vendor ./' >/etc/apt/sources.list.d/vendor.list
+apt-get -qq update; {INSTALL} hd-app hd-vendor hd-held=1.0; apt-mark hold hd-held
+echo 'by hand' >>/etc/hd-app.conf; echo 'alias ll="ls -l"' >/etc/profile.d/hd.sh
+printf '{SERVICE}' >/etc/systemd/system/hd-own.service; systemctl daemon-reload; systemctl enable hd-own.service
+systemctl mask apt-daily-upgrade.timer
+groupadd -g 2100 family; useradd -u 2001 -m -s /bin/bash -G family anna
+mkdir -p /opt/hd-tool; echo 7 >/opt/hd-tool/VERSION
+cd /home/ada; mkdir -p docs; echo one >docs/one; echo two >docs/two; ln -s one docs/link; chmod 640 docs/two; setfacl -m u:bob:r docs/one
+"""
+VEGA = f"""
+{INSTALL} hd-old hd-held=2.0
+printf '{SERVICE}' >/etc/systemd/system/hd-vega.service; systemctl daemon-reload; systemctl enable hd-vega.service
+useradd -u 2001 -m -s /bin/sh anna
+cd /home/ada; mkdir -p docs; echo older >docs/one; echo vega >docs/vega
+"""
+LYRA = f"{INSTALL} hd-app; systemctl disable dpkg-db-backup.timer; mkdir -p /opt/hd-tool; echo 6 >/opt/hd-tool/VERSION; echo lyra >/home/ada/lyra"
+OWN = " -o ".join(f"-path ./{name} -prune" for name in (".config", ".ssh", ".local", ".cache"))
+LISTING = f"""
+dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' 'hd-*'; apt-mark showhold; apt-mark showmanual | grep ^hd-
+apt-cache policy hd-vendor | grep -v '^ \\*\\*\\*'; sha256sum /etc/apt/sources.list.d/* /etc/apt/keyrings/*
+getent passwd | awk -F: '$3 >= 1000 && $3 < 60000' | sort; getent group family anna
+sha256sum /etc/hd-app.conf /etc/profile.d/hd.sh; stat -c '%a %U %G' /etc/hd-app.conf /etc/profile.d/hd.sh
+systemctl list-unit-files --no-legend --plain | sort; sha256sum /etc/systemd/system/*.service
+cat /opt/hd-tool/VERSION
+cd /home/ada; find . {OWN} -o -printf '%P %y %m %U %G %l\\n' | sort
+find . {OWN} -o -type f -exec sha256sum {{}} + | sort; getfacl -p docs/one
+"""
+DRIFTS = (
+    "apt-mark unhold hd-held",
+    "echo drift >>/etc/profile.d/hd.sh",
+    "systemctl disable hd-own.service",
+    "usermod -s /bin/sh anna",
+    "echo drift >/home/ada/docs/one",
+)
+
+
+@pytest.fixture(scope="module")
+def booted(whole_lab: Lab) -> Iterator[Lab]:
+    """atlas, vega and lyra: systemd, a btrfs with @ and @home each."""
+    if reason := missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}):
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="2g"), first=FIRST)
+    pcs = Lab([lab[name] for name in NAMES])
+    try:
+        for pc in pcs:
+            until(lambda pc=pc: sh(pc, "systemctl is-system-running") == "running\n", 120, "it is running")
+        yield pcs
+    finally:
+        Lab.down(*NAMES)
+
+
+@pytest.fixture
+def desk(booted: Lab, tmp_path: Path) -> Desk:
+    """The PCs as people have left them, under their own names."""
+    keys = {name: archive(tmp_path / "archives" / name, name.title(), debs)
+            for name, debs in (("distribution", DISTRIBUTION), ("vendor", VENDOR))}  # fmt: skip
+    for pc, own in zip(booted, (ATLAS, VEGA, LYRA), strict=True):
+        lay(pc, tmp_path / "archives")
+        pc.run("tee", "/usr/share/keyrings/hd-distribution.gpg", stdin=keys["distribution"])
+        pc.run("tee", "/srv/hd-vendor.gpg", stdin=keys["vendor"])
+        must(pc, f"hostnamectl hostname {NAMES[pc.name]}; {EVERYWHERE}")
+        must(pc, own)
+    atlas, vega, _ = booted
+    atlas.run("install", "-D", "-m", "600", "/dev/stdin", "/etc/hotdesk/manual.yml", stdin=REGISTRY.encode())
+    rows(atlas, "theme=dark", "recent=docs", "secret://key=of-atlas")
+    rows(vega, "theme=light", "secret://key=of-vega")
+    for pc in booted:
+        must(pc, "chown -R ada: /home/ada")
+    desk = Desk(booted, tmp_path)
+    hosts = "".join(f"        {NAMES[pc.name]}: {{ansible_host: {pc.address}}}\n" for pc in booted)
+    (tmp_path / "inventory.yml").write_text(f"""all:
+  vars:
+    ansible_user: root
+    ansible_ssh_private_key_file: {booted.key}
+    ansible_ssh_common_args: "-o UserKnownHostsFile={booted.known_hosts}"
+    ansible_python_interpreter: /usr/bin/python3
+    {NO_DISK_MINIMUM}
+    switch_home: /home/ada
+    switch_exclude: [.cache, .local, .ssh]
+    switch_jobs: {JOBS}
+    switch_become: true
+    switch_remove: true
+  children:
+    pcs:
+      hosts:
+{hosts}""")
+    (tmp_path / "book.yml").write_text("- name: Switch\n  ansible.builtin.import_playbook: hotdesk.sync.switch\n")
+    return desk
+
+
+def sh(pc: PC, text: str) -> str:
+    return str(pc.run("sh", "-c", text, check=False))
+
+
+def must(pc: PC, text: str) -> str:
+    return str(pc.run("sh", "-ec", text))
+
+
+def rows(pc: PC, *words: str) -> None:
+    """Rows of an editor's database."""
+    pc.run("python3", "-c", ROWS, f"/home/ada/{STATE}", *words)
+
+
+def state(pc: PC) -> str:
+    """What the PC's own tools say."""
+    return sh(pc, LISTING) + pc.run("python3", "-c", HELD, f"/home/ada/{STATE}", check=False)
+
+
+def approve_all(path: Path) -> None:
+    """As somebody who wants all of it: removals, first meetings, what was changed on the target."""
+    plan = yaml.safe_load(path.read_text())
+    for host in plan.get("topology", []):
+        host["decision"] = "allow"
+    for step in plan["steps"]:
+        for section, word in (("removals", "remove"), ("conflicts", "discard")):
+            for change in step.get(section, []):
+                change["decision"] = word
+    path.write_text(yaml.safe_dump(plan, sort_keys=False))
+
+
+def said(desk: Desk, *words: str, code: int = 0) -> str:
+    """hotdesk, to its end; what it printed, once it ended with ``code``."""
+    done = desk.run(*words)
+    assert done.returncode == code, (done.stdout + done.stderr)[-6000:]
+    return done.stdout
+
+
+def test_three_pcs_become_one(desk: Desk, booted: Lab) -> None:
+    """Planned, approved, done; then nothing to do, nothing drifted, five drifts found, and all of it undone."""
+    atlas, vega, lyra = booted
+    before = {pc.name: state(pc) for pc in booted}
+    said(desk, "plan", "book.yml", "-o", "plan.yml", "-e", "hotdesk_source=atlas")
+    assert {pc.name: state(pc) for pc in booted} == before, "a plan changes nothing"
+    plan = desk.directory / "plan.yml"
+    print(plan.read_text())
+    approve_all(plan)
+    sync = ("sync", "book.yml", "--from", "atlas", "--to", "vega,lyra", "--output", "plain")
+    print(said(desk, *sync, "--plan", "plan.yml"))
+    assert state(atlas) == before[atlas.name], "nothing changes at the source"
+    for pc in (vega, lyra):
+        assert state(pc).splitlines() == before[atlas.name].splitlines()
+
+    again = said(desk, *sync, "--allow-removals")
+    assert re.search(r"^vega +: ok=\d+ +changed=0 ", again, re.MULTILINE), again[-2000:]
+    said(desk, "verify", "--jobs", "--hosts", "vega,lyra")
+    for drift in DRIFTS:
+        must(lyra, drift)
+    drifted = [
+        line
+        for line in said(desk, "verify", "--jobs", "--hosts", "vega,lyra", code=3).splitlines()
+        if line.startswith("drifted:")
+    ]
+    assert len(drifted) == len(DRIFTS), drifted
