@@ -77,8 +77,8 @@ def shell(wanted: "dict[str, Any]") -> None:
     listener.listen(4)
     answer({"address": address})
     while True:
-        ready = select.select([listener, 0], [], [], PATIENCE)[0]
-        if listener not in ready:
+        ready = select.select([listener.fileno(), 0], [], [], PATIENCE)[0]
+        if listener.fileno() not in ready:
             return  # the runner, which sends nothing before it has the words, has gone; or rsync never came
         peer = listener.accept()[0]
         uid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]

@@ -37,7 +37,6 @@ class Link:
         self.warnings: list[str] = []
         """What the run should say at its end (processes that could not be ended, ...)."""
         self.on_warning: Callable[[str], None] = lambda text: None
-        """Told each warning when it is found."""
         self.on_death: Callable[[set[str]], None] = lambda tasks: None
         """Told, when the agent was killed, the tasks it had under way: what they had started may be left there."""
         wire.on_death = lambda tasks: self.on_death(tasks)

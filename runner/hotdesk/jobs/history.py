@@ -123,11 +123,12 @@ class History:
 
     def without(self, name: str) -> History:
         """As if PCs that call themselves so had never been met."""
-        turns, sources, peers = (
-            {key: each for key, each in kind.items() if each.name != name}
-            for kind in (self.turns, self.sources, self.peers)
+        return replace(
+            self,
+            turns={key: each for key, each in self.turns.items() if each.name != name},
+            sources={key: each for key, each in self.sources.items() if each.name != name},
+            peers={key: each for key, each in self.peers.items() if each.name != name},
         )
-        return replace(self, turns=turns, sources=sources, peers=peers)
 
     def met(self, pc: str) -> bool:
         return pc in self.sources and bool(self.sources[pc].synced)

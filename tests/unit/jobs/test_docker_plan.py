@@ -30,10 +30,9 @@ def compared(
     here: dict[str, Any], there: dict[str, Any], missing: tuple[str, ...] = (), same: bool = True, **wish: Any
 ) -> Comparison:
     """What is to be done; what is in the volumes is the ``same``, or is not."""
-    prints = tuple(
-        {name: f"{name}{side if not same else ''}" for name in one["volumes"]} for side, one in enumerate((here, there))
-    )
-    return Comparison(here, there, prints, missing, Wish(**wish)).compare()
+    ours = {name: name for name in here["volumes"]}
+    theirs = {name: name if same else f"{name} other" for name in there["volumes"]}
+    return Comparison(here, there, (ours, theirs), missing, Wish(**wish)).compare()
 
 
 def ids(comparison: Comparison) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from hotdesk.jobs.flatpak_plan import Scope, by_ref, essence, plain
 
 APP, RUNTIME = "app/org.lab.Hello/x86_64/stable", "runtime/org.lab.Platform/x86_64/1"
-REMOTE = {
+REMOTE: dict[str, Any] = {
     "options": {"url": "https://anna:geheim@repo.example.org/", "gpg-verify": "true"},
     "trust": b"key",
     "filter": None,

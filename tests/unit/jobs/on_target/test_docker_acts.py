@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,7 +76,7 @@ def killed(hold: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What a SIGKILL does to a hold: nothing of its end happens, and its lock is gone."""
     with monkeypatch.context() as patch:
         patch.setattr(docker_acts, "let_go", lambda *_: None)
-        patch.setattr(docker_undo.os, "unlink", lambda *_: None)
+        patch.setattr(os, "unlink", lambda *_: None)
         hold.close()  # type: ignore[attr-defined]
 
 
@@ -162,7 +163,7 @@ def test_a_killed_replacement_is_wholly_one_of_the_two(engine: Engine, tmp_path:
     engine.add("old", "web" + docker_undo.ASIDE, running=False)
     engine.add("new", "web")
     act = docker_undo.Act(str(tmp_path), "put", name="web", temporary="t", old="old", ran=True, new="new", state=state)
-    docker_undo.os.close(act._fd)
+    os.close(act._fd)
     assert docker_undo.unfinished(str(tmp_path)) == ["put in place web"]
     docker_undo.recover(str(tmp_path))
     assert engine.containers == {
