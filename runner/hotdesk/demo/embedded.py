@@ -81,8 +81,9 @@ async def embedded_pcs(names: Sequence[str], directory: Path) -> AsyncIterator[E
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
     try:
-        async with asyncio.timeout(STOP_LIMIT):
-            await process.wait()
+        with contextlib.suppress(TimeoutError):  # it is killed then
+            async with asyncio.timeout(STOP_LIMIT):
+                await process.wait()
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

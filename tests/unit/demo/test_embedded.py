@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncssh
 import pytest
 
+from hotdesk.demo import embedded
 from hotdesk.demo.session import marked
 from hotdesk.errors import HotdeskError
 
@@ -85,3 +86,12 @@ async def test_a_failed_start_says_so(make_pcs: Callable[..., Awaitable[Embedded
     (tmp_path / "pcs1").write_text("a file")
     with pytest.raises(HotdeskError, match="did not start"):
         await make_pcs("desk")
+
+
+async def test_pcs_that_hang_are_killed_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine too busy to end them in time is no fault of whoever leaves."""
+    monkeypatch.setattr(embedded, "STOP_LIMIT", 0.2)
+    async with embedded.embedded_pcs(["pc1"], tmp_path) as pcs:
+        os.kill(pcs.pid, signal.SIGSTOP)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pcs.pid, 0)
