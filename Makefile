@@ -71,7 +71,7 @@ format: $(VENV)/.ready
 
 lab-test: $(VENV)/.ready
 	@$(COMPILE)
-	@$(PYTEST) $(SIDE_BY_SIDE) -m lab $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) -m 'lab or thorough' $(ARGS)
 
 matrix: $(VENV)/.ready
 	@mkdir -p build/matrix

@@ -138,6 +138,7 @@ def test_what_was_installed_by_hand_is_brought(desk: Desk, lab: Lab, debs: Path,
     assert "geheim-4711" not in done.stdout + done.stderr + written
 
 
+@pytest.mark.thorough
 def test_a_snippet_that_fails_fails_its_item_and_what_needs_it(desk: Desk, lab: Lab, debs: Path) -> None:
     """By name, also when it only says that it has succeeded; the rest is done, and the next run makes up for it."""
     lab["pc2"].run("sh", "-c", "echo broken >/srv/hd-hand.deb")

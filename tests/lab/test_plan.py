@@ -130,6 +130,7 @@ def several(desk: Desk, lab: Lab) -> Iterator[Desk]:
         )
 
 
+@pytest.mark.thorough
 def test_jobs_of_every_kind_in_one_plan(several: Desk, lab: Lab) -> None:
     """Approved as it stands the PCs are equal; nothing is left for a second plan; a drift in each is found by its name."""
     hotdesk(several, "plan", "book.yml", "-o", "plan.yml")

@@ -66,6 +66,7 @@ def play(desk: Desk) -> str:
     return done.run_id
 
 
+@pytest.mark.thorough
 def test_packages_and_files_come_back_and_go_again(desk: Desk, lab: Lab, pair: tuple[PC, PC]) -> None:
     """Installed, removed, replaced, held, created, overwritten, deleted: shown, refused without consent, then all as before; undone likewise."""
     before = state(pair[1])

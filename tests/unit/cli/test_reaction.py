@@ -30,6 +30,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_signal_is_answered_at_once(moment: str, place: Path) -> None:
