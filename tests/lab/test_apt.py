@@ -332,7 +332,8 @@ def test_a_lock_is_waited_for_at_most_the_limit(desk: Desk, lab: Lab) -> None:
     assert again.code == 0, again.stdout[-3000:]
 
 
-@pytest.mark.parametrize("signum", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGKILL])
+@pytest.mark.thorough
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_ends_while_packages_are_unpacked_is_finished_by_the_next(
     desk: Desk, lab: Lab, signum: signal.Signals
 ) -> None:

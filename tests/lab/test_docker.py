@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+from inspect import getsource as inspect_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotdesk.jobs.on_target import docker_state
+from hotdesk.jobs.shipping import bundle
 from tests.lab.running import Desk, Done, until
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from tests.lab.pc import PC
 
 pytestmark = pytest.mark.thorough
+RECORDED = Path(__file__).parents[1] / "unit/jobs/docker_recorded.json"
 START = Path(__file__).with_name("docker.sh")
 BOX = 'docker import -c \'CMD ["/bin/sleep","1000"]\' /tmp/lab-box.tar lab/box:1\n'
 EMPTY = """
@@ -112,6 +117,16 @@ def result(done: Done) -> dict[str, Any]:
     """The job's result on pc2."""
     (found,) = done.results("pc2", "Docker")
     return found
+
+
+def shaped(value: Any) -> Any:
+    """What kind of answer it is: names of things that were made, numbers and texts are of no interest, the engine's own words are."""
+    if isinstance(value, dict):
+        made = {re.sub(r"^(sha256:)?[0-9a-f]{64}$", "ID", name): one for name, one in sorted(value.items())}
+        return {name: shaped(one) for name, one in made.items()}
+    if isinstance(value, list):
+        return [shaped(value[0])] if value else []
+    return type(value).__name__
 
 
 def inspect(lab: Lab, pc: PC, kind: str, name: str) -> dict[str, Any]:
@@ -271,3 +286,10 @@ def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     assert code == 0, text
     assert everything(lab, lab["pc2"]) == everything(lab, lab["pc1"])
     assert not result(docker(desk))["changed"]
+
+
+def test_what_the_unit_tests_take_for_an_engine_is_one(desk: Desk, lab: Lab) -> None:
+    """The answers that were recorded have the shape of what a real engine says of the same things."""
+    text = inspect_source(bundle(docker_state))
+    said = lab["pc1"].run("python3", "-", stdin=f"{text}\nimport json; print(json.dumps(describe()))".encode())
+    assert shaped(json.loads(said)) == shaped(json.loads(RECORDED.read_text()))

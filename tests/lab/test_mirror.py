@@ -132,6 +132,7 @@ def test_nothing_is_deleted_that_was_not_asked_for_and_listed(desk: Desk, lab: L
     assert "only here" not in tree(lab["pc2"])
 
 
+@pytest.mark.thorough
 def test_two_runs_on_one_pc_do_not_mix(desk: Desk, lab: Lab) -> None:
     """While one run holds pc2, another is told by whom and finishes pc3; the holder's record stays."""
     record = {"run": "another-run", "holder": "somebody@elsewhere", "since": "2026-01-01T00:00:00Z"}

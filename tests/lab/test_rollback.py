@@ -52,6 +52,7 @@ def reboot(pc: PC) -> None:
     pc.wait_for_ssh()
 
 
+@pytest.mark.thorough
 def test_what_a_run_changed_comes_back_and_goes_again(desk: Desk, btrfs: Lab) -> None:
     """Nothing without consent; after the reboot all is as before the run; the rollback's own run is undone in the same way."""
     pc = btrfs["pc7"]

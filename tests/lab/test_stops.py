@@ -56,6 +56,7 @@ def test_kill_9_of_the_runner_ends_everything_within_the_lease(desk: Desk, lab: 
         until(lambda: not local_marked(f"HOTDESK_RUN={run.run_id()}"), 12, "the control node empty")
 
 
+@pytest.mark.thorough
 def test_a_pc_that_is_cut_off_ends_its_work_within_the_lease_and_the_others_go_on(
     desk: Desk, lab: Lab, mark: str
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_timeout_ends_that_task_alone(desk: Desk, lab: Lab, mark: str) -> None
         pc.run("pkill", "-f", f"{mark}-service")
 
 
+@pytest.mark.thorough
 def test_a_lost_link_in_the_middle_of_a_command_is_unreachable(desk: Desk, lab: Lab, mark: str) -> None:
     """The sshd of one connection is killed: exit 4, never ok, the others finish, and nothing is left there."""
     book = desk.playbook(

@@ -40,6 +40,7 @@ def sent(done: Done, host: str = "pc7") -> dict[str, Any]:
     return dict(done.results(host, "Send")[0])
 
 
+@pytest.mark.thorough
 def test_whole_then_by_difference_and_back_again(data: Desk, btrfs: Lab) -> None:
     """The second run changes nothing; a change costs its size; what the target had is put aside; the way back is a difference too."""
     here, there = btrfs["pc6"], btrfs["pc7"]

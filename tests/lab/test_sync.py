@@ -62,6 +62,7 @@ def outcomes(desk: Desk) -> dict[tuple[str, str], str]:
     return {(row["host"], row["source"]): row["outcome"] for row in rows}
 
 
+@pytest.mark.thorough
 def test_work_that_is_on_one_pc_alone_is_not_overwritten_unasked(desk: Desk, lab: Lab) -> None:
     """First meetings and wrong order are refused by name, one host at a time; everything else asks nothing."""
     said = sync(desk, "pc1 pc2,pc3", "--allow-first-sync=pc3", code=2)

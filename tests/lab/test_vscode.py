@@ -120,6 +120,7 @@ def test_rows_come_and_what_is_bound_to_a_machine_stays(desk: Desk, lab: Lab, tm
         assert value not in checked.stdout + done.stdout + done.stderr + written, value
 
 
+@pytest.mark.thorough
 def test_a_running_editor_is_named(desk: Desk, lab: Lab) -> None:
     """On either side, before anything is changed; what others use goes on when that is wanted; a damaged database fails alone."""
     start = f"setsid runuser -u ada -- python3 -c '{EDITOR.replace('/run', '/tmp')}' /home/ada/{CODE} >/dev/null 2>&1 </dev/null &"

@@ -35,6 +35,7 @@ def test_a_loop_of_thousands_of_items_holds_the_event_loop_at_no_time(tmp_path: 
     assert pc.play(1, pc.playbook("loop", [loop, use]))["turn_cpu"] < TURN
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_run_that_only_waits_takes_next_to_nothing(tmp_path: Path) -> None:
     """The runner and the agent sleep until something happens: nothing looks for it again and again."""
