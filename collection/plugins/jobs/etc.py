@@ -41,6 +41,8 @@ class Job(SyncJob):
     """What of /etc was changed or added on the source, put in place unit by unit (``etc_rules.unit``), each a transaction."""
 
     after = ("apt", "accounts")
+    _coming: set[str]
+    """Packages that an earlier job of this run would install (check mode)."""
     _here: dict[str, Any]
     _there: dict[str, Any]
     _puts: dict[str, PutFile]
@@ -95,6 +97,7 @@ class Job(SyncJob):
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
         self._here, self._there = await both(self._survey(self.source), self._survey(self.target))
+        self._coming = {one.subject for one in self.foreseen.get("apt", ()) if one.verb == "install"}
         broken = await unfinished(self.target)
         for one in broken:
             put_back(self._there["files"], one["was"])
@@ -147,7 +150,7 @@ class Job(SyncJob):
         return here is not None or there["standing"] == "local"
 
     def _want(self, path: str, here: Entry, there: Entry | None) -> Change | None:
-        coming = here["package"] in {one.subject for one in self.foreseen.get("apt", ()) if one.verb == "install"}
+        coming = here["package"] in self._coming
         if here["package"] and here["package"] not in self._there["packages"] and not coming:
             self._warnings.append(f"{path} is left: its package {here['package']} is not on {self.target.host}")
             return None

@@ -12,6 +12,7 @@ from hotdesk.cli.snapshots import HOSTS, JSON, asked, code_of, table, warn
 from hotdesk.errors import UsageError, nearest
 from hotdesk.jobs.history import ANSWER, History, Identity
 from hotdesk.jobs.on_target import history
+from hotdesk.jobs.shipping import bundle
 
 if TYPE_CHECKING:
     from hotdesk.jobs.machine import Machine
@@ -56,7 +57,7 @@ def forget(context: click.Context, /, name: str, pattern: str, **given: Any) -> 
         if after == mine:
             return 0
         stored = after.stored(Identity.of(machine))
-        await machine.call(history, "write", stored, mine.revision, change=True, answers=int)
+        await machine.call(bundle(history), "write", stored, mine.revision, change=True, answers=int)
         return 1
 
     found, failed = asked(given, pattern, without, settings_from(given, warn=warn), change=True)
@@ -68,4 +69,4 @@ def forget(context: click.Context, /, name: str, pattern: str, **given: Any) -> 
 
 
 async def _read(machine: Machine) -> History:
-    return History.of(await machine.call(history, "read", change=False, answers=ANSWER), Identity.of(machine))
+    return History.of(await machine.call(bundle(history), "read", change=False, answers=ANSWER), Identity.of(machine))

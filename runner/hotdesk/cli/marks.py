@@ -12,6 +12,7 @@ from hotdesk.cli.snapshots import HOSTS, JSON, asked, code_of, table, warn
 from hotdesk.errors import UsageError, nearest
 from hotdesk.jobs.marks import MARKS
 from hotdesk.jobs.on_target import marks
+from hotdesk.jobs.shipping import bundle
 from hotdesk.text import safe
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def remove(context: click.Context, /, items: tuple[str, ...], pattern: str, job:
         names.update(mark["subject"] for mark in mine)
         gone = [mark for mark in mine if mark["subject"] in items and job in (None, mark["job"])]
         if gone:
-            await machine.call(marks, "change", [], gone, change=True, answers=MARKS)
+            await machine.call(bundle(marks), "change", [], gone, change=True, answers=MARKS)
         return gone
 
     found, failed = asked(given, pattern, forget, settings_from(given, warn=warn), change=True)
@@ -69,7 +70,7 @@ def remove(context: click.Context, /, items: tuple[str, ...], pattern: str, job:
 
 
 async def _read(machine: Machine) -> list[Mark]:
-    found: list[Mark] = await machine.call(marks, "read", change=False, answers=MARKS)
+    found: list[Mark] = await machine.call(bundle(marks), "read", change=False, answers=MARKS)
     return found
 
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hotdesk.jobs.on_target import manifest
+from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both
 from hotdesk.jobs.tree_changes import paired
 from hotdesk.transfer import ends, shown
@@ -30,7 +31,9 @@ async def conflicts(source: Machine, target: Machine, mirror: Mirror, items: Seq
     names = [item.path for item in items if _overwrites(item)]
     if not names:
         return NOTHING
-    became = await target.call(manifest, "changed", mirror.dest, payload=b"\0".join(names), change=False, answers=[str])
+    became = await target.call(
+        bundle(manifest), "changed", mirror.dest, payload=b"\0".join(names), change=False, answers=[str]
+    )
     found = {name: SAID[word] for name, word in paired(names, became, target.host) if word in SAID}
     updated = [item.path for item in items if item.path in found and not item.deletes]
     if updated:
@@ -60,7 +63,7 @@ async def save_beside(target: Machine, dest: str, items: Sequence[Item], keeping
     host = re.sub(r"[^A-Za-z0-9_.-]", "-", target.host)
     suffix = f"{host}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     copies: list[str] = await target.call(
-        manifest, "beside", dest, suffix, payload=b"\0".join(names), change=True, answers=[str]
+        bundle(manifest), "beside", dest, suffix, payload=b"\0".join(names), change=True, answers=[str]
     )
     return copies
 
@@ -68,7 +71,7 @@ async def save_beside(target: Machine, dest: str, items: Sequence[Item], keeping
 async def note_source(source: Machine, mirror: Mirror, *, renew: bool = True) -> None:
     """Note what the source has before it is sent: what is changed there from now on is work that no other PC has."""
     await source.call(
-        manifest, "take", mirror.path, source.link.run_id, renew=renew, one_file_system=mirror.one_file_system,
+        bundle(manifest), "take", mirror.path, source.link.run_id, renew=renew, one_file_system=mirror.one_file_system,
         change=True, answers=bool,
     )  # fmt: skip
 
@@ -78,8 +81,8 @@ async def note_done(source: Machine, target: Machine, mirror: Mirror, items: Seq
     if reviewed:
         if not items:
             await note_source(source, mirror, renew=False)
-        await source.call(manifest, "settle", mirror.path, change=True)
+        await source.call(bundle(manifest), "settle", mirror.path, change=True)
     await target.call(
-        manifest, "keep", mirror.dest, target.link.run_id, payload=b"\0".join(item.path for item in items),
+        bundle(manifest), "keep", mirror.dest, target.link.run_id, payload=b"\0".join(item.path for item in items),
         begin=reviewed, one_file_system=mirror.one_file_system, change=True, answers=int,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.jobs.history import Identity
 from hotdesk.jobs.on_target import marks
+from hotdesk.jobs.shipping import bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,12 +55,12 @@ class Marks:
     async def _of(self, machine: Machine) -> list[dict[str, Any]]:
         key = (machine.host, machine.info.uid)
         if key not in self._known:
-            self._known[key] = await machine.call(marks, "read", change=False, answers=MARKS)
+            self._known[key] = await machine.call(bundle(marks), "read", change=False, answers=MARKS)
         return self._known[key]
 
     async def _change(self, machine: Machine, add: list[dict[str, Any]], forget: list[dict[str, Any]]) -> None:
         key = (machine.host, machine.info.uid)
-        self._known[key] = await machine.call(marks, "change", add, forget, change=True, answers=MARKS)
+        self._known[key] = await machine.call(bundle(marks), "change", add, forget, change=True, answers=MARKS)
 
 
 def kept_out(plan: Plan, marked: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from hotdesk.errors import HostError, TaskError
 from hotdesk.jobs import history
 from hotdesk.jobs.history import ANSWER, Finding, History, Identity
 from hotdesk.jobs.on_target import history as kept
+from hotdesk.jobs.shipping import bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -223,7 +224,9 @@ class Topology:
 
     async def _read(self, machine: Machine) -> History:
         try:
-            return History.of(await machine.call(kept, "read", change=False, answers=ANSWER), Identity.of(machine))
+            return History.of(
+                await machine.call(bundle(kept), "read", change=False, answers=ANSWER), Identity.of(machine)
+            )
         except OSError as exc:
             raise TaskError(
                 f"what {machine.host} remembers of its syncs cannot be read: {exc.filename}: {exc.strerror}",
@@ -243,7 +246,7 @@ class Topology:
 
     async def _write(self, machine: Machine, mine: History) -> None:
         stored = mine.stored(Identity.of(machine))
-        revision = await machine.call(kept, "write", stored, mine.revision, change=True, answers=int)
+        revision = await machine.call(bundle(kept), "write", stored, mine.revision, change=True, answers=int)
         self._histories[_key(machine)] = replace(mine, revision=revision)
 
     def _lock(self, machine: Machine) -> asyncio.Lock:

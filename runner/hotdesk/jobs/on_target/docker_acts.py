@@ -13,14 +13,13 @@ from hotdesk.jobs.on_target.docker_undo import (
     ASIDE,
     PLACE,
     Act,
-    Ended,
-    endable,
     held,
     let_go,
     recover_here,
     take_back,
 )
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
+from hotdesk.jobs.on_target.stopping import Stopped, stoppable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def hold(verb: str, ids: list[str], root: str = PLACE) -> Iterator[str]:
 
     One that another hold has paused stays so until both are over; one that somebody else has paused stays.
     """
-    with endable():
+    with stoppable():
         with alone(root):
             recover_here(root)
             act = Act(root, "hold", verb=verb, ids=[], names=[])
@@ -49,7 +48,7 @@ def hold(verb: str, ids: list[str], root: str = PLACE) -> Iterator[str]:
             while True:
                 time.sleep(BEAT)
                 yield "."
-        except Ended:
+        except Stopped:
             return
         finally:
             with alone(root):
@@ -74,7 +73,7 @@ def put(old: str, start: bool, payload: bytes, root: str = PLACE) -> None:
     """
     spec = json.loads(payload)
     name = spec["name"]
-    with endable(), alone(root):
+    with stoppable(), alone(root):
         recover_here(root)
         found = old and ask("GET", "/containers/{}/json".format(old))
         ran = bool(found and found["State"]["Running"])

@@ -10,24 +10,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
-from contextlib import contextmanager
 
 from hotdesk.jobs.on_target.docker_api import ask, named
 from hotdesk.jobs.on_target.journal import alone, sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Any
 
 PLACE = "/var/lib/hotdesk/docker"
 BACK = {"pause": "unpause", "stop": "start"}
 ASIDE = "-hotdesk-old"
 """What the name of a container ends in while another takes its place."""
-
-
-class Ended(BaseException):
-    """TERM came."""
 
 
 class Act:
@@ -50,21 +44,6 @@ class Act:
     def over(self) -> None:
         os.unlink(self.path)
         os.close(self._fd)
-
-
-@contextmanager
-def endable() -> Iterator[None]:
-    """TERM raises Ended here."""
-
-    def end(*_: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Ended("stopped")
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def unfinished(root: str = PLACE) -> list[str]:

@@ -7,11 +7,11 @@ import fcntl
 import json
 import os
 
+from hotdesk.jobs.on_target.own_folder import own_path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
-
-OWN_FOLDER = "HOTDESK_LOCKS"  # set in the environment of an embedded PC: several of those are one machine
 
 EMPTY = {"pc": "", "turns": [], "sources": [], "peers": []}  # type: Dict[str, Any]
 
@@ -23,7 +23,7 @@ def read() -> Dict[str, Any]:
 
 def write(content: Dict[str, Any], seen: int) -> int:
     """Put this in the place of what had the revision ``seen``; gives its own. OSError (ESTALE) when another sync was quicker."""
-    path = _path()
+    path = own_path("history.json")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path + ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -47,13 +47,13 @@ def write(content: Dict[str, Any], seen: int) -> int:
 
 def _stored() -> Dict[str, Any]:
     try:
-        with open(_path(), encoding="utf-8") as file:
+        with open(own_path("history.json"), encoding="utf-8") as file:
             found = json.load(file)
         return {name: found[name] for name in ("revision", *EMPTY)}
     except FileNotFoundError:
         return {"revision": 0, **EMPTY}
     except (ValueError, KeyError, TypeError) as exc:
-        raise OSError(errno.EINVAL, "it is not a history ({!r})".format(exc), _path()) from None
+        raise OSError(errno.EINVAL, "it is not a history ({!r})".format(exc), own_path("history.json")) from None
 
 
 def _boot() -> str:
@@ -63,12 +63,3 @@ def _boot() -> str:
             return file.read().strip() + " " + os.readlink("/proc/self/ns/pid")
     except OSError:
         return ""
-
-
-def _path() -> str:
-    own = os.environ.get(OWN_FOLDER)
-    if own:
-        return os.path.join(own, "history.json")
-    if os.geteuid() == 0:
-        return "/var/lib/hotdesk/history.json"
-    return os.path.join(os.path.expanduser("~"), ".local/state/hotdesk/history.json")

@@ -13,11 +13,12 @@ import os
 import shutil
 import stat
 
+from hotdesk.jobs.on_target.own_folder import own_path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator, List, Optional, Tuple
 
-OWN_FOLDER = "HOTDESK_LOCKS"  # set in the environment of an embedded PC: several of those are one machine
 MOST = 2000000  # entries of a manifest; what is beyond them is not known
 HASHED = 1 << 20  # bytes: of a larger file size and time are enough
 BUDGET = 256 << 20  # bytes that are hashed for one manifest
@@ -247,11 +248,4 @@ def _pour(file: Any, head: bytes, records: Iterator[Tuple[bytes, bytes]]) -> int
 
 
 def _path(top: str) -> str:
-    own = os.environ.get(OWN_FOLDER)
-    if own:
-        folder = own
-    elif os.geteuid() == 0:
-        folder = "/var/lib/hotdesk"
-    else:
-        folder = os.path.join(os.path.expanduser("~"), ".local/state/hotdesk")
-    return os.path.join(folder, "manifests", hashlib.sha256(os.fsencode(top)).hexdigest()[:32] + ".gz")
+    return own_path("manifests/{}.gz".format(hashlib.sha256(os.fsencode(top)).hexdigest()[:32]))

@@ -7,30 +7,30 @@ import fcntl
 import json
 import os
 
+from hotdesk.jobs.on_target.own_folder import own_path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
     Mark = Dict[str, Any]
 
-OWN_FOLDER = "HOTDESK_LOCKS"  # set in the environment of an embedded PC: several of those are one machine
-
 
 def read() -> List[Mark]:
     """All marks; none where there is no file."""
     try:
-        with open(_path(), encoding="utf-8") as file:
+        with open(own_path("marks.json"), encoding="utf-8") as file:
             found = json.load(file)
     except FileNotFoundError:
         return []
     except ValueError as exc:
-        raise OSError(errno.EINVAL, f"it is not a list of marks ({exc})", _path()) from None
+        raise OSError(errno.EINVAL, f"it is not a list of marks ({exc})", own_path("marks.json")) from None
     return [mark for mark in found if isinstance(mark, dict)]
 
 
 def change(add: List[Mark], forget: List[Mark]) -> List[Mark]:
     """Add some and forget others, as one step even when several runs do it; gives all there are now."""
-    path = _path()
+    path = own_path("marks.json")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path + ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -41,12 +41,3 @@ def change(add: List[Mark], forget: List[Mark]) -> List[Mark]:
             os.fsync(file.fileno())
         os.replace(path + ".new", path)
     return now
-
-
-def _path() -> str:
-    own = os.environ.get(OWN_FOLDER)
-    if own:
-        return os.path.join(own, "marks.json")
-    if os.geteuid() == 0:
-        return "/var/lib/hotdesk/marks.json"
-    return os.path.join(os.path.expanduser("~"), ".local/state/hotdesk/marks.json")

@@ -19,6 +19,7 @@ def stoppable() -> Iterator[None]:
     """Within it TERM raises Stopped."""
 
     def stop(*_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # another one must not break off what is being put back
         raise Stopped("stopped")
 
     before = signal.signal(signal.SIGTERM, stop)
