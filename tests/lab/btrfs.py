@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
+from tests.lab.needs import need
 from tests.lab.running import HOTDESK, Desk
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ GROUP = pytest.mark.xdist_group("btrfs")
 @pytest.fixture(scope="module")
 def btrfs(whole_lab: Lab) -> Iterator[Lab]:
     """pc6 and pc7, with ``@`` and ``@home`` each."""
-    if reason := missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}):
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}))
     try:
         yield Lab.up(2, Options(disk="btrfs", size="1500m", base="debian"), first=6)
     finally:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.lab.lab import Lab, missing
 from tests.lab.machine import NUMBER
+from tests.lab.needs import need
 from tests.lab.running import at_rest
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def alone() -> None:
 @pytest.fixture(scope="session")
 def whole_lab() -> Iterator[Lab]:
     """Three PCs for the session; taken down at its end, and that nothing is left is part of the test."""
-    if reason := missing():
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(missing())
     alone()
     Lab.down()  # what a crashed session may have left
     yield Lab.up(3)

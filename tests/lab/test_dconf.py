@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.lab.machine import missing
+from tests.lab.needs import need
 from tests.lab.running import Desk, Done, until
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ rm -rf /etc/dconf/db/lab* /etc/dconf/profile/lab /etc/dconf/profile/user /home/*
 @pytest.fixture
 def desk(lab: Lab, tmp_path: Path) -> Iterator[Desk]:
     """pc1 is entered as root and is the source, where ada and the system have settings."""
-    if shutil.which("dconf") is None:
-        pytest.fail("needs dconf-cli") if os.environ.get("CI") else pytest.skip("needs dconf-cli")
+    need(missing({"dconf": "dconf-cli"}))
     for pc in lab:
         pc.run("sh", "-c", CLEAN + "mkdir -p /usr/local/bin /etc/dconf")
     load(lab["pc1"], "ada", ADA)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from hotdesk.jobs.on_target import apt_timers
 from tests.lab.lab import Lab, Options, leftovers
 from tests.lab.machine import births, missing
+from tests.lab.needs import need
 from tests.lab.running import Desk, until
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ NAME = "pc5"
 @pytest.fixture(scope="module")
 def debian(whole_lab: Lab) -> Iterator[PC]:
     """A PC with everything at once; the first time, its base is made."""
-    if reason := missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}):
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}))
     options = Options(disk="btrfs", size="1500m", init="systemd", base="debian", memory="512m")
     try:
         yield Lab.up(1, options, first=int(NAME.removeprefix("pc")))[NAME]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 from inspect import getsource as inspect_source
@@ -16,6 +15,8 @@ import pytest
 
 from hotdesk.jobs.on_target import docker_state
 from hotdesk.jobs.shipping import bundle
+from tests.lab.machine import missing
+from tests.lab.needs import need
 from tests.lab.running import Desk, Done, until
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def on(lab: Lab, pc: PC, script: str) -> str:
 @pytest.fixture(scope="module")
 def engines(whole_lab: Lab) -> Iterator[Lab]:
     """dockerd on pc1 and pc2."""
-    if shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
-        pytest.fail("needs docker.io") if os.environ.get("CI") else pytest.skip("needs docker.io")
+    need(missing({"dockerd": "docker.io"}))
     for name in ("pc1", "pc2"):
         on(whole_lab, whole_lab[name], START.read_text())
     yield whole_lab

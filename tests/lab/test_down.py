@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.lab import NUMBER, missing
+from tests.lab.needs import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,7 @@ def lab(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(autouse=True)
 def _clean() -> Iterator[None]:
-    if reason := missing():
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(missing())
     yield
     lab("down")
 

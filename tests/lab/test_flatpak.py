@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.lab.machine import missing
+from tests.lab.needs import need
 from tests.lab.running import Desk, Done
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def on(lab: Lab, pc: PC, text: str) -> str:
 @pytest.fixture(scope="module")
 def repository(whole_lab: Lab) -> Iterator[Lab]:
     """pc3 serves it; the other two have the system bus that flatpak wants."""
-    if lacking := [name for name in ("flatpak", "busybox", "gpg") if shutil.which(name) is None]:
-        pytest.fail(f"needs {lacking}") if os.environ.get("CI") else pytest.skip(f"needs {lacking}")
+    need(missing({"flatpak": "flatpak", "busybox": "busybox", "gpg": "gpg"}))
     pc3 = whole_lab["pc3"]
     pc3.run("bash", "-c", MAKE)
     pc3.run("sh", "-c", f"{SERVE} &")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lab import shells
+from tests.lab.needs import need
 from tests.lab.running import marked, until
 from tests.lab.stubborn import all_there, desk, mark, stop, stubborn_play
 
@@ -41,10 +41,7 @@ EVERYTHING = """
 def login_shell(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     """A chatty login shell for ada on every PC."""
     name = request.param
-    if reason := shells.missing(name):
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(shells.missing(name))
     for pc in lab:
         shells.give(pc, "ada", name)
     yield name

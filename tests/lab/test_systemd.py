@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
+from tests.lab.needs import need
 from tests.lab.running import Desk, Done, until
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ LISTING = (
 @pytest.fixture(scope="module")
 def booted(whole_lab: Lab) -> Iterator[Lab]:
     """Three PCs that systemd runs."""
-    if reason := missing({"debootstrap": "debootstrap"}):
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(missing({"debootstrap": "debootstrap"}))
     lab = Lab.up(3, Options(init="systemd", base="debian"), first=FIRST)
     pcs = Lab([lab[name] for name in (HERE, THERE, OTHER)])
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import yaml
 from tests.lab.debs import HOME, Deb, archive, lay
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
+from tests.lab.needs import need
 from tests.lab.running import NO_DISK_MINIMUM, Desk, until
 
 if TYPE_CHECKING:
@@ -98,10 +98,7 @@ DRIFTS = (
 @pytest.fixture(scope="module")
 def booted(whole_lab: Lab) -> Iterator[Lab]:
     """atlas, vega and lyra: systemd, a btrfs with @ and @home each."""
-    if reason := missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}):
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}))
     lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="2g"), first=FIRST)
     pcs = Lab([lab[name] for name in NAMES])
     try:
