@@ -166,7 +166,9 @@ RUN = (
     Cell(name="a stop that is answered with rubbish", status="failed", says="Timed out after 2", tasks=SHORT,
          answers={"run": (), "cancel": ({"id": ID, "ev": "stopped", "left": "all of them"},)}),
 )  # fmt: skip
-UNFOLDS = raw(b'{"result":[' + b",".join([b'{"\\u0000":0}'] * 200_000) + b"]}", SIZE.pack(1 << 20) + bytes(1 << 20))
+UNFOLDS = raw(
+    b'{"result":[' + b",".join([b'{"\\u0000":0}'] * 200_000) + b"]}", SIZE.pack(1) + SIZE.pack(1 << 20) + bytes(1 << 20)
+)
 BOMB = [printed(UNFOLDS[at : at + 65536], "result") for at in range(0, len(UNFOLDS), 65536)]
 CALL = (
     calls("an answer that is a list", "the answer to .*look is not one: it is a list, not a mapping", *returned([1, 2])),

@@ -1,15 +1,17 @@
 """Functions run in a fork of the warm agent, their items and result streamed back as frames.
 
 The fork is a session of its own, marked like a command, with stdin from the runner (or /dev/null) and stdout and stderr collected
-as text. On the stream ``result`` it sends frames ``{"item": v}``..., then one of ``{"result": v}`` and ``{"error": kind, ...}``.
+as text. What it makes under a temporary name it notes first (``about_to_make``): killed, it leaves nothing. On the stream ``result``
+it sends frames ``{"item": v}``..., then one of ``{"result": v}`` and ``{"error": kind, ...}``.
 """
 
 from __future__ import annotations
 
 import os
 
-from hotdesk.agent import process
+from hotdesk.agent import leaving, process
 from hotdesk.agent.frames import pack
+from hotdesk.agent.note import Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,13 +48,15 @@ def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     kwargs = dict(header["kwargs"])
     if header.get("payload"):
         kwargs["payload"] = body
-    marks = {name: value for name, value in _marks(agent, header).items()}
+    marks = _marks(agent, header)
+    note = Note()
 
     def child(report: int) -> None:
         os.environ.update(marks)
-        perform(report, lambda: _function(header, code), header["args"], kwargs)
+        perform(report, lambda: _function(header, code, note), header["args"], kwargs)
 
     started = process.Process(agent, ident, header["task"], agent.mark(ident))
+    started.on_exit = lambda status: _put_away(agent, note, status)
     agent.begin(started, child, stdin=None if header.get("stdin") else agent.null, stdout=None, result=True)
 
 
@@ -61,16 +65,25 @@ def _marks(agent: Agent, header: dict[str, Any]) -> dict[str, str]:
     return {**(header.get("env") or {}), **own}
 
 
-def _function(header: dict[str, Any], code: Any) -> Callable[..., Any]:
+def _put_away(agent: Agent, note: Note, status: int) -> None:
+    """A call that was killed leaves nothing; what a finished one leaves on purpose its task removes, or the agent when it leaves."""
+    path = note.take()
+    if path and status:
+        leaving.remove(path)
+    elif path and os.path.lexists(path):
+        agent.temporary.add(path)
+
+
+def _function(header: dict[str, Any], code: Any, note: Note) -> Callable[..., Any]:
     import sys
     from importlib import import_module
 
-    if code is None:
-        return getattr(import_module("hotdesk.agent." + header["module"]), header["function"])  # type: ignore[no-any-return]
-    module = type(sys)(header["module"])
+    module = type(sys)(header["module"]) if code is not None else import_module("hotdesk.agent." + header["module"])
     module.__dict__["Failed"] = Failed
-    sys.modules[header["module"]] = module
-    exec(code, module.__dict__)
+    module.__dict__["about_to_make"] = note.about_to_make
+    if code is not None:
+        sys.modules[header["module"]] = module
+        exec(code, module.__dict__)
     return getattr(module, header["function"])  # type: ignore[no-any-return]
 
 

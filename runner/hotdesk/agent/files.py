@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # signal imports enum
 import os
 import stat
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 SUFFIX = ".hotdesk"
 """What the name of a temporary file ends in: ``.NAME.<8 hex digits>.hotdesk``."""
 CHUNK = 1 << 18
+
+
+def about_to_make(path: str) -> None:
+    """Note a temporary file; a fork gets the agent's own (``calls``)."""
 
 
 def temporary(path: str) -> str:
@@ -24,7 +23,6 @@ def temporary(path: str) -> str:
 
 def write(path: str, mode: int | None) -> None:
     """stdin (pieces with their length before them, a zero at the end) to ``path``, all or nothing. Raises OSError."""
-    _signal.signal(_signal.SIGTERM, _leave)
     try:
         path = os.path.realpath(path) if os.path.islink(path) else path
         old = os.stat(path)
@@ -33,6 +31,7 @@ def write(path: str, mode: int | None) -> None:
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(21, os.strerror(21), path)
     name = temporary(path)
+    about_to_make(name)
     try:
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as exc:
@@ -46,10 +45,6 @@ def write(path: str, mode: int | None) -> None:
         os.unlink(name)
         raise
     _sync_folder(os.path.dirname(path) or ".")
-
-
-def _leave(*_: Any) -> None:
-    raise SystemExit("stopped")
 
 
 def _take(fd: int) -> None:

@@ -1,8 +1,9 @@
 """The wire format between runner and agent, and between an agent and what it forks: length-prefixed JSON with bytes beside it.
 
 A frame is three big-endian 32-bit lengths, then that many bytes each of: header (a JSON object, ASCII), values, body.
-A ``bytes`` anywhere in the header travels in *values* (4-byte length and content each) and stands in the JSON as ``{"\\0": index}``,
-so values need no base64 and frames without bytes cost nothing. Strings keep lone surrogates (``surrogateescape``), so a file name
+A ``bytes`` anywhere in the header travels in *values* (4-byte length and content each) and stands in the JSON as ``{MARK: index}``,
+so values need no base64 and frames without bytes cost nothing. MARK is a NUL, or so many that no object of the header has that one
+key; how many is the first 32 bits of *values*. Strings keep lone surrogates (``surrogateescape``), so a file name
 that is not UTF-8 survives as str. As in JSON: tuples arrive as lists, keys as str.
 """
 
@@ -82,11 +83,12 @@ def from_text(text: bytes, hook: Callable[[dict[str, Any]], Any] | None = None) 
 def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
     """One frame. Raises TypeError for what neither JSON nor bytes can carry, FrameError when it is too long."""
     values: list[bytes] = []
+    mark = _MARK
 
     def default(value: Any) -> Any:
         if isinstance(value, (bytes, bytearray, memoryview)):
             values.append(bytes(value))
-            return {_MARK: len(values) - 1}
+            return {mark: len(values) - 1}
         if hasattr(value, "__fspath__"):
             return value.__fspath__()
         if isinstance(value, (set, frozenset)):
@@ -94,7 +96,11 @@ def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
         raise TypeError(f"{type(value).__name__} cannot be sent to or from an agent: {value!r:.80}")
 
     text = to_text(header, default)
-    extra = b"".join([SIZE.pack(len(value)) + value for value in values])
+    while values and text.count(to_text({mark: 0})[:-2]) > len(values):
+        values.clear()
+        mark += _MARK
+        text = to_text(header, default)
+    extra = b"".join([SIZE.pack(len(mark))] + [SIZE.pack(len(value)) + value for value in values]) if values else b""
     if len(text) + len(extra) + len(body) > LIMIT:
         raise FrameError(f"a frame of more than {LIMIT >> 20} MiB cannot be sent")
     return b"".join((PREFIX.pack(len(text), len(extra), len(body)), text, extra, body))
@@ -102,16 +108,19 @@ def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
 
 def _unpack(text: bytes, extra: bytes) -> dict[str, Any]:
     values: list[bytes | None] = []
-    at = 0
+    mark = ""
+    if extra:  # no longer than the text, whatever is claimed
+        mark = _MARK * min(SIZE.unpack_from(extra)[0], len(text))
+    at = SIZE.size
     while at < len(extra):
         (size,) = SIZE.unpack_from(extra, at)
         values.append(extra[at + 4 : at + 4 + size])
         at += 4 + size
 
     def hook(found: dict[str, Any]) -> Any:
-        if len(found) != 1 or _MARK not in found:
+        if len(found) != 1 or mark not in found:
             return found
-        index = found[_MARK]
+        index = found[mark]
         value, values[index] = values[index], None
         if value is None:  # each stands for itself: a million times the same one would be a bomb
             raise ValueError("a value is named twice")

@@ -1,4 +1,4 @@
-"""What an agent gives back when it leaves: its locks, and what tasks had put there for a while and did not come to remove."""
+"""What an agent gives back: what tasks had put there for a while and did not come to remove, and, when it leaves, its locks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 def tidy(agent: Agent) -> None:
     """Blocks; a file system that fails keeps what it has."""
     for path in agent.temporary:
-        _remove(path)
+        remove(path)
     if agent.locks:
         from hotdesk.agent import lock
 
         lock.release_all(agent)
 
 
-def _remove(path: bytes) -> None:
-    """A file, or a directory with all in it; links are not followed."""
+def remove(path: bytes) -> None:
+    """A file, or a directory with all in it; links are not followed. Blocks."""
     if not os.path.lexists(path):
         return
     import shutil

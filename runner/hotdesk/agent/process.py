@@ -49,6 +49,8 @@ class Process:
         self.began = monotonic()
         self.ended = 0.0
         self.error: dict[str, Any] | None = None
+        self.on_exit: Callable[[int], None] | None = None
+        """Called with the status (as from waitpid) as soon as the kernel says it has ended."""
         self.on_end: Callable[[], None] | None = None
         self._streams: dict[int, str] = {}
         self._paused: set[int] = set()
@@ -235,6 +237,8 @@ class Process:
     def exited(self, status: int) -> None:
         """The kernel says it has ended; ``status`` as from waitpid."""
         self.status, self.ended = status, monotonic()
+        if self.on_exit is not None:
+            self.on_exit(status)
         self.close_input()
         for fd in list(self._resting):
             self._wake(fd)

@@ -36,6 +36,7 @@ MODULES = (
     "disk",
     "lock",
     "leaving",
+    "note",
     "bulk",
     "hello",
     "main",

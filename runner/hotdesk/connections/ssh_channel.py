@@ -74,15 +74,22 @@ class Session(asyncssh.SSHClientSession[bytes]):
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         self.streams[datatype].put(data)
-        if not self._held and self.channel is not None and self._unread() > HIGH:
-            self._held = True
-            self.channel.pause_reading()
+        if not self._held:
+            self._hold()
 
     def took(self) -> None:
         """Called after reading: let the other end go on when enough has been read."""
         if self._held and self.channel is not None and self._unread() < LOW:
-            self._held = False
+            # All that asyncssh has kept comes at once, nothing is held meanwhile: it opens the whole window again with the first piece it
+            # gives us, so what stayed behind with it would grow by a window each time.
             self.channel.resume_reading()
+            self._held = False
+            self._hold()
+
+    def _hold(self) -> None:
+        if self.channel is not None and self._unread() > HIGH:
+            self._held = True
+            self.channel.pause_reading()
 
     def _unread(self) -> int:
         return sum(stream.size for stream in self.streams.values())

@@ -32,6 +32,13 @@ def test_frames_survive_any_cut(sent: list[tuple[dict[str, object], bytes]], ste
     assert decoder.pending == 0
 
 
+@pytest.mark.parametrize("odd", [{"\0": b"x"}, {"\0": 0}, {"\0": {"\0\0": 0}}])
+def test_keys_like_the_mark_of_bytes_are_keys(odd: dict[str, object]) -> None:
+    """Whatever a host calls its keys, what was packed comes out."""
+    header = {"before": odd, "value": b"v", "after": [odd]}
+    assert frames.Decoder().feed(frames.pack(header)) == [(header, b"")]
+
+
 def test_a_name_that_is_no_utf8_survives() -> None:
     """Lone surrogates stand for its bytes."""
     ((header, _),) = frames.Decoder().feed(frames.pack({"name": b"a\xff".decode("utf-8", "surrogateescape")}))
@@ -97,7 +104,7 @@ def test_an_agent_starts_without_slow_modules() -> None:
         (frames.PREFIX.pack(2, 0, 0) + b"[]", "not an object"),
         (frames.PREFIX.pack(200_000, 0, 0) + b"[" * 200_000, "a frame of"),
         (frames.PREFIX.pack(2, 2, 0) + b"{}\0\0", "not a frame"),
-        (frames.PREFIX.pack(19, 5, 0) + b'{"a":{"\\u0000":"x"}}'[:19] + b"\0\0\0\1a", "not a frame"),
+        (frames.PREFIX.pack(19, 9, 0) + b'{"a":{"\\u0000":"x"}}'[:19] + b"\0\0\0\1\0\0\0\1a", "not a frame"),
     ],
 )
 def test_a_frame_beyond_the_limit_or_of_another_shape_is_refused(stream: bytes, said: str) -> None:
@@ -116,4 +123,4 @@ def test_a_value_stands_for_itself_once() -> None:
     """A million names for one megabyte would be a terabyte when they are written out."""
     text = b'{"a":[{"\\u0000":0},{"\\u0000":0}]}'
     with pytest.raises(frames.FrameError, match="named twice"):
-        frames.Decoder().feed(frames.PREFIX.pack(len(text), 5, 0) + text + b"\0\0\0\1x")
+        frames.Decoder().feed(frames.PREFIX.pack(len(text), 9, 0) + text + b"\0\0\0\1\0\0\0\1x")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import inspect
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotdesk.actions.on_target import copying
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import LockHeld, TaskError
+from hotdesk.jobs.shipping import bundle
 
 from .conftest import marked, until
 
@@ -33,6 +37,12 @@ def dies(): os.kill(os.getpid(), 9)
 def noisy(): print("noise"); os.system("echo more noise"); return os.environ["HOTDESK_TASK"]
 def child(): subprocess.Popen(["setsid", "sleep", "300"]); yield 1; time.sleep(300)
 def size(payload): return len(payload)
+def making(path, then):
+    about_to_make(path)
+    os.makedirs(path + "/below")
+    yield os.getpid()
+    if then == "hangs": time.sleep(300)
+    if then == "renames": os.rename(path, path + "-final")
 """
 
 
@@ -124,6 +134,55 @@ def names(folder: Path) -> list[str]:
 async def _chunks(parts: list[bytes]) -> AsyncIterator[bytes]:
     for part in parts:
         yield part
+
+
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+async def test_a_call_that_is_ended_leaves_nothing_unfinished(link: Link, tmp_path: Path, end: str) -> None:
+    """What it noted is gone, whether it was told to stop or killed from outside; what lies beside it stays."""
+    (tmp_path / "beside").touch()
+    made = tmp_path / "made"
+    pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    calling = asyncio.ensure_future(link.call(CALLED, "making", str(made), "hangs", task="t", on_item=pid.set_result))
+    if end == "killed":
+        os.kill(await pid, 9)
+        with pytest.raises(TaskError, match="signal 9"):
+            await calling
+    else:
+        await pid
+        calling.cancel()
+        await asyncio.wait({calling})
+    assert names(tmp_path) == ["beside"]
+
+
+async def test_a_module_that_is_stopped_leaves_no_staged_file(link: Link, tmp_path: Path) -> None:
+    """The check of a copy is under way when it is stopped: nothing new lies there."""
+    options = {"validate": f"sh -c 'touch {tmp_path}/checking; sleep 300' %s", "no_diff": True}
+    request: dict[str, Any] = {
+        "dest": str(tmp_path / "file"),
+        "name": "",
+        "source": "",
+        "attributes": {},
+        "options": options,
+    }
+    request |= {"checksum": hashlib.sha1(b"new").hexdigest(), "size": 3}
+    source = inspect.getsource(bundle(copying))
+    calling = asyncio.ensure_future(link.call(source, "put", task="t", payload=b"new", **request))
+    await until(lambda: "checking" in names(tmp_path))
+    assert len(names(tmp_path)) == 2
+    calling.cancel()
+    await asyncio.wait({calling})
+    assert names(tmp_path) == ["checking"]
+
+
+@pytest.mark.parametrize(("then", "left"), [("renames", ["made-final"]), ("stays", [])])
+async def test_what_a_finished_call_leaves_goes_with_its_agent(tmp_path: Path, then: str, left: list[str]) -> None:
+    """Under the noted name it is there for the task, and no longer than the agent; renamed it stays."""
+    async with LocalConnection() as connection:
+        link = await Link.start(connection, run="r")
+        await link.call(CALLED, "making", str(tmp_path / "made"), then, task="t", on_item=lambda _: None)
+        assert names(tmp_path) == (left or ["made"])
+        await link.aclose()
+    assert names(tmp_path) == left
 
 
 async def test_a_get_that_is_left_early_ends(link: Link, run_id: str) -> None:

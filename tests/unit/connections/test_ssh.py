@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 import pytest
@@ -14,7 +14,9 @@ import pytest
 from hotdesk.connections.base import Endpoint, Secret
 from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.ssh import SSHConnection
+from hotdesk.connections.ssh_channel import HIGH
 from hotdesk.connections.ssh_errors import translate
+from hotdesk.connections.ssh_options import WINDOW
 from hotdesk.errors import AuthenticationError, ConnectError, HostKeyError, LinkLost, Unreachable
 from hotdesk.settings import Settings
 from tests.sshd import Sshd, sshd
@@ -92,6 +94,20 @@ async def test_a_reader_that_is_slow_holds_the_writer(endpoint: Endpoint) -> Non
             size += len(chunk)
             assert session._unread() < 48 << 20
         assert size == 200_000_000
+
+
+@pytest.mark.sshd
+async def test_what_waits_for_a_slow_reader_is_bounded(endpoint: Endpoint) -> None:
+    """However long it reads: at most what is held here, and two windows of asyncssh's."""
+    most = 0
+    async with await SSHConnection.connect(endpoint) as connection:
+        channel: Any = await connection.open("cat /dev/zero")
+        for _ in range(400):
+            assert await channel.read()
+            await asyncio.sleep(0.004)  # the slowness that is meant
+            kept = channel._channel._recv_buf
+            most = max(most, channel._session._unread() + sum(len(data) for data, _ in kept))
+    assert most <= HIGH + 2 * WINDOW
 
 
 @pytest.mark.sshd

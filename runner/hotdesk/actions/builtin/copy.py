@@ -207,7 +207,6 @@ async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]
     assert payload.path is not None
     half = bundle(copying)
     temporary: str = await call.machine.call(half, "reserve", need, change=True, answers=str)
-    call.machine.temporary(temporary)
     try:
         await call.machine.write(temporary, _chunks(payload.path), mode=0o600)
         return await ask(call, copying, "put", writes=True, temporary=temporary, **request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import posixpath
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +79,6 @@ options:
         path: str = await call.machine.call(
             half, "place_script", source.name, tmp, change=True, answers=str, payload=body
         )
-        call.machine.temporary(posixpath.dirname(path))
         executable = call.args.get("executable")
         line = " ".join(part for part in (executable, shlex.quote(path), rest) if part)
         try:

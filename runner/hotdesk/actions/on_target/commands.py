@@ -10,6 +10,7 @@ import stat
 import tempfile
 from typing import Any, Mapping, Match, Sequence
 
+from hotdesk.actions.on_target.hidden import hidden_directory
 from hotdesk.actions.on_target.refusal import Refused, answers
 
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
@@ -61,9 +62,9 @@ def place_script(name: str, directory: str, payload: bytes = b"") -> str:
     os.umask(0o077)
     try:
         os.makedirs(parent, exist_ok=True)
-        home = tempfile.mkdtemp(prefix="hotdesk-", dir=parent if ours(parent) else None)
+        home = hidden_directory(parent if ours(parent) else tempfile.gettempdir(), "hotdesk-")
     except OSError:
-        home = tempfile.mkdtemp(prefix="hotdesk-")
+        home = hidden_directory(tempfile.gettempdir(), "hotdesk-")
     path = os.path.join(home, name)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
     with os.fdopen(handle, "wb") as stream:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 import time
 from typing import Any, Callable, Iterator, Mapping
 
 from hotdesk.actions.on_target.attributes import adjust, described, full_path, kind_of
+from hotdesk.actions.on_target.hidden import hidden_directory
 from hotdesk.actions.on_target.refusal import Refused, answers
 
 
@@ -275,7 +275,7 @@ def _replace(job: _Job, make: Callable[[str], None]) -> None:
         shutil.rmtree(path) if job.force else os.rmdir(path)
     parent = os.path.dirname(path) or "."
     try:
-        place = tempfile.mkdtemp(prefix=".hotdesk-", dir=parent)
+        place = hidden_directory(parent)
     except OSError as exc:
         if exc.errno == errno.ENOENT:
             raise Refused("Error while linking: the directory %s does not exist" % parent, path=path)

@@ -8,9 +8,9 @@ import shlex
 import shutil
 import stat
 import subprocess
-import tempfile
 import time
 
+from hotdesk.actions.on_target.hidden import hidden_file
 from hotdesk.actions.on_target.refusal import Refused
 
 CHUNK = 1 << 20
@@ -52,7 +52,7 @@ def back_up(path: str) -> str:
 
 def staged(path: str, content: bytes) -> str:
     """Write ``content`` into a new file beside ``path``, known to nobody and readable by us alone; return its name."""
-    handle, name = tempfile.mkstemp(prefix=".hotdesk-", dir=os.path.dirname(path) or ".")
+    handle, name = hidden_file(os.path.dirname(path) or ".")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
