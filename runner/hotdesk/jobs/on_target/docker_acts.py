@@ -8,16 +8,9 @@ import os
 import shutil
 import time
 
+from hotdesk.jobs.on_target.acts import Act, held
 from hotdesk.jobs.on_target.docker_api import ask, named
-from hotdesk.jobs.on_target.docker_undo import (
-    ASIDE,
-    PLACE,
-    Act,
-    held,
-    let_go,
-    recover_here,
-    take_back,
-)
+from hotdesk.jobs.on_target.docker_undo import ASIDE, PLACE, let_go, recover_here, take_back
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
 from hotdesk.jobs.on_target.stopping import Stopped, stoppable
 
