@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from hotdesk.jobs.on_target.acts import killed, held
+from hotdesk.jobs.on_target.acts import held, killed
 from hotdesk.jobs.on_target.docker_api import ask, named
 from hotdesk.jobs.on_target.journal import alone
 
