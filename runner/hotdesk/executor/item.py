@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.actions.base import Call, Outcome, SetFacts
+from hotdesk.actions.groups import defaults_of
 from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedError
 from hotdesk.executor import values
 from hotdesk.executor.attempt import Doing, call_action, error_result
@@ -137,12 +138,11 @@ class Work:
             weaker = await self._mapping(given[VARIABLE])
             stronger = {name: value for name, value in given.items() if name != VARIABLE}
             given = Map({**weaker, **stronger}, getattr(given, "place", None))
-        for layer in reversed(self.task.module_defaults):
-            for name, defaults in layer.items():
-                if self._names_us(str(name)):
-                    if isinstance(defaults, str):
-                        defaults = await self.run.templates.render(defaults, self.scope)
-                    given = Map({**(defaults or {}), **given}, getattr(given, "place", None))
+        for defaults in reversed(
+            defaults_of(self.task, self.run.actions.groups.members) if self.task.module_defaults else ()
+        ):
+            known = await self._mapping(defaults) if isinstance(defaults, str) else defaults
+            given = Map({**known, **given}, getattr(given, "place", None))
         if action is not None and action.raw_args:
             return given
         if action is None and "apply" in given:
@@ -157,9 +157,6 @@ class Work:
         if not isinstance(given, dict):
             raise ArgumentError(f"the arguments must be a mapping, not {given!r}", place=self.task.place)
         return given
-
-    def _names_us(self, name: str) -> bool:
-        return name in (self.task.action, self.task.written) or f"ansible.builtin.{name}" == self.task.action
 
     async def _tries(self) -> None:
         task, templates = self.task, self.run.templates

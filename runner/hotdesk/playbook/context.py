@@ -25,8 +25,18 @@ if TYPE_CHECKING:
 _ids: Iterator[int] = itertools.count(1)
 
 
+class Groups(Protocol):
+    """The action groups (``actions.groups.Groups``)."""
+
+    def resolve(self, written: str, place: Place | None) -> str:
+        """The full name of a group. Raises PlaybookError when there is none."""
+
+
 class Actions(Protocol):
     """The catalogue of actions and collections, as far as the loader needs it (``actions.registry.ActionNames``)."""
+
+    @property
+    def groups(self) -> Groups: ...
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name of what the user wrote; None when nothing has that name."""

@@ -114,3 +114,28 @@ async def test_a_role_is_run_once_however_it_is_written(play: Play) -> None:
           roles: [{role: a}, {role: b}]
     """)
     assert ran.order().count("a : mine") == 1
+
+
+async def test_defaults_further_in_take_the_place_of_those_further_out(play: Play) -> None:
+    """One entry a module: what its groups say is weaker than what it is given by name; an empty one takes it away; values may be templates."""
+    write(
+        "collections/ansible_collections/my/pcs/meta/runtime.yml",
+        "action_groups: {desk: [ansible.builtin.ping], talk: [ansible.builtin.debug]}\n",
+    )
+    ran = await play("""
+        - hosts: h1
+          gather_facts: false
+          vars: {given: {data: of-the-group}}
+          module_defaults: {group/my.pcs.desk: "{{ given }}", debug: {msg: outer}}
+          tasks:
+            - {name: group, ping: {}}
+            - {name: own, ping: {data: own}}
+            - {name: named, debug: {}, module_defaults: {group/my.pcs.talk: {msg: group}}}
+            - {name: replaced, debug: {}, module_defaults: {debug: {var: given.data}}}
+            - {name: emptied, debug: {}, module_defaults: {debug: {}}}
+    """)
+    assert ran.results("group")["h1"].data["ping"] == "of-the-group"
+    assert ran.results("own")["h1"].data["ping"] == "own"
+    assert ran.results("named")["h1"].message == "outer"
+    assert ran.results("replaced")["h1"].data["given.data"] == "of-the-group"
+    assert ran.results("emptied")["h1"].message == "Hello world!"
