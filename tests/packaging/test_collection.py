@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from hotdesk.actions.collections import Collection, Collections
+from hotdesk.actions.documentation import documentation_of
+from hotdesk.settings import Settings
 from tests.packaging.tools import TOP, needs, run
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch:
     path = SOURCE / f"plugins/modules/{name}.py"
     with pytest.raises(SystemExit):
         runpy.run_path(str(path), run_name="__main__")
-    documented = yaml.safe_load(runpy.run_path(str(path))["DOCUMENTATION"])["options"]
+    documented = documented_by_hotdesk(name)["options"]
     prose = {"description", "version_added"}
     # What a name such as "passwords" makes Ansible ask, and its documentation has no word for: does the value need hiding?
     declared = {
@@ -97,6 +100,42 @@ def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch:
     assert declared == {
         option: {key: value for key, value in about.items() if key not in prose} for option, about in documented.items()
     }
+
+
+def documented_by_hotdesk(name: str) -> dict[str, Any]:
+    """The module's documentation with the fragments that it extends, as hotdesk reads it."""
+    ours = Collection("hotdesk.sync", SOURCE)
+    found: dict[str, Any] = yaml.safe_load(documentation_of(ours, name, Collections(Settings()).find))
+    return found
+
+
+def test_hotdesk_and_ansible_read_the_same_documentation(tmp_path: Path) -> None:
+    """Options, attributes, requirements and notes, from the modules and the fragments that they extend."""
+    said = run("ansible-doc", "-t", "module", "-j", *(f"hotdesk.sync.{name}" for name in MODULES), home=tmp_path)
+    theirs = {name.rpartition(".")[2]: page["doc"] for name, page in json.loads(said).items()}
+    assert sorted(theirs) == MODULES
+    for name, page in theirs.items():
+        ours = documented_by_hotdesk(name)
+        assert sorted(ours["requirements"]) == sorted(page["requirements"])
+        assert {key: ours[key] for key in ("attributes", "notes")} == {
+            key: page[key] for key in ("attributes", "notes")
+        }
+        assert {option: _without_version(about) for option, about in page["options"].items()} == ours["options"]
+
+
+def _without_version(option: dict[str, Any]) -> dict[str, Any]:
+    """ansible-doc adds which collection's version it is."""
+    return {key: value for key, value in option.items() if key != "version_added_collection"}
+
+
+def test_results_of_one_name_mean_the_same() -> None:
+    """RETURN knows no fragments, so what several jobs return is said by each: in the same words."""
+    common: dict[str, set[str]] = {"failed_changes": set(), "msg": set(), "problems": set()}
+    for name in MODULES:
+        returned = yaml.safe_load(runpy.run_path(str(SOURCE / f"plugins/modules/{name}.py"))["RETURN"])
+        for key in common.keys() & returned.keys():
+            common[key].add(json.dumps(returned[key], sort_keys=True))
+    assert {key: len(texts) for key, texts in common.items()} == dict.fromkeys(common, 1)
 
 
 def test_the_release_notes_name_every_module() -> None:
