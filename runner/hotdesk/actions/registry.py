@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
 from hotdesk.actions.documentation import documentation_of
+from hotdesk.actions.groups import Groups, defaults_of
 from hotdesk.errors import JobError, PlaybookError, nearest
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
@@ -97,6 +98,7 @@ class ActionNames:
 
     def __init__(self, collections: Collections | None = None) -> None:
         self.collections = collections
+        self.groups = Groups(collections)
         self._resolved: dict[tuple[str, tuple[str, ...]], str | None] = {}
         self._loaded: dict[str, Action] = {}
         self._specs: dict[str, Spec | None] = {}
@@ -214,14 +216,17 @@ class ActionNames:
             return
         action = builtin(task.action) if task.action in TABLE else None
         free_form = action.free_form if action else None
-        check_literals(_with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
+        check_literals(self._with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
 
-
-def _with_defaults(task: Task) -> Task:
-    """``task`` with the arguments that its module_defaults will add, as far as they are written out."""
-    layers = [layer.get(task.action) for layer in task.module_defaults if isinstance(layer, dict)]
-    found = {key: value for layer in layers if isinstance(layer, dict) for key, value in layer.items()}
-    return replace(task, args={**found, **task.args}) if found else task
+    def _with_defaults(self, task: Task) -> Task:
+        """``task`` with the arguments that its module_defaults will add, as far as they are written out."""
+        found = {
+            key: value
+            for one in defaults_of(task, self.groups.members)
+            if isinstance(one, dict)
+            for key, value in one.items()
+        }
+        return replace(task, args={**found, **task.args}) if found else task
 
 
 def _check_meta(task: Task) -> None:
