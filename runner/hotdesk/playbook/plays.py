@@ -56,6 +56,7 @@ class PlayReader:
             raise PlaybookError(
                 f"a playbook is a list of plays, {what}", place=place_of(data) or Place(str(path), 1),
                 remedy="Begin each play with '- hosts:'.")  # fmt: skip
+        self.context.take_plugins(path.parent)
         self.context.loading.append(path)
         try:
             return tuple(play for values in data for play in self._entry(values, path, outer))

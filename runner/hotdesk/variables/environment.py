@@ -43,8 +43,8 @@ def concat(values: Iterable[Any]) -> Any:
     return "".join(texts)
 
 
-def concat_text(values: Iterable[Any]) -> str:
-    """For template files: always text. An undefined value carries the line of the generated code that gave it."""
+def concat_text(values: Iterable[Any]) -> str | None:
+    """For template files: always text, None when nothing is put out. An undefined value carries the line of the generated code that gave it."""
     parts = []
     for value in values:
         try:
@@ -53,7 +53,7 @@ def concat_text(values: Iterable[Any]) -> str:
             exc.line = getattr(getattr(values, "gi_frame", None), "f_lineno", 0)
             raise
     bounds.check_joined(parts)
-    return "".join(parts)
+    return "".join(parts) if parts else None
 
 
 def with_newlines(source: str, result: str, newline: str) -> str:
