@@ -66,6 +66,7 @@ notes:
   - Not moved, and named in the plan - what belongs to a swarm, volumes and networks of plugins, containers that go when they end (C(--rm)), and
     containers that mount a path which the target lacks. The build cache is each PC's own.
   - What a container has written outside its volumes is not moved. A container that is replaced loses it, so each replacement counts as destructive.
+  - Without snapshots C(hotdesk rollback) makes containers, networks and volumes again as they were, not what was in them.
 """
 
 EXAMPLES = r"""

@@ -1,7 +1,8 @@
 """What is done to containers only for a while, or in several steps, and is undone when it does not come to its end. Python 3.8 or newer.
 
-Each has its note (``acts.Act``). A stop (TERM) undoes it at once; what a kill left the next act or ``recover`` undoes. Two kinds: a *hold*
-(containers that are paused or stopped while their volumes are copied) and a *put* (a container that is made, maybe in another's place).
+Each has its note (``acts.Act``). A stop (TERM) undoes it at once; what a kill left the next act or ``recover`` undoes. Three kinds: a *hold*
+(containers that are paused or stopped while their volumes are copied), a *put* (a container that is made, maybe in another's place), and a
+*network* that takes another's place.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 
 from hotdesk.jobs.on_target.acts import held, killed
 from hotdesk.jobs.on_target.docker_api import ask, named
+from hotdesk.jobs.on_target.docker_networks import network_back
 from hotdesk.jobs.on_target.journal import alone
 
 TYPE_CHECKING = False
@@ -29,7 +31,7 @@ def unfinished(root: str = PLACE) -> list[str]:
         if kept["kind"] == "hold":
             out.append("{} {}".format(BACK[kept["verb"]], ", ".join(kept["names"])))
         else:
-            out.append("put in place " + kept["name"])
+            out.append("put in place " + "the network " * (kept["kind"] == "network") + kept["name"])
     return sorted(out)
 
 
@@ -44,7 +46,9 @@ def recover(root: str = PLACE) -> list[str]:
 def recover_here(root: str) -> None:
     """For who has the place ``alone``."""
     for path, kept in killed(root).items():
-        if kept:
+        if kept and kept["kind"] == "network":
+            network_back(kept)
+        elif kept:
             (let_go if kept["kind"] == "hold" else take_back)(root, path, kept)
         os.unlink(path)
 
