@@ -50,8 +50,8 @@ async def act(
         repository, _, tag = name.rpartition(":")
         await ask(machine, "POST", f"/images/{named(change.after)}/tag", repo=repository, tag=tag)
     elif kind == "network":
-        body = json.dumps(here["networks"][name]["made"]).encode()
-        await machine.call(bundle(docker_acts), "make_network", name, payload=body, change=True)
+        payload = json.dumps(here["networks"][name]["made"]).encode()
+        await machine.call(bundle(docker_acts), "make_network", name, payload=payload, change=True)
     elif kind == "volume":
         one = here["volumes"][name]
         body = {"Name": name, "Driver": one["driver"], "DriverOpts": one["options"], "Labels": one["labels"]}

@@ -92,7 +92,8 @@ async def test_what_was_replaced_comes_back_with_what_hangs_on_it(pc: Pc) -> Non
     assert found.here["containers"]["web"]["config"]["Env"] == ["TOKEN=earlier"]
     assert "earlier" not in repr(found.changes)
     pc.now = before
-    assert ids(await docker_undo.wanted(PC, pc.notes)) == []
+    again = await docker_undo.wanted(PC, pc.notes)
+    assert (again.changes, again.changed, again.left) == ([], [], [])
 
 
 async def test_what_was_made_goes_and_comes_again(pc: Pc) -> None:
