@@ -40,7 +40,8 @@ extends_documentation_fragment:
 requirements:
   - snapd >= 2.57 on both PCs, and >= 2.58 to hold single snaps
 notes:
-  - Bases, C(core) and C(snapd) follow what is needed, as snapd decides; a sideloaded base is brought where it is missing. Kernels and gadgets are the machine's own.
+  - Bases, C(core) and C(snapd) follow what is needed, as snapd decides; a sideloaded base is brought where it is missing.
+    Kernels and gadgets are the machine's own.
   - Settings of snaps (C(snap set)), connections and aliases are left alone. What snaps keep below C(~/snap) is the folder job's.
 """
 
