@@ -242,7 +242,7 @@ class Job(SyncJob):
 
     async def remember(self, plan: Plan, result: JobResult) -> None:
         if self.source.host != self.target.host:
-            await remember(self.target, sorted(self._here["files"]))
+            await remember(self.target, self._here["files"])
 
     async def expectations(self, plan: Plan, result: JobResult) -> list[Expectation]:
         if self.source.host == self.target.host:

@@ -119,9 +119,10 @@ async def became(target: Machine, paths: Sequence[str]) -> dict[str, str]:
     return out
 
 
-async def remember(target: Machine, paths: Sequence[str]) -> None:
-    """Change: note how these are now, for ``became`` of the next sync."""
-    there = await files_of(target, paths)
+async def remember(target: Machine, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Change: note those that are as on the source (``files``), for ``became`` of the next sync."""
+    found = await files_of(target, sorted(files))
+    there = [path for path, one in found.items() if all(one[key] == files[path][key] for key in ("size", "mtime"))]
     for folder, names in _by_folder(sorted(there)).items():
         args = (folder, target.link.run_id)
         await target.call(bundle(manifest), "keep", *args, payload=_listed(names), change=True, answers=int)

@@ -95,7 +95,9 @@ class Comparison:
             self.changes += self._made(kind)
         for disks in self._groups(movable):
             self.changes += self._files(disks)
-        self.changes += [change for name in movable if name not in self.left for change in self._domain(name)]
+        self.changes += [
+            change for name in movable if f"domain {name}" not in self.left for change in self._domain(name)
+        ]
         for kind in ("domain", "network", "pool"):
             self.changes += self._gone(kind)
         return self

@@ -90,4 +90,6 @@ def complete_put(_root: str, _path: str, kept: dict[str, Any]) -> None:
     for path in kept["paths"]:
         if os.path.exists(path + READY):
             os.replace(path + READY, path)
+            if os.path.exists(path + READY):  # rename(2) leaves both where they are one file already
+                os.unlink(path + READY)
             sync(os.path.dirname(path))
