@@ -190,7 +190,10 @@ class Job(SyncJob):
         if change.verb == "update":
             await stack.enter_async_context(held(self.target, [state[name]["uuid"] for name in disks.there]))
         async with held(self.source, [self._here["domains"][name]["uuid"] for name in disks.here]):
-            await replace_files(self.source, self.target, self.transfer, disks, self._found.files, self._there)
+            was = (
+                await files_of(self.target, disks.files) if disks.there else self._found.files
+            )  # it wrote until just now
+            await replace_files(self.source, self.target, self.transfer, disks, was, self._there)
 
     async def _domain(self, name: str) -> None:
         one, now = self._here["domains"][name], self._there["domains"].get(name)
