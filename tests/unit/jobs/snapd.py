@@ -30,6 +30,8 @@ class Snapd:
         """What it was asked to change, in its order."""
         self.busy = 0
         """So many requests for a change meet another one."""
+        self.away = 0
+        """So many looks at a change get no answer: it is just starting again."""
         self.stuck: set[str] = set()
         """Actions whose changes do not come to an end, unless they are aborted."""
         self.changes: dict[str, dict[str, Any]] = {}
@@ -90,7 +92,8 @@ class Snapd:
             flags = {flag: bool(body.get(flag)) for flag in ("devmode", "jailmode")}
             confinement = "classic" if body.get("classic") else "strict"
             kept = one or {"tracking-channel": ""}
-            self.has(name, **{**kept, **flags, "revision": body["revision"], "confinement": confinement})
+            told = {**flags, "confinement": confinement, "tracking-channel": kept["tracking-channel"]}
+            self.has(name, body["revision"], **told)
         elif action == "remove":
             del self.snaps[name]
         else:
@@ -120,6 +123,9 @@ def serving(snapd: Snapd) -> Iterator[Snapd]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if snapd.away and "/changes/" in self.path:
+                snapd.away -= 1
+                return
             said = snapd.answer(self.command, self.path, self._body())
             text = json.dumps(said).encode()
             self.send_response(said["status-code"])

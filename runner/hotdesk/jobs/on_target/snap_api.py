@@ -24,6 +24,8 @@ BEAT = 0.5
 """Seconds between two looks at a change that snapd makes."""
 UNDOING = 60.0
 """Seconds that it may take snapd to undo one."""
+RESTARTING = 60.0
+"""Seconds that snapd may be away: it starts again when it has brought itself a newer one."""
 CHUNK = 1 << 20
 
 
@@ -98,7 +100,7 @@ def follow(begin: Any, socket: str) -> Iterator[dict[str, Any]]:
                     yield {"done": 0, "total": 0, "what": str(exc)}
                     time.sleep(BEAT)
             while True:
-                found = ask("GET", "/v2/changes/" + change, None, socket)
+                found = look(change, socket)
                 if found["ready"]:
                     break
                 yield _progress(found)
@@ -111,6 +113,18 @@ def follow(begin: Any, socket: str) -> Iterator[dict[str, Any]]:
         raise Failed(_words(found), kind="")
 
 
+def look(change: str, socket: str) -> dict[str, Any]:
+    """How far a change is."""
+    deadline = time.monotonic() + RESTARTING
+    while True:
+        try:
+            return dict(ask("GET", "/v2/changes/" + change, None, socket))
+        except Failed as exc:
+            if exc.data.get("kind") != "silent" or time.monotonic() > deadline:
+                raise
+        time.sleep(BEAT)
+
+
 def _abort(change: str, socket: str) -> None:
     """What is done of it is undone, by snapd itself and also when nobody waits for it; what is ready already stays."""
     try:
@@ -118,7 +132,7 @@ def _abort(change: str, socket: str) -> None:
     except Failed:
         return
     deadline = time.monotonic() + UNDOING
-    while not ask("GET", "/v2/changes/" + change, None, socket)["ready"] and time.monotonic() < deadline:
+    while not look(change, socket)["ready"] and time.monotonic() < deadline:
         time.sleep(BEAT)
 
 

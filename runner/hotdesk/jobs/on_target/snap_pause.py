@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from hotdesk.jobs.on_target.acts import Act, acts, killed
 from hotdesk.jobs.on_target.journal import Failed, alone
-from hotdesk.jobs.on_target.snap_api import BEAT, SOCKET, ask
+from hotdesk.jobs.on_target.snap_api import BEAT, SOCKET, ask, look
 from hotdesk.jobs.on_target.stopping import Stopped, stoppable
 
 TYPE_CHECKING = False
@@ -113,7 +113,7 @@ def change(value: Any, socket: str) -> None:
     """Set it (None: unset it), and read it back: success alone does not prove it."""
     begun = ask("PUT", CONF, {SETTING: value}, socket)
     deadline = time.monotonic() + TAKING
-    while not ask("GET", "/v2/changes/" + begun, None, socket)["ready"] and time.monotonic() < deadline:
+    while not look(begun, socket)["ready"] and time.monotonic() < deadline:
         time.sleep(BEAT)
     found = setting(socket)
     if found != value:

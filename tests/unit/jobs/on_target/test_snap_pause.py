@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -31,7 +31,7 @@ def snapd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Snapd]:
 
 def paused(snapd: Snapd, root: Path) -> Generator[str, None, None]:
     """A pause that has begun."""
-    pause: Any = snap_pause.pause(root=str(root), socket=snapd.socket)
+    pause = cast("Generator[str, None, None]", snap_pause.pause(root=str(root), socket=snapd.socket))
     assert next(pause) == "paused"
     return pause
 
@@ -119,6 +119,15 @@ def test_another_change_is_waited_for(snapd: Snapd) -> None:
     snapd.busy = 2
     said = list(snap_api.carry_out("POST", "/v2/snaps/code", {"action": "disable"}, snapd.socket))
     assert len(said) == 2
+    assert snapd.snaps["code"]["status"] == "installed"
+
+
+def test_a_snapd_that_starts_again_is_waited_for(snapd: Snapd) -> None:
+    """It goes on with its change then."""
+    snapd.has("code")
+    snapd.away = 2
+    list(snap_api.carry_out("POST", "/v2/snaps/code", {"action": "disable"}, snapd.socket))
+    assert snapd.away == 0
     assert snapd.snaps["code"]["status"] == "installed"
 
 
