@@ -200,8 +200,8 @@ class Job(SyncJob):
     def _undo(self, change: Change) -> Undo | None:
         """For a rollback, where snapd itself can go back."""
         name, now = change.subject, self._there["snaps"].get(change.subject)
-        if not change.undo.startswith("hotdesk rollback"):
-            return None
+        if not change.undo.startswith("hotdesk rollback") or (now is None and change.verb != "install"):
+            return None  # what is done to a new one goes with it
         back: dict[str, tuple[str, str, str, list[str]]] = {
             "install": ("installed", "", "installed", ["remove"]),
             "enable": ("disabled", "disabled", "enabled", ["disable"]),
