@@ -32,6 +32,7 @@ _HERE = "hotdesk.actions.builtin"
 TABLE: dict[str, str] = {
     "ansible.builtin.add_host": f"{_HERE}.add_host:AddHost",
     "ansible.builtin.assert": f"{_HERE}.assert_:Assert",
+    "ansible.builtin.async_status": f"{_HERE}.async_status:AsyncStatus",
     "ansible.builtin.command": f"{_HERE}.command:Command",
     "ansible.builtin.copy": f"{_HERE}.copy:Copy",
     "ansible.builtin.debug": f"{_HERE}.debug:Debug",
@@ -74,7 +75,7 @@ META = (
 _NOT_YET = frozenset(
     f"ansible.builtin.{name}"
     for name in (
-        "apt", "apt_key", "apt_repository", "assemble", "async_status", "blockinfile", "cron", "deb822_repository", "debconf",
+        "apt", "apt_key", "apt_repository", "assemble", "blockinfile", "cron", "deb822_repository", "debconf",
         "dnf", "dnf5", "dpkg_selections", "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables",
         "known_hosts", "mount_facts", "package", "package_facts", "pip", "reboot", "replace", "rpm_key", "service",
         "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "unarchive", "uri", "user",
@@ -211,6 +212,8 @@ class ActionNames:
         if task.action == "ansible.builtin.meta":
             _check_meta(task)
             return
+        if task.action in TABLE and task.asynchronous and not is_template(task.asynchronous):
+            _check_background(task)
         spec = None if is_template(task.action) else self.spec(task.action)
         if spec is None or isinstance(task.args, str) or task.action in OPEN:
             return
@@ -227,6 +230,12 @@ class ActionNames:
             for key, value in one.items()
         }
         return replace(task, args={**found, **task.args}) if found else task
+
+
+def _check_background(task: Task) -> None:
+    reckoned = task.ignore_errors not in (False, None) or task.failed_when is not None or task.failure_handled
+    if str(task.asynchronous) != "0" and not reckoned and not builtin(task.action).background:
+        raise PlaybookError(f"This action ({task.written}) does not support async.", place=task.place)
 
 
 def _check_meta(task: Task) -> None:

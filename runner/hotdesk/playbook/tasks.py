@@ -131,10 +131,6 @@ class TaskReader:
                 raise refused(keyword, place_of(key) or values.place)
             if keyword.name != "args":
                 check_value(keyword, value, place)
-        if values.get("async") not in (None, 0, "0") and values.get("poll") in (0, "0"):
-            raise PlaybookError(
-                "'poll: 0' is not supported yet: a task's processes end with the task", place=place_of_key(values, "poll"),
-                remedy="Without it the task runs to its end, for 'async' seconds at most; or use ansible-playbook.")  # fmt: skip
         register = values.get("register")
         if register is not None and not is_identifier(register):
             raise PlaybookError(
