@@ -215,7 +215,7 @@ def _check_prompt(entry: Any, place: Place | None) -> None:
     for key in entry:
         if key not in _PROMPT_KEYS:
             raise PlaybookError(
-                f"{str(key)!r} is not a key of vars_prompt", place=place_of(key) or place,
+                f"Invalid vars_prompt data structure, found unsupported key {str(key)!r}", place=place_of(key) or place,
                 remedy=nearest(str(key), _PROMPT_KEYS))  # fmt: skip
 
 
