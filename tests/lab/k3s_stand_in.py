@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOP, CONFIG, PASSWORD = "/var/lib/rancher/k3s", "/etc/rancher/k3s", "/etc/rancher/node/password"
@@ -191,7 +192,7 @@ class Cluster:
         if not self.store.range(f"/registry/minions/{self.node}"):
             self.create("", "nodes", "", self.node, {"spec": {}, "status": {}})
 
-    def create(self, group: str, kind: str, space: str, name: str, body: dict) -> None:
+    def create(self, group: str, kind: str, space: str, name: str, body: dict[str, Any]) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         meta = {
             "name": name,
@@ -205,7 +206,7 @@ class Cluster:
             "/".join(filter(None, ("/registry", STORED.get(kind, kind), space, name))), json.dumps(one).encode()
         )
 
-    def listed(self, group: str, kind: str) -> list[dict]:
+    def listed(self, group: str, kind: str) -> list[dict[str, Any]]:
         found = self.store.range(f"/registry/{STORED.get(kind, kind)}/").values()
         items = [json.loads(value) for value in found]
         for number, one in enumerate(items):
@@ -279,9 +280,9 @@ class Handler(BaseHTTPRequestHandler):
             if len(items) > first + limit
             else {}
         )
-        body = {"kind": KINDS[group][rest[0]] + "List", "apiVersion": version, "metadata": {"resourceVersion": "1", **more},
-                "items": items[first : first + limit]}  # fmt: skip
-        return self.say(200, json.dumps(body).encode())
+        piece = {"metadata": {"resourceVersion": "1", **more}, "items": items[first : first + limit]}
+        kind = KINDS[group][rest[0]] + "List"
+        return self.say(200, json.dumps({"kind": kind, "apiVersion": version, **piece}).encode())
 
     def do_DELETE(self) -> None:
         """A node or a secret."""

@@ -78,7 +78,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         url = f"http://127.0.0.1:{server.server_port}"
 
         def init(self: Api, *_: str) -> None:
-            self.url, self._open = url, urlopen
+            self.url, self._open = url, urlopen  # type: ignore[assignment]
 
         monkeypatch.setattr(Api, "__init__", init)
         yield store

@@ -28,13 +28,13 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_pods_stand_still_and_go_on(group: Path, tmp_path: Path) -> None:
-    """Two pauses at once end with the later of them."""
+    """Two pauses at once end with the later of them (the inner first: each has put the handler of TERM of the one before aside)."""
     one, other = (k3s_pods.pause(str(tmp_path / "acts")) for _ in range(2))
     assert [next(one), next(other)] == ["paused", "paused"]
     assert (group / "cgroup.freeze").read_text() == "1"
-    one.close()  # type: ignore[attr-defined]
-    assert (group / "cgroup.freeze").read_text() == "1"
     other.close()  # type: ignore[attr-defined]
+    assert (group / "cgroup.freeze").read_text() == "1"
+    one.close()  # type: ignore[attr-defined]
     assert (group / "cgroup.freeze").read_text() == "0"
 
 
