@@ -36,6 +36,14 @@ SANITY = (
 )  # fmt: skip
 """The sanity tests of ansible-test that need neither network nor container; the others install what they need first."""
 
+ELSEWHERE = {
+    **dict.fromkeys(("docker", "k3s", "libvirt", "snap", "systemd"), "a daemon"),
+    **dict.fromkeys(("rollback", "snapshot", "subvolume"), "btrfs"),
+    "flatpak": "a repository that is served",
+    "folder": "nothing: it is in the scenarios default and hotdesk",
+}
+"""Jobs without a Molecule scenario of their own, since they need what its PCs do not have; tests/lab has them all."""
+
 
 @pytest.fixture
 def collections(tmp_path: Path) -> Path:
@@ -129,13 +137,14 @@ def _without_version(option: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_results_of_one_name_mean_the_same() -> None:
-    """RETURN knows no fragments, so what several jobs return is said by each: in the same words."""
-    common: dict[str, set[str]] = {"failed_changes": set(), "msg": set(), "problems": set()}
+    """RETURN knows no fragments, so what several jobs return is said by each: in the same words, to which it may add."""
+    common: dict[str, set[tuple[str, ...]]] = {"failed_changes": set(), "msg": set(), "problems": set()}
     for name in MODULES:
         returned = yaml.safe_load(runpy.run_path(str(SOURCE / f"plugins/modules/{name}.py"))["RETURN"])
         for key in common.keys() & returned.keys():
-            common[key].add(json.dumps(returned[key], sort_keys=True))
-    assert {key: len(texts) for key, texts in common.items()} == dict.fromkeys(common, 1)
+            about = returned[key]
+            common[key].add((about["description"].partition(".")[0], about["returned"], about["type"]))
+    assert {key: len(texts) for key, texts in common.items()} == dict.fromkeys(common, 1), common
 
 
 def test_the_release_notes_name_every_module() -> None:
@@ -152,6 +161,16 @@ def test_the_release_notes_name_every_module() -> None:
 def _short(name: str) -> str:
     documentation = runpy.run_path(str(SOURCE / f"plugins/modules/{name}.py"))["DOCUMENTATION"]
     return str(yaml.safe_load(documentation)["short_description"])
+
+
+def test_each_job_has_a_molecule_scenario_or_is_known_to_have_none() -> None:
+    """With what it must make of a PC, in the settings that all of them share."""
+    scenarios = {path.parent.name: path for path in TOP.glob("molecule/*/molecule.yml") if path.is_symlink()}
+    assert sorted({*scenarios, *ELSEWHERE}) == MODULES
+    for name, path in scenarios.items():
+        assert path.resolve() == TOP / "molecule/shared/job.yml"
+        assert f"hotdesk.sync.{name}:" in (path.parent / "converge.yml").read_text()
+        assert (path.parent / f"tests/test_{name}.py").is_file()
 
 
 def test_ansible_test_finds_no_fault(collections: Path, tmp_path: Path) -> None:
