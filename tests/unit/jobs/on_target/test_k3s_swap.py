@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.jobs.on_target import k3s_swap
+from hotdesk.jobs.on_target.acts import Act
 from hotdesk.jobs.on_target.journal import Failed
 from hotdesk.jobs.on_target.k3s_swap import GUARD, back, recover, swap, unfinished_swaps
 from hotdesk.jobs.shipping import bundle
@@ -152,7 +153,7 @@ def test_what_a_kill_left_is_put_back(pc: Pc, step: int, monkeypatch: pytest.Mon
     def dead(_kept: object) -> None:
         raise Killed
 
-    class Noted(k3s_swap.Act):
+    class Noted(Act):
         def __init__(self, *args: Any, **kept: Any) -> None:
             super().__init__(*args, **kept)
             begun.append(self)
