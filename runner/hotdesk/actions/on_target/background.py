@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Iterator, Mapping
+from typing import Any, Generator, Mapping
 
 RELEASED = b"k"
 """What the agent writes to the watcher's stdin when the run has finished."""
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 def start(
     directory: str, number: int, limit: float, work: Mapping[str, Any], *, leashed: bool
-) -> Iterator[Mapping[str, Any]]:
+) -> Generator[Mapping[str, Any], None, Mapping[str, Any]]:
     """Begin ``work`` ({source, function, kwargs}) and yield what is known of it at once; return its result.
 
     ``leashed``: the runner does not wait; stdin is the agent's leash, and the result is in the job file alone.
@@ -54,7 +54,7 @@ def start(
     if leashed:
         os._exit(0)
     os.unlink(path)
-    return dict(found, **dict(known, finished=1))  # type: ignore[return-value]
+    return dict(found, **dict(known, finished=1))
 
 
 class _Stopped(Exception):
