@@ -63,7 +63,9 @@ PROMISES = (
         lambda fault: fault.kind == "network" and fault.code != 0,
     ),
     Promise(
-        "A cut shorter than the lease changes nothing", "", lambda fault: fault.kind == "network" and fault.code == 0
+        "A cut shorter than a third of the lease changes nothing",
+        "",
+        lambda fault: fault.kind == "network" and fault.code == 0,
     ),
     Promise(
         "A PC hangs or loses power: it is `unreachable`, and nothing of the work is left when it is back; the others finish",

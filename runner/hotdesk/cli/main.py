@@ -34,6 +34,7 @@ COMMANDS = {
     "history": "Show which syncs the PCs remember, and forget a PC.",
     "marks": "Show and take back what is marked as a PC's own.",
     "snapshots": "Show, compare and remove the snapshots that runs have left.",
+    "ps": "Show what runs have at work on the PCs.",
     "log": "Read the log of a run.",
     "report": "Show what happened in a run, as one HTML page.",
     "demo": "Make three embedded PCs the same, to see it work.",

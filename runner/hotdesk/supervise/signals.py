@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.events import InterruptedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from types import FrameType
 
     from hotdesk.bus import Bus
@@ -50,23 +51,64 @@ def stop_signals(stop: Callable[[int], None], force: Callable[[], None]) -> Iter
     for each in (*STOPPING, signal.SIGCHLD, signal.SIGPIPE):
         before[each] = signal.getsignal(each)
     taken = [signum for signum in STOPPING if not (signum == signal.SIGHUP and before[signum] is signal.SIG_IGN)]
+    with _told_to(loop, taken, heard):
+        try:
+            if before[signal.SIGCHLD] is signal.SIG_IGN:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if before[signal.SIGPIPE] is signal.SIG_DFL:
+                signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            for signum in taken:
+                signal.signal(signum, _told)
+            yield
+        finally:
+            for number, handler in before.items():
+                if handler is not None and signal.getsignal(number) is not handler:
+                    signal.signal(number, handler)
+
+
+def _told(_signum: int, _frame: FrameType | None) -> None:
+    """The number has gone to the wakeup descriptor."""
+
+
+@contextmanager
+def _told_to(loop: asyncio.AbstractEventLoop, taken: Collection[int], heard: Callable[[int], None]) -> Iterator[None]:
+    """``heard(signum)`` on the loop for each signal of ``taken`` that comes to the handler ``_told`` (signal.set_wakeup_fd).
+
+    Not by ``loop.remove_signal_handler``: that makes the default the handler before anybody can put back what was there, and a signal that
+    comes just then ends the process; blocked in this thread, the kernel gives it to another one. What comes at the very end, when the loop
+    does not turn any more, comes once more for the handlers that were there before.
+    """
+    inside, outside = socket.socketpair()
+    inside.setblocking(False)
+    outside.setblocking(False)
+    others = signal.set_wakeup_fd(outside.fileno(), warn_on_full_buffer=False)
+
+    def received() -> list[int]:
+        try:
+            numbers = inside.recv(4096)
+        except BlockingIOError:
+            return []
+        for number in numbers:
+            if number not in taken and others >= 0:  # the caller's
+                with suppress(OSError):
+                    os.write(others, bytes([number]))
+        return [number for number in numbers if number in taken]
+
+    def woken() -> None:
+        for number in received():
+            heard(number)
+
+    loop.add_reader(inside, woken)
     try:
-        if before[signal.SIGCHLD] is signal.SIG_IGN:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if before[signal.SIGPIPE] is signal.SIG_DFL:
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        for signum in taken:
-            loop.add_signal_handler(signum, heard, signum)
         yield
     finally:
-        # Blocked meanwhile: between removing ours and putting theirs back, the default action would be Python's.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-        for signum in taken:
-            loop.remove_signal_handler(signum)
-        for number, handler in before.items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        signal.set_wakeup_fd(others)
+        loop.remove_reader(inside)
+        late = received()
+        inside.close()
+        outside.close()
+        for number in late:
+            signal.raise_signal(number)
 
 
 @contextmanager

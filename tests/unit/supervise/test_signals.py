@@ -38,6 +38,36 @@ async def test_first_stops_second_forces_and_the_callers_handlers_come_back() ->
         signal.signal(signal.SIGTERM, before)
 
 
+HAMMERED = """
+import asyncio, os, signal, subprocess, sys, threading
+from hotdesk.supervise.signals import stop_signals
+heard = 0
+def caller(signum, frame):
+    global heard
+    heard += 1
+for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, caller)
+async def main():
+    for _ in range(3): threading.Thread(target=threading.Event().wait, daemon=True).start()
+    text = "import os, sys\\nwhile 1:\\n for n in 2, 15: os.kill(int(sys.argv[1]), n)"
+    sender = subprocess.Popen([sys.executable, "-c", text, str(os.getpid())], stdout=-3, stderr=-3)
+    rounds = 0
+    while rounds < 3000 or not heard:
+        rounds += 1
+        with stop_signals(print, print): pass
+    sender.kill(); sender.wait()
+asyncio.run(main())
+print("whole")
+"""
+
+
+def test_a_signal_at_the_very_end_goes_to_the_caller() -> None:
+    """Whenever it comes, one of the two hears it: never the default action, which ends the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", HAMMERED], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr
+
+
 async def test_an_ignored_hangup_stays_ignored() -> None:
     """nohup keeps its meaning."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
