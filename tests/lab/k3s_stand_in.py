@@ -169,8 +169,8 @@ def certificates() -> None:
             )
             with open(tls + "names", "w") as stream:
                 stream.write(f"subjectAltName=IP:127.0.0.1,DNS:{socket.gethostname()}")
-            openssl("x509", "-req", "-in", tls + name + ".csr", "-CA", tls + ca + ".crt", "-CAkey", tls + ca + ".key", "-CAcreateserial",
-                    "-out", tls + name + ".crt", "-days", "365", "-extfile", tls + "names")  # fmt: skip
+            openssl("x509", "-req", "-in", tls + name + ".csr", "-CA", tls + ca + ".crt", "-CAkey", tls + ca + ".key",
+                    "-set_serial", str(time.time_ns()), "-out", tls + name + ".crt", "-days", "365", "-extfile", tls + "names")  # fmt: skip
             os.unlink(tls + name + ".csr")
 
 
