@@ -272,7 +272,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = parse_qs(url.query)
         first, limit = (
             int(asked.get("continue", ["0"])[0]),
-            min(int(asked.get("limit", ["0"])[0] or 1000), 3),
+            min(int(asked.get("limit", ["0"])[0]), 3) or 1000,
         )  # pieces that a test can see
         items = self.cluster.listed(group, rest[0])
         more = (

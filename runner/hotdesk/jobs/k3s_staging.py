@@ -68,7 +68,10 @@ class Staging:
     def nodes(self) -> dict[str, list[str]]:
         """The source's node is none of the target's cluster; the target's registers itself, with the password that it has."""
         here, there = self.here.node, self.there.node
-        return {"gone": [] if here == there else [here], "renewed": [there]}
+        gone = [] if here == there else [here]
+        if self.here.state["kind"] == "etcd" and there not in (here, *self.here.state["nodes"]):
+            return {"gone": gone, "renewed": []}  # it has registered itself when its old password could be removed
+        return {"gone": gone, "renewed": [there]}
 
     def items(self) -> list[list[str]]:
         """[path, what was staged for it or empty, where what is there is kept] of all that is replaced together."""

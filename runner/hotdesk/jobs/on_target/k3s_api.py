@@ -107,6 +107,10 @@ class Api:
                 if not more:
                     break
 
+    def nodes(self) -> list[str]:
+        """The names of the nodes that the cluster knows."""
+        return sorted(one["metadata"]["name"] for one in json.loads(self.ask("/api/v1/nodes")).get("items") or ())
+
     def forget(self, gone: list[str], renewed: list[str]) -> None:
         """The nodes ``gone``, and the passwords of ``renewed``, are there no more."""
         paths = ["/api/v1/nodes/" + name for name in gone]

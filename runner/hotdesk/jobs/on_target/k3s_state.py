@@ -34,6 +34,7 @@ def survey(top: str, config: str, unit: str, scratch: str) -> dict[str, Any]:
     base = os.path.join(server, "db/state.db")
     if not kind and os.path.exists(base):
         kind = "sqlite"
+    up = active == "active" and served(top, config)
     return {
         "version": version(),
         "sqlite": sqlite_version(),
@@ -45,9 +46,9 @@ def survey(top: str, config: str, unit: str, scratch: str) -> dict[str, Any]:
         "files": {**_files(server), **{"manifests/" + k: v for k, v in states(server + "/manifests").items()}},
         "signed": sorted(_found(server, SIGNED) - _found(server, CLUSTER)),
         "config": {name: state for name, state in states(config).items() if name != "k3s.yaml"},
-        "nodes": nodes(base, active == "active", scratch) if kind == "sqlite" and sqlite_version() else [],
+        "nodes": Api(top, config).nodes() if up else _kept_nodes(kind, base, active == "active", scratch),
         "pods": bool(running_pods()),
-        "served": active == "active" and served(top, config),
+        "served": up,
     }
 
 
@@ -90,6 +91,10 @@ def volumes(storage: str) -> list[str]:
         return sorted(e.name for e in os.scandir(storage) if e.is_dir(follow_symlinks=False) and e.name[0] != ".")
     except FileNotFoundError:
         return []
+
+
+def _kept_nodes(kind: str, base: str, live: bool, scratch: str) -> list[str]:
+    return nodes(base, live, scratch) if kind == "sqlite" and sqlite_version() else []
 
 
 def _found(server: str, patterns: tuple[str, ...]) -> set[str]:

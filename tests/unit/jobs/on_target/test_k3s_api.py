@@ -117,9 +117,11 @@ def test_what_has_an_owner_is_not_peoples() -> None:
 def test_a_node_is_forgotten(store: Store) -> None:
     """With its password; one that is not there is no error."""
     store.put("/registry/secrets/kube-system/atlas.node-password.k3s", b"{}")
+    assert Api("", "").nodes() == ["atlas"]
     for _ in range(2):
         Api("", "").forget(["atlas"], ["vega"])
     assert not [key for key in store.held if "minions" in key or "node-password" in key]
+    assert Api("", "").nodes() == []
 
 
 def test_the_stand_in_answers_as_kubernetes_does(store: Store) -> None:
