@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from hotdesk.jobs.on_target.acts import held, killed
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
@@ -54,11 +55,15 @@ def recover_here(root: str) -> None:
 
 
 def let_go(root: str, path: str, kept: dict[str, Any]) -> None:
-    """The domains of a hold run again, but for those that another hold needs still."""
+    """The domains of a hold run again, but for those that another hold needs still.
+
+    All at once: who is stopped has seconds for it, and a start that libvirt has been asked for comes to its end without us.
+    """
     others = held(root, path)
-    for uuid in reversed(kept["ids"]):
-        if uuid not in others:
-            _start(uuid)
+    uuids = [uuid for uuid in reversed(kept["ids"]) if uuid not in others]
+    if uuids:
+        with ThreadPoolExecutor(len(uuids)) as pool:
+            list(pool.map(_start, uuids))
 
 
 def _start(uuid: str) -> None:
