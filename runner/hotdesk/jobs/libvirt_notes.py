@@ -78,10 +78,10 @@ class Noted:
     def _steps(self) -> list[tuple[tuple[str, ...], str]]:
         kind, now = self._kind, self._now
         prefix = PREFIX[kind]
-        gone = ("sh", "-c", _GONE % " ".join(VIRSH), "sh", self._new, prefix, "")
+        gone: tuple[str, ...] = ("sh", "-c", _GONE % " ".join(VIRSH), "sh", self._new, prefix, "")
         if kind == "domain":
             gone = (*VIRSH, "undefine", self._new, *UNDEFINE.split())
-        steps = [(gone, "")] if self._change.verb in ("create", "replace") else []
+        steps: list[tuple[tuple[str, ...], str]] = [(gone, "")] if self._change.verb in ("create", "replace") else []
         if now is None:
             return steps
         steps.append(((*VIRSH, f"{prefix}define", "/dev/stdin"), str(now["xml"])))

@@ -161,12 +161,12 @@ class Comparison:
             if users:
                 self.left[f"{kind} {name}"] = f"it is another one there, and {', '.join(users)} runs in it"
                 continue
-            detail = _aspects(differs, one, now)
+            aspects = _aspects(differs, one, now)
             if one["active"] and not now["active"]:
-                detail.append("started")
-            if detail:
+                aspects.append("started")
+            if aspects:
                 yield Change(
-                    verb="update", subject=f"{kind} {name}", detail="; ".join(detail), before=xml.digest(kind, now["xml"]),
+                    verb="update", subject=f"{kind} {name}", detail="; ".join(aspects), before=xml.digest(kind, now["xml"]),
                     after=after, undo=BACK,
                 )  # fmt: skip
 
@@ -293,12 +293,12 @@ class Comparison:
                 before=before, after=after, needs=wanted, undo=f"{BACK}, without its snapshots",
             )  # fmt: skip
             return
-        detail = _aspects(xml.differing("domain", one["xml"], now["xml"]), one, now)
+        aspects = _aspects(xml.differing("domain", one["xml"], now["xml"]), one, now)
         if self.snapshots_differ(name):
-            detail.append(f"snapshots: {', '.join(sorted(one['snapshots'])) or 'none'}")
-        if detail:
+            aspects.append(f"snapshots: {', '.join(sorted(one['snapshots'])) or 'none'}")
+        if aspects:
             yield Change(
-                verb="update", subject=f"domain {name}", detail="; ".join(detail), before=before, after=after,
+                verb="update", subject=f"domain {name}", detail="; ".join(aspects), before=before, after=after,
                 needs=wanted, undo=f"{BACK}, without its snapshots" if now["snapshots"] else BACK,
             )  # fmt: skip
 
