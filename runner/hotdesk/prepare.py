@@ -8,6 +8,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
-    from hotdesk.inventory.model import Inventory
     from hotdesk.place import Place
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
@@ -112,21 +112,15 @@ async def prepared(
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]
         collections = Collections(settings, directories)
-        plugins = Plugins(collections.directory)
-        for kind in KINDS:
-            for folder in getattr(settings, f"{kind}_plugins"):
-                await in_thread(plugins.add_directory, kind, folder)
+        plugins = await in_thread(_plugins, settings, collections)
         templates = Templates(settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask)
         extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
         for name in filter(SECRET_NAME.search, extra):
             templates.on_secret(str(extra[name]))
-        evaluate = Expressions(templates, extra)
-
-        async def inventory() -> Inventory:
-            return await load_inventory(
-                settings.inventory, settings=settings, run_command=script, evaluate=evaluate, decrypt=decrypt, warn=warn
-            )
-
+        inventory = partial(
+            load_inventory, settings.inventory, settings=settings, run_command=script, evaluate=Expressions(templates, extra),
+            decrypt=decrypt, warn=warn,
+        )  # fmt: skip
         loaded_inventory = await inventory()
         names = ActionNames(collections)
         paths = [_named(names, path) for path in paths]
@@ -148,6 +142,15 @@ async def prepared(
             JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         )
         yield Prepared(run, pool, await _playbooks(run, paths))
+
+
+def _plugins(settings: Settings, collections: Collections) -> Plugins:
+    """Those of the user's own: of the directories that the settings name, and of collections. Blocking."""
+    found = Plugins(collections.directory)
+    for kind in KINDS:
+        for folder in getattr(settings, f"{kind}_plugins"):
+            found.add_directory(kind, folder)
+    return found
 
 
 async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:

@@ -129,7 +129,7 @@ def test_exactly_what_the_plan_said_comes_back(desk: Desk, lab: Lab, pair: tuple
     """The plan says of each change whether a rollback undoes it: those come back, and every other is named then, and stays."""
     here, there = pair
     must(here, f"mkdir -p {TREE}; cd {TREE}; echo new >both; echo new >new")
-    must(there, f"mkdir -p {TREE}; cd {TREE}; echo old >both; echo own >own")
+    must(there, f"mkdir -p {TREE}; cd {TREE}; echo older >both; echo own >own")
     desk.inventory(hosts={"pc1": "ansible_user: root"})
     before, plan = state(there), desk.directory / "plan.yml"
     book = desk.playbook(TASKS + MIRROR, hosts="pc2", head=HEAD)

@@ -191,5 +191,6 @@ def test_ansible_lint_finds_no_fault(tmp_path: Path) -> None:
         "playbooks",
         "inventory",
         "molecule",
+        "--exclude=molecule/shared/job.yml",  # what molecule.yml of each job's scenario is a link to: no playbook
         home=tmp_path,
     )
