@@ -50,7 +50,7 @@ def kill(going: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         going.close()
 
 
-@pytest.mark.parametrize("prior", [None, SOON, "2020-01-01T00:00:00Z"])
+@pytest.mark.parametrize("prior", [None, SOON, "2020-01-01T00:00:00Z"], ids=["unset", "soon", "past"])
 def test_the_setting_is_exactly_as_it_was(snapd: Snapd, tmp_path: Path, prior: str | None) -> None:
     """Unset, or to the last digit; it is a time some hours ahead meanwhile, which snapd ends by itself."""
     snapd.conf = {SETTING: prior} if prior else {}
