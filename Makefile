@@ -27,7 +27,7 @@ help:
 	@echo 'make matrix-peers  ansible-playbook, Mitogen and pyinfra in the same cells (root; half an hour)'
 	@echo 'make fuzz      spoiled input of every kind for half an hour (MINUTES=30)'
 	@echo 'make guarantees  put what these two have measured into docs/guarantees.md'
-	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk'
+	@echo 'make molecule  run the Molecule scenarios: under ansible-playbook and under hotdesk, and (root) one for each job'
 	@echo 'make build     build the wheel, the source archive and the collection tarball'
 
 # Sets $$pip to the pip of a venv (the argument): its own, or, where there is no python3-venv (no ensurepip), one that is already there.
@@ -112,8 +112,10 @@ soak: $(VENV)/.ready
 	@$(COMPILE)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
+# Those of single jobs stand on whole PCs, for which one must be root. One alone: make molecule SCENARIOS=dconf
+SCENARIOS ?= $(shell test "$$(id -u)" = 0 || echo default hotdesk)
 molecule: $(VENV)/.ready
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test $(or $(SCENARIOS:%=-s %),--all)
 
 build: $(VENV)/.ready
 	@$(BIN)/python -m hatchling build -d dist

@@ -107,6 +107,9 @@ OPTIONS: dict[str, Option] = {
     "roles_path": _defaults("roles_path", "paths"),
     "collections_path": _defaults("collections_path", "paths"),
     "library": _defaults("library", "paths"),
+    "filter_plugins": _defaults("filter_plugins", "paths"),
+    "test_plugins": _defaults("test_plugins", "paths"),
+    "lookup_plugins": _defaults("lookup_plugins", "paths"),
     "vault_password_files": Option(
         "vault",
         ("defaults.vault_identity_list", "defaults.vault_password_file"),
@@ -137,6 +140,7 @@ OPTIONS: dict[str, Option] = {
     "inventory_ignore_patterns": Option(
         "list", ("defaults.inventory_ignore_patterns", "inventory.ignore_patterns"), ("ANSIBLE_INVENTORY_IGNORE_REGEX",)
     ),
+    "inventory_enabled": Option("list", ("inventory.enable_plugins",), ("ANSIBLE_INVENTORY_ENABLED",)),
     "duplicate_dict_key": _defaults(
         "duplicate_dict_key", "choice", env="ANSIBLE_DUPLICATE_YAML_DICT_KEY", choices=("warn", "error", "ignore")
     ),
@@ -218,6 +222,10 @@ def _default_paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "roles_path": (home / "roles", share / "roles", Path("/etc/ansible/roles")),
         "collections_path": (home / "collections", share / "collections"),
         "library": (home / "plugins/modules", share / "plugins/modules"),
+        **{
+            f"{kind}_plugins": (home / "plugins" / kind, share / "plugins" / kind)
+            for kind in ("filter", "test", "lookup")
+        },
     }
 
 

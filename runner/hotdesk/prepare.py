@@ -8,6 +8,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from hotdesk.actions.collections import Collections
 from hotdesk.actions.registry import ActionNames
 from hotdesk.aio import in_thread
 from hotdesk.connections.pool import Pool
-from hotdesk.errors import InputError, InventoryError, PlaybookError, UndefinedError, nearest
+from hotdesk.errors import InputError, InventoryError, PlaybookError, TemplateError, UndefinedError, nearest
 from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.executor.handlers import flat
 from hotdesk.executor.job_order import check_order
@@ -34,7 +35,9 @@ from hotdesk.source import place_of
 from hotdesk.supervise.passwords import passwords
 from hotdesk.supervise.terminal import asker
 from hotdesk.variables.blocking import Blocking
+from hotdesk.variables.expressions import Expressions
 from hotdesk.variables.lookups import LookupServices
+from hotdesk.variables.plugins import KINDS, Plugins
 from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault_passwords import Asking, load_secrets
 from hotdesk.variables.vaulted_files import decrypter
@@ -44,7 +47,6 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
-    from hotdesk.inventory.model import Inventory
     from hotdesk.place import Place
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
@@ -106,19 +108,21 @@ async def prepared(
             done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
             return done.rc, done.stdout, done.stderr
 
-        async def inventory() -> Inventory:
-            return await load_inventory(
-                settings.inventory, settings=settings, run_command=script, decrypt=decrypt, warn=warn
-            )
-
-        loaded_inventory = await inventory()
-        services = LookupServices(run_command=command, hosts=lambda pattern: select(holder[0].inventory, pattern))
-        templates = Templates(settings, vault=vault, services=services, warn=warn, on_secret=mask)
+        holder: list[Run] = []
+        services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
+        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
+        collections = Collections(settings, directories)
+        plugins = await in_thread(_plugins, settings, collections)
+        templates = Templates(settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask)
         extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
         for name in filter(SECRET_NAME.search, extra):
             templates.on_secret(str(extra[name]))
-        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
-        names = ActionNames(Collections(settings, directories))
+        inventory = partial(
+            load_inventory, settings.inventory, settings=settings, run_command=script, evaluate=Expressions(templates, extra),
+            decrypt=decrypt, warn=warn,
+        )  # fmt: skip
+        loaded_inventory = await inventory()
+        names = ActionNames(collections)
         paths = [_named(names, path) for path in paths]
         directories = [path.absolute().parent for path in paths] or directories
         beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
@@ -126,18 +130,27 @@ async def prepared(
         def static(text: Any, variables: Mapping[str, Any]) -> Any:
             return beside.run(lambda: templates.render_now(text, variables))
 
-        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static)
+        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static, take_plugins=plugins.add)
         run = Run(
             id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
             machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),
             load_action=names.load, check_arguments=_checker(names), playbook_dir=directories[0], reload_inventory=inventory,
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
-        holder = [run]
+        holder.append(run)
         run.jobs = await stack.enter_async_context(
             JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         )
         yield Prepared(run, pool, await _playbooks(run, paths))
+
+
+def _plugins(settings: Settings, collections: Collections) -> Plugins:
+    """Those of the user's own: of the directories that the settings name, and of collections. Blocking."""
+    found = Plugins(collections.directory)
+    for kind in KINDS:
+        for folder in getattr(settings, f"{kind}_plugins"):
+            found.add_directory(kind, folder)
+    return found
 
 
 async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
@@ -152,6 +165,13 @@ async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
         _check_limit(run)
     await _check_patterns(run, loaded)
     return loaded
+
+
+def _selected(run: Sequence[Run], pattern: str) -> list[str]:
+    """For lookups: hosts of a pattern. Raises TemplateError while the inventory is still being read (an inventory plugin asks)."""
+    if not run:
+        raise TemplateError("the inventory is still being read")
+    return select(run[0].inventory, pattern)
 
 
 def _named(names: ActionNames, path: Path) -> Path:

@@ -100,6 +100,10 @@ class Settings:
     """Results of every task are censored."""
     library: tuple[Path, ...] = ()
     """Folders with modules (``ANSIBLE_LIBRARY``)."""
+    filter_plugins: tuple[Path, ...] = ()
+    """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next two, for tests and lookups."""
+    test_plugins: tuple[Path, ...] = ()
+    lookup_plugins: tuple[Path, ...] = ()
     connection_password_file: Path | None = None
     become_password_file: Path | None = None
     inventory_any_unparsed_is_failed: bool = False
@@ -108,6 +112,8 @@ class Settings:
     """Files of an inventory directory that are passed over."""
     inventory_ignore_patterns: tuple[str, ...] = ()
     """Regular expressions for the same."""
+    inventory_enabled: tuple[str, ...] = ("host_list", "script", "auto", "yaml", "ini", "toml")
+    """What may read a source (``enable_plugins``): also ``advanced_host_list``; ``auto`` stands for all inventory plugins."""
     duplicate_dict_key: Literal["warn", "error", "ignore"] = "warn"
     ignored: tuple[str, ...] = ()
     """Names set in ansible.cfg or as ANSIBLE_* that mean nothing here (shown at -vv)."""

@@ -286,7 +286,7 @@ class _Build:
 
     def _duplicate(self, key: Any, node: Any) -> None:
         if self._warn:
-            self._warn(f"the key {key!s} is given twice in this mapping; the last one counts", self._place(node))
+            self._warn(f"Found duplicate mapping key {str(key)!r}: the last one counts", self._place(node))
 
     def _scalar(self, node: Any, tag: str, trusted: bool) -> Any:
         if tag == "!unsafe":

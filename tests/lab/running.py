@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -22,7 +24,7 @@ HOTDESK = Path(sys.executable).with_name("hotdesk")
 NO_DISK_MINIMUM = "hotdesk_disk_watch: {preflight_minimum: 1%, runtime_minimum: 1%, warning: 1%}"
 KEPT = ("/var/lib/hotdesk", "/home/ada/.local/state/hotdesk")
 """Where a PC remembers its syncs."""
-LIMIT = 240
+LIMIT = 600
 """Seconds after which a run counts as hung."""
 
 
@@ -126,6 +128,18 @@ class Desk:
     def allow(self, plan: Path) -> None:
         """Approve in a plan that the PCs meet for the first time; everything else stays as it was decided."""
         plan.write_text(re.sub(r"^  decision: skip$", "  decision: allow", plan.read_text(), flags=re.MULTILINE))
+
+    def approve(self, plan: Path) -> dict[str, Any]:
+        """The same, and all that is in it: removals, and what was changed on the target. What the plan says then."""
+        document: dict[str, Any] = yaml.safe_load(plan.read_text())
+        for host in document.get("topology", []):
+            host["decision"] = "allow"
+        for step in document["steps"]:
+            for section, word in (("removals", "remove"), ("conflicts", "discard")):
+                for change in step.get(section, []):
+                    change["decision"] = word
+        plan.write_text(yaml.safe_dump(document, sort_keys=False))
+        return document
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``hotdesk WORDS`` with this inventory, to its end."""

@@ -177,7 +177,8 @@ def test_what_fails_leaves_what_was(desk: Desk, lab: Lab) -> None:
     before = {name: inspect(lab, lab["pc2"], "container", name) for name in ("web", "own")}
     text = docker(desk, "--check", "--diff").stdout
     for told in (
-        "replace container web: command; mounts; ports;",
+        "replace container web: image; command; env PLAIN, TOKEN; labels com.docker.compose.config-hash, com.docker.compose.project, own; ",
+        "mounts; ports; restart policy; networks lan; settings",
         "(it runs there now)",
         "bridge 172.30.8.0/24 -> bridge 172.30.7.0/24",
     ):
@@ -191,6 +192,7 @@ def test_what_fails_leaves_what_was(desk: Desk, lab: Lab) -> None:
     web, own = (inspect(lab, lab["pc2"], "container", name) for name in ("web", "own"))
     assert (web["Id"], web["State"]["Running"]) == (before["web"]["Id"], True)
     assert (own["Id"], own["State"]["Running"]) == (before["own"]["Id"], True)
+    assert list(web["NetworkSettings"]["Networks"]) == ["lan"], "it is in the new network of the name of its old one"
     assert on(lab, lab["pc2"], "docker exec own cat /d/page") == "first"
     assert not inspect(lab, lab["pc1"], "container", "web")["State"]["Paused"]
     on(lab, lab["pc2"], "docker rm -f blocker")
@@ -276,6 +278,54 @@ def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
     drifted = [line for line in done.stdout.splitlines() if line.startswith("drifted:")]
     for what in ("docker images", "docker networks", "docker container idle", "docker volume data"):
         assert any(what in line for line in drifted), (what, drifted)
+
+
+DEFINITIONS = """
+docker images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}' | grep lab/box:1; docker volume ls -q | grep -v '^[0-9a-f]*$' | sort
+docker network ls --format '{{.Name}}' | sort | xargs docker network inspect --format '{{.Name}} {{.Driver}} {{.Options}} {{.Labels}} {{.IPAM}}'
+docker ps -a --format '{{.Names}}' | sort | grep -v task | while read n; do
+  docker inspect --format '{{.Name}} {{.Image}} {{.Config.Env}} {{.Config.Cmd}} {{.HostConfig.PortBindings}} {{.HostConfig.Binds}}' $n
+  docker inspect --format '{{.State.Status}} {{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.IPAMConfig}}{{end}}' $n; done
+"""
+
+
+def test_definitions_come_back_and_go_again(desk: Desk, lab: Lab) -> None:
+    """By the journals: shown, refused without consent, then containers, network, volume and name as before, and undone likewise. Content is not."""
+    pc2 = lab["pc2"]
+    on(
+        lab,
+        pc2,
+        THERE + "docker rm -f blocker; docker exec web true; docker volume create kept; docker network create theirs\n",
+    )
+    before = on(lab, pc2, DEFINITIONS)
+    done = docker(desk, args="delete: true")
+    assert done.code == 0, done.stdout[-3000:]
+    after, run = on(lab, pc2, DEFINITIONS), done.run_id
+    assert after != before
+    shown = desk.run("rollback", run, "--hosts", "pc2", "--check")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    told = (
+        "replace network lan",
+        "replace container web",
+        "create container own",
+        "remove container side",
+        "create volume kept  (empty",
+        "create network theirs",
+    )
+    for text in (*told, "stays: update volume data"):
+        assert text in shown.stdout, (text, shown.stdout)
+    assert desk.run("rollback", run, "--hosts", "pc2").returncode == 5
+    assert on(lab, pc2, DEFINITIONS) == after
+    back = desk.run("rollback", run, "--hosts", "pc2", "--yes")
+    assert back.returncode == 0, back.stdout[-3000:] + back.stderr
+    assert on(lab, pc2, DEFINITIONS) == before
+    assert on(lab, pc2, "docker exec web cat /www/page") == "first"
+    again = desk.run("rollback", run, "--hosts", "pc2", "--yes")
+    assert "nothing to bring back" in again.stdout
+    redone = desk.run("rollback", "last", "--hosts", "pc2", "--yes")
+    assert redone.returncode == 0, redone.stdout[-3000:] + redone.stderr
+    assert on(lab, pc2, DEFINITIONS) == after
+    assert "geheim-4711" not in shown.stdout + back.stdout + redone.stdout
 
 
 @pytest.mark.ansible

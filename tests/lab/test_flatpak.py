@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from tests.lab.machine import missing
 from tests.lab.needs import need
-from tests.lab.running import Desk, Done
+from tests.lab.running import Desk, Done, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,3 +136,103 @@ def test_an_older_commit_a_mask_another_remote(desk: Desk, lab: Lab) -> None:
     assert result(done)["items"][-1] == "remove remote more"
     assert on(lab, lab["pc2"], EVERYTHING) == on(lab, lab["pc1"], EVERYTHING)
     assert not result(flatpaks(desk, args="delete: true"))["changed"]
+
+
+COMMIT = "ostree --repo=/srv/flatpak rev-parse"
+STALL = f"""cd /srv/flatpak/objects; commit=$({COMMIT} REF); tree=$(ostree --repo=/srv/flatpak ls -R -C $commit /files/bin/hello | awk '{{print $5}}')
+file=${{tree:0:2}}/${{tree:2}}.filez; mv $file /srv/flatpak/away; mkfifo $file; echo $file"""
+"""The server never answers for the one file of the app, after all else of it was sent."""
+PULLING = "ls /var/lib/flatpak/repo/state/*.commitpartial 2>/dev/null || true"
+
+
+@pytest.mark.parametrize("way", ["interrupted", "killed", "killed everywhere"])
+def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, way: str) -> None:
+    """While an app is downloaded, whose runtime is there already: nothing runs on, there is no half of it, and the next run brings it."""
+    pc2, pc3 = lab["pc2"], lab["pc3"]
+    app = STABLE.format(arch(lab))
+    file = on(lab, pc3, STALL.replace("REF", app)).strip()
+    try:
+        with desk.playing(book(desk, head="vars: {hotdesk_lease: 6}")) as run:
+            until(
+                lambda: "Hello" in pc2.run("sh", "-c", "pgrep -af 'flatpak install' || true"), 200, "it is at the app"
+            )
+            until(lambda: pc2.run("sh", "-c", PULLING), 60, "it is downloading")
+            run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
+            for pid in pc2.marked("HOTDESK_RUN=") if way == "killed everywhere" else ():
+                os.kill(pid, signal.SIGKILL)
+            run.ended(120)
+        until(lambda: not pc2.marked("HOTDESK_RUN="), 60, "nothing is left of it")
+        listed = pc2.run("flatpak", "list", "--system", "--all", "--columns=ref:f").split()
+        assert listed == [RUNTIME.format(arch(lab))]
+        pc2.run("flatpak", "repair", "--system", "--dry-run")
+    finally:
+        pc3.run("sh", "-c", f"mv /srv/flatpak/away /srv/flatpak/objects/{file}")
+    done = flatpaks(desk)
+    assert done.code == 0, done.stdout[-3000:]
+    assert f"install {app}" in result(done)["items"]
+    assert on(lab, pc2, EVERYTHING) == on(lab, lab["pc1"], EVERYTHING)
+    assert not result(flatpaks(desk))["changed"]
+
+
+def test_what_fails_takes_only_what_needs_it_along(desk: Desk, lab: Lab) -> None:
+    """The server has lost the runtime: it and the app on it fail by name, ada's is brought. Then all is."""
+    pc3, runtime, app = lab["pc3"], RUNTIME.format(arch(lab)), STABLE.format(arch(lab))
+    commit = pc3.run("sh", "-c", f"{COMMIT} {runtime}").strip()
+    file = f"/srv/flatpak/objects/{commit[:2]}/{commit[2:]}.commit"
+    pc3.run("mv", file, f"{file}.away")
+    try:
+        done = flatpaks(desk)
+    finally:
+        pc3.run("mv", f"{file}.away", file)
+    assert done.code == 2, done.stdout[-3000:]
+    failed = result(done)["failed_changes"]
+    assert sorted(failed) == [f"install {app}", f"install {runtime}"]
+    assert failed[f"install {app}"] == f"not done, since 'install {runtime}' failed"
+    assert "flatpak install" in failed[f"install {runtime}"]
+    assert f"install {BETA.format(arch(lab))} for ada" in result(done)["items"]
+    done = flatpaks(desk)
+    assert done.code == 0, done.stdout[-3000:]
+    assert on(lab, lab["pc2"], EVERYTHING) == on(lab, lab["pc1"], EVERYTHING)
+
+
+def test_a_missing_flatpak_is_told_at_once(desk: Desk, lab: Lab) -> None:
+    """Once, with the remedy; nothing is changed."""
+    lab["pc2"].run("mv", "/usr/bin/flatpak", "/usr/bin/flatpak.away")
+    try:
+        done = flatpaks(desk)
+    finally:
+        lab["pc2"].run("mv", "/usr/bin/flatpak.away", "/usr/bin/flatpak")
+    assert done.code != 0
+    (problem,) = result(done)["problems"]
+    assert problem == {"message": "pc2 has no flatpak", "remedy": "Install flatpak and util-linux there."}
+    assert lab["pc2"].run("sh", "-c", "ls /var/lib/flatpak 2>/dev/null || true") == ""
+
+
+DRIFT = """
+ADA flatpak --user uninstall --noninteractive --assumeyes --no-related org.lab.Hello//beta
+flatpak mask --remove org.lab.Hello; flatpak remote-modify --url=http://192.0.2.1/ lab; ADA flatpak --user pin --remove runtime/org.lab.Platform/*/9
+"""
+
+
+def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
+    """``verify --jobs`` is green after the sync; an app, a mask, a remote and a pin that somebody changed are named."""
+    assert flatpaks(desk).code == 0
+    done = desk.run("verify", "--jobs", "--hosts", "pc2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    on(lab, lab["pc2"], DRIFT)
+    done = desk.run("verify", "--jobs", "--hosts", "pc2")
+    assert done.returncode == 3, done.stdout + done.stderr
+    drifted = [line for line in done.stdout.splitlines() if line.startswith("drifted:")]
+    assert len(drifted) == 4, done.stdout
+    for what in ("flatpak refs for ada", "flatpak masks", "flatpak remotes", "flatpak pins for ada"):
+        assert any(what in line for line in drifted), (what, drifted)
+
+
+@pytest.mark.ansible
+def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
+    """The same play through ansible-playbook's door: the same end state."""
+    pytest.importorskip("ansible")
+    code, text = desk.ansible(book(desk))
+    assert code == 0, text
+    assert on(lab, lab["pc2"], EVERYTHING) == on(lab, lab["pc1"], EVERYTHING)
+    assert not result(flatpaks(desk))["changed"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.jobs.plan_file import APPROVE
 from tests.lab import test_dconf, test_systemd
 from tests.lab.running import until
 from tests.lab.test_apt import HEAD, INSTALL, archives, desk, must, sh, vendor
@@ -28,7 +29,12 @@ TASKS = """
 - name: Configuration
   hotdesk.sync.etc: {paths: [/etc/hd-undo, /etc/hd-base.conf], delete: true}
 """
-CLEAN = "rm -rf /etc/hd-undo"
+TREE = "/srv/hd-undo"
+MIRROR = f"""
+- name: Files
+  hotdesk.sync.folder: {{path: {TREE}, delete: true}}
+"""
+CLEAN = f"rm -rf /etc/hd-undo {TREE}"
 
 
 @pytest.fixture
@@ -116,6 +122,37 @@ def test_what_came_since_is_kept_unless_it_is_wanted_back(desk: Desk, lab: Lab, 
     text = state(pair[1])
     assert [line for line in before.splitlines() if line not in text] != []
     assert sh(pair[1], "cat /etc/hd-undo/both") == "old\n"
+
+
+@pytest.mark.thorough
+def test_exactly_what_the_plan_said_comes_back(desk: Desk, lab: Lab, pair: tuple[PC, PC]) -> None:
+    """The plan says of each change whether a rollback undoes it: those come back, and every other is named then, and stays."""
+    here, there = pair
+    must(here, f"mkdir -p {TREE}; cd {TREE}; echo new >both; echo new >new")
+    must(there, f"mkdir -p {TREE}; cd {TREE}; echo older >both; echo own >own")
+    desk.inventory(hosts={"pc1": "ansible_user: root"})
+    before, plan = state(there), desk.directory / "plan.yml"
+    book = desk.playbook(TASKS + MIRROR, hosts="pc2", head=HEAD)
+    done = desk.run("plan", str(book), "-o", str(plan))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    steps = desk.approve(plan)["steps"]
+    changes = [(step["job"], one) for step in steps for section in APPROVE for one in step.get(section, ())]
+    lost = {one["change"] for _, one in changes if not one.get("undo", "").startswith("hotdesk rollback")}
+    assert lost == {one["change"] for job, one in changes if job.endswith("folder")}
+    assert lost >= {"create new", "delete own"}
+    done = desk.run("play", "--plan", str(plan))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert state(there) != before
+    done = desk.run("rollback", "last", "--hosts", "pc2", "--yes")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    stays = [
+        line.removeprefix("  stays: ").partition(" (by hand: ")[0]
+        for line in done.stdout.splitlines()
+        if line.startswith("  stays")
+    ]
+    assert sorted(stays) == sorted(lost)
+    assert state(there) == before
+    assert sh(there, f"cd {TREE}; grep -r .  . | sort") == "./both:new\n./new:new\n"
 
 
 @pytest.mark.thorough

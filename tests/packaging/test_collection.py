@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from hotdesk.actions.collections import Collection, Collections
+from hotdesk.actions.documentation import documentation_of
+from hotdesk.settings import Settings
 from tests.packaging.tools import TOP, needs, run
 
 if TYPE_CHECKING:
@@ -32,6 +35,14 @@ SANITY = (
     "no-illegal-filenames", "no-smart-quotes", "replace-urlopen", "shebang", "symlinks", "use-argspec-type-path", "use-compat-six",
 )  # fmt: skip
 """The sanity tests of ansible-test that need neither network nor container; the others install what they need first."""
+
+ELSEWHERE = {
+    **dict.fromkeys(("docker", "k3s", "libvirt", "snap", "systemd"), "a daemon"),
+    **dict.fromkeys(("rollback", "snapshot", "subvolume"), "btrfs"),
+    "flatpak": "a repository that is served",
+    "folder": "nothing: it is in the scenarios default and hotdesk",
+}
+"""Jobs without a Molecule scenario of their own, since they need what its PCs do not have; tests/lab has them all."""
 
 
 @pytest.fixture
@@ -87,7 +98,7 @@ def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch:
     path = SOURCE / f"plugins/modules/{name}.py"
     with pytest.raises(SystemExit):
         runpy.run_path(str(path), run_name="__main__")
-    documented = yaml.safe_load(runpy.run_path(str(path))["DOCUMENTATION"])["options"]
+    documented = documented_by_hotdesk(name)["options"]
     prose = {"description", "version_added"}
     # What a name such as "passwords" makes Ansible ask, and its documentation has no word for: does the value need hiding?
     declared = {
@@ -97,6 +108,43 @@ def test_a_module_declares_the_options_that_it_documents(name: str, monkeypatch:
     assert declared == {
         option: {key: value for key, value in about.items() if key not in prose} for option, about in documented.items()
     }
+
+
+def documented_by_hotdesk(name: str) -> dict[str, Any]:
+    """The module's documentation with the fragments that it extends, as hotdesk reads it."""
+    ours = Collection("hotdesk.sync", SOURCE)
+    found: dict[str, Any] = yaml.safe_load(documentation_of(ours, name, Collections(Settings()).find))
+    return found
+
+
+def test_hotdesk_and_ansible_read_the_same_documentation(tmp_path: Path) -> None:
+    """Options, attributes, requirements and notes, from the modules and the fragments that they extend."""
+    said = run("ansible-doc", "-t", "module", "-j", *(f"hotdesk.sync.{name}" for name in MODULES), home=tmp_path)
+    theirs = {name.rpartition(".")[2]: page["doc"] for name, page in json.loads(said).items()}
+    assert sorted(theirs) == MODULES
+    for name, page in theirs.items():
+        ours = documented_by_hotdesk(name)
+        assert sorted(ours["requirements"]) == sorted(page["requirements"])
+        assert {key: ours[key] for key in ("attributes", "notes")} == {
+            key: page[key] for key in ("attributes", "notes")
+        }
+        assert {option: _without_version(about) for option, about in page["options"].items()} == ours["options"]
+
+
+def _without_version(option: dict[str, Any]) -> dict[str, Any]:
+    """ansible-doc adds which collection's version it is."""
+    return {key: value for key, value in option.items() if key != "version_added_collection"}
+
+
+def test_results_of_one_name_mean_the_same() -> None:
+    """RETURN knows no fragments, so what several jobs return is said by each: in the same words, to which it may add."""
+    common: dict[str, set[tuple[str, ...]]] = {"failed_changes": set(), "msg": set(), "problems": set()}
+    for name in MODULES:
+        returned = yaml.safe_load(runpy.run_path(str(SOURCE / f"plugins/modules/{name}.py"))["RETURN"])
+        for key in common.keys() & returned.keys():
+            about = returned[key]
+            common[key].add((about["description"].partition(".")[0], about["returned"], about["type"]))
+    assert {key: len(texts) for key, texts in common.items()} == dict.fromkeys(common, 1), common
 
 
 def test_the_release_notes_name_every_module() -> None:
@@ -113,6 +161,16 @@ def test_the_release_notes_name_every_module() -> None:
 def _short(name: str) -> str:
     documentation = runpy.run_path(str(SOURCE / f"plugins/modules/{name}.py"))["DOCUMENTATION"]
     return str(yaml.safe_load(documentation)["short_description"])
+
+
+def test_each_job_has_a_molecule_scenario_or_is_known_to_have_none() -> None:
+    """With what it must make of a PC, in the settings that all of them share."""
+    scenarios = {path.parent.name: path for path in TOP.glob("molecule/*/molecule.yml") if path.is_symlink()}
+    assert sorted({*scenarios, *ELSEWHERE}) == MODULES
+    for name, path in scenarios.items():
+        assert path.resolve() == TOP / "molecule/shared/job.yml"
+        assert f"hotdesk.sync.{name}:" in (path.parent / "converge.yml").read_text()
+        assert (path.parent / f"tests/test_{name}.py").is_file()
 
 
 def test_ansible_test_finds_no_fault(collections: Path, tmp_path: Path) -> None:
@@ -133,5 +191,6 @@ def test_ansible_lint_finds_no_fault(tmp_path: Path) -> None:
         "playbooks",
         "inventory",
         "molecule",
+        "--exclude=molecule/shared/job.yml",  # what molecule.yml of each job's scenario is a link to: no playbook
         home=tmp_path,
     )

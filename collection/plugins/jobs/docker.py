@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
-from hotdesk.jobs.docker_containers import aspects, binds, request
-from hotdesk.jobs.docker_plan import STATE, Comparison, Wish, short, users
+from hotdesk.jobs.docker_changes import act, ask, describe, existing
+from hotdesk.jobs.docker_containers import aspects, binds
+from hotdesk.jobs.docker_plan import Comparison, Wish, short, users
+from hotdesk.jobs.docker_undo import keep
 from hotdesk.jobs.docker_volumes import CONTENT, LOOKING, copy, fingerprints, held
-from hotdesk.jobs.on_target import docker_acts, docker_state, docker_undo
+from hotdesk.jobs.on_target import docker_state, docker_undo
 from hotdesk.jobs.on_target.docker_api import SOCKET, named
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both, carry_out, lacking, reason, run, still_wanted
@@ -72,7 +73,7 @@ class Job(SyncJob):
                 )
             ]
         try:
-            found = await _describe(machine)
+            found = await describe(machine)
         except TaskError as exc:
             return [Problem(f"{machine.host}: {exc}", "Start it there: systemctl start docker")]
         if tuple(int(part) for part in found["api"].split(".")) < OLDEST:
@@ -116,14 +117,11 @@ class Job(SyncJob):
         wanted = [name for name in self._here["volumes"] if wish.wants("volumes", name)]
         prints = await both(*(fingerprints(machine, found, wanted) for machine, found in self._ends()))
         paths = sorted({path for one in self._here["containers"].values() for path in binds(one)})
-        missing = set(paths) - set(await self._existing(paths))
+        missing = set(paths) - set(await existing(self.target, paths))
         return Comparison(self._here, self._there, prints, missing, wish).compare()
 
     def _ends(self) -> tuple[tuple[Machine, dict[str, Any]], tuple[Machine, dict[str, Any]]]:
         return (self.source, self._here), (self.target, self._there)
-
-    async def _existing(self, paths: Sequence[str]) -> list[str]:
-        return list(await self.target.call(bundle(docker_state), "there", list(paths), change=False, answers=[str]))
 
     async def _projects(self) -> list[str]:
         """Compose's own files are the folder job's."""
@@ -132,7 +130,7 @@ class Job(SyncJob):
             labels = one["config"].get("Labels") or {}
             if folder := labels.get("com.docker.compose.project.working_dir"):
                 folders[folder] = labels.get("com.docker.compose.project", "")
-        lost = sorted(set(folders) - set(await self._existing(sorted(folders))))
+        lost = sorted(set(folders) - set(await existing(self.target, sorted(folders))))
         return [
             f"{self.target.host} has no {path}, where the compose project {folders[path]} is: the folder job brings it"
             for path in lost
@@ -157,6 +155,7 @@ class Job(SyncJob):
         for machine, _ in self._ends():
             if any(change.id == f"undo left on {machine.host}" for change in plan.changes):
                 await machine.call(bundle(docker_undo), "recover", change=True, answers=[str])
+        await keep(self.target, plan.changes, self._here, self._there)
         await self._load([change for change in parts["first"] if change.verb == "load"], done, failed)
         await self._do([change for change in parts["first"] if change.verb != "load"], done, failed)
         async with AsyncExitStack() as stack:
@@ -177,32 +176,24 @@ class Job(SyncJob):
         failed |= ill
 
     async def _act(self, change: Change) -> None:
+        """To what is here, but for what runs where none is to be started."""
         kind, _, name = change.subject.partition(" ")
-        if change.verb in ("start", "stop", "remove"):
-            await self._simple(change.verb, kind, name)
-        elif kind == "network":
-            body = json.dumps(self._here["networks"][name]["made"]).encode()
-            await self.target.call(bundle(docker_acts), "make_network", name, payload=body, change=True)
-        elif change.verb == "tag":
-            repository, _, tag = name.rpartition(":")
-            await self._ask("POST", f"/images/{named(change.after)}/tag", repo=repository, tag=tag)
-        elif kind == "volume":
-            await self._volume(name, make=change.verb == "create")
-        elif kind == "container":
-            await self._put(name)
-
-    async def _simple(self, verb: str, kind: str, name: str) -> None:
-        if verb == "remove":
-            query = {"force": 1} if kind in ("container", "image") else {}
-            if kind == "container":
-                await self._ask("POST", f"/containers/{named(name)}/stop")
-            await self._ask("DELETE", f"/{kind}s/{named(name)}", **query)
+        if kind == "volume" and change.verb in ("create", "update"):
+            await self._volume(change, name)
         else:
-            await self._ask("POST", f"/containers/{named(name)}/{verb}")
+            tags = "images" in (self.args.get("parts") or ["images"])
+            await act(
+                self.target, change, self._here if self.args.get("run", True) else self._still, self._there, tags=tags
+            )
 
-    async def _ask(self, method: str, path: str, body: Any = None, **query: Any) -> None:
-        payload = json.dumps(body).encode() if body is not None else b""
-        await self.target.call(bundle(docker_acts), "do", method, path, query, payload=payload, change=True)
+    @property
+    def _still(self) -> dict[str, Any]:
+        """The source's, with only those containers running that run on the target too."""
+        runs = {name for name, one in self._there["containers"].items() if one["running"]}
+        kept = {
+            name: {**one, "running": one["running"] and name in runs} for name, one in self._here["containers"].items()
+        }
+        return {**self._here, "containers": kept}
 
     async def _load(self, changes: Sequence[Change], done: list[Change], failed: dict[str, str]) -> None:
         """All in one stream, so that what they share goes once; one by one when that fails, so that it is known which cannot."""
@@ -247,34 +238,18 @@ class Job(SyncJob):
         except TaskError as exc:
             failed |= {change.id: reason(exc) for change in changes if change not in done and change.id not in failed}
 
-    async def _volume(self, name: str, *, make: bool) -> None:
-        one = self._here["volumes"][name]
+    async def _volume(self, change: Change, name: str) -> None:
+        one, make = self._here["volumes"][name], change.verb == "create"
         if make:
-            body = {"Name": name, "Driver": one["driver"], "DriverOpts": one["options"], "Labels": one["labels"]}
-            await self._ask("POST", "/volumes/create", body)
+            await act(self.target, change, self._here, self._there, tags=False)
         try:
             if not one["options"].get("device"):
-                there = (await _describe(self.target))["volumes"][name]["mountpoint"]
+                there = (await describe(self.target))["volumes"][name]["mountpoint"]
                 await copy(self.source, self.target, self.transfer, name, one["mountpoint"], there)
         except TaskError:
             if make:
-                await self._ask("DELETE", f"/volumes/{named(name)}")
+                await ask(self.target, "DELETE", f"/volumes/{named(name)}")
             raise
-
-    # --- containers
-
-    async def _put(self, name: str) -> None:
-        one, now = self._here["containers"][name], self._there["containers"].get(name)
-        tagged = one["config"].get("Image") in self._here["images"].get(one["image"], {}).get("tags", ())
-        spec = {
-            "name": name,
-            **request(one, image_is_named=tagged and "images" in (self.args.get("parts") or ["images"])),
-        }
-        start = one["running"] and (self.args.get("run", True) or bool(now and now["running"]))
-        payload = json.dumps(spec).encode()
-        await self.target.call(
-            bundle(docker_acts), "put", now["id"] if now else "", start, payload=payload, change=True
-        )
 
     # --- after
 
@@ -295,7 +270,7 @@ class Job(SyncJob):
             for name in self._here["volumes"]
             if users(self._here, name) or users(self._there, name)
         }
-        self._here, self._there = await both(_describe(self.source), _describe(self.target))
+        self._here, self._there = await both(describe(self.source), describe(self.target))
         busy |= {
             f"update volume {name}"
             for name in self._here["volumes"]
@@ -310,7 +285,7 @@ class Job(SyncJob):
     async def expectations(self, plan: Plan, result: JobResult) -> list[Expectation]:
         if self.source.host == self.target.host:
             return []
-        self._there = await _describe(self.target)
+        self._there = await describe(self.target)
         here, there = self._here, self._there
         theirs = {tag: ident for ident, one in there["images"].items() for tag in one["tags"]}
         tags = sorted(tag for ident, one in here["images"].items() for tag in one["tags"] if theirs.get(tag) == ident)
@@ -352,11 +327,7 @@ class Job(SyncJob):
         )
 
     async def present(self, machine: Machine, subjects: Sequence[str]) -> list[str]:
-        found = await _describe(machine)
+        found = await describe(machine)
         known = {f"{kind} {name}" for kind in KINDS for name in found[f"{kind}s"]}
         known |= {f"image {name}" for ident, one in found["images"].items() for name in (short(ident), *one["tags"])}
         return [subject for subject in subjects if subject in known]
-
-
-async def _describe(machine: Machine) -> dict[str, Any]:
-    return dict(await machine.call(bundle(docker_state), "describe", change=False, answers=STATE))

@@ -25,11 +25,6 @@ description:
   - What would lock out the user who logs in is left as it is, with a warning - the account itself, its home, its primary group, its
     memberships, a shell that is none, a password that is locked or has expired.
 options:
-  source:
-    description:
-      - The inventory name of the PC whose accounts are taken.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   users:
     description:
       - Only these people, the groups of their own that they are in, and their memberships. All people when left out.
@@ -58,21 +53,14 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Lists exactly what a run would do, and writes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows each change with what was and what will be; of a password only when it was set.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 requirements:
-  - hotdesk (Python package, on the control node)
   - the shadow tools (package passwd) on the targets
-  - root on both PCs (C(become))
 notes:
   - A shell that the target does not have is replaced by the one there, or C(/bin/sh), with a warning; a system group that it does not have
     is named. Let the job that installs packages come first.
@@ -105,7 +93,7 @@ items:
   elements: str
   sample: ["create group anna", "create user anna", "update password of anna", "add anna in sudo"]
 failed_changes:
-  description: What could not be done, each with why. All else was done.
+  description: What could not be done, and what needed it, each with why. All else was done.
   returned: when a change fails
   type: dict
 problems:

@@ -24,11 +24,6 @@ description:
   - All packages are one transaction of apt's. A package that cannot be installed fails by name, is taken away again if it was new,
     and the rest is done without it.
 options:
-  source:
-    description:
-      - The inventory name of the PC to take as the model.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   remove:
     description:
       - Also remove packages that were installed by hand on the target alone, vendors' repositories from which nothing is installed then,
@@ -56,18 +51,16 @@ options:
 attributes:
   check_mode:
     description: Lists what a run would do, by the lists that the target has now, and changes nothing.
-    support: full
   diff_mode:
     description: Shows no more than check mode.
     support: none
   platform:
     description: The systems that can be sources and targets. Both must have the same release and architecture.
     platforms: debian
-    support: full
-extends_documentation_fragment: []
-requirements:
-  - hotdesk (Python package, on the control node)
-  - root on the source and the targets (C(become))
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 notes:
   - Packages of no repository are left to the manual job, and named in a warning.
   - Packages whose repository this run writes are rehearsed after it is written. What would take others along then fails.
@@ -120,8 +113,8 @@ transactions:
   type: list
   elements: str
 failed_changes:
-  description: What could not be done, and why.
-  returned: when something could not be done
+  description: What could not be done, and what needed it, each with why. All else was done.
+  returned: when a change fails
   type: dict
 msg:
   description: Why there was nothing to do.

@@ -20,11 +20,6 @@ description:
   - The system's key files, locks and profiles (below C(/etc/dconf)) are brought as files, each database's in one transaction that ends with
     C(dconf update).
 options:
-  source:
-    description:
-      - The inventory name of the PC whose settings are taken.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   users:
     description:
       - Only these people. When left out, all people (C(UID_MIN) to C(UID_MAX) of C(login.defs)) that have settings.
@@ -58,21 +53,14 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Lists exactly what a run would do, and writes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows each change with old and new values, without those of keys that are named like secrets.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 requirements:
-  - hotdesk (Python package, on the control node)
   - dconf >= 0.38 (packages dconf-cli and dconf-service), dbus-run-session (dbus or dbus-daemon) and runuser on both PCs
-  - root on both PCs (C(become))
 notes:
   - The folder job never mirrors C(~/.config/dconf/user), since this job moves what is in it.
   - Programs of a running session see the new settings at once.
@@ -99,7 +87,7 @@ items:
   elements: str
   sample: ["update system database local", "set anna /org/gnome/desktop/interface/"]
 failed_changes:
-  description: What could not be done, each with why. All else was done.
+  description: What could not be done, and what needed it, each with why. All else was done.
   returned: when a change fails
   type: dict
 problems:

@@ -22,11 +22,6 @@ description:
     networks. One that is replaced is put aside until the new one is in its place, and is back if that fails.
   - Containers of compose projects keep their labels, so that compose takes them for its own.
 options:
-  source:
-    description:
-      - The inventory name of the PC whose Docker is taken.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   parts:
     description:
       - What is made the same.
@@ -59,25 +54,19 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Lists exactly what a run would do, and changes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows each change; of variables and labels the names, never the values.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 requirements:
-  - hotdesk (Python package, on the control node)
   - Docker >= 19.03, GNU tar and findutils on both PCs
-  - root on both PCs (C(become))
 notes:
   - Not moved, and named in the plan - what belongs to a swarm, volumes and networks of plugins, containers that go when they end (C(--rm)), and
     containers that mount a path which the target lacks. The build cache is each PC's own.
   - What a container has written outside its volumes is not moved. A container that is replaced loses it, so each replacement counts as destructive.
+  - Without snapshots C(hotdesk rollback) makes containers, networks and volumes again as they were, not what was in them.
 """
 
 EXAMPLES = r"""
@@ -105,7 +94,7 @@ not_moved:
   type: dict
   sample: {"container task": "it goes when it ends (--rm)"}
 failed_changes:
-  description: What could not be done, each with why. All else was done.
+  description: What could not be done, and what needed it, each with why. All else was done.
   returned: when a change fails
   type: dict
 problems:

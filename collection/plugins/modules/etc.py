@@ -24,11 +24,6 @@ description:
     C(visudo -c), ...). A unit that does not pass is put back, and its files fail by name; the other units are done.
   - A unit that would change who gets in by ssh, or would take a sudo rule from the user who logs in, is put back.
 options:
-  source:
-    description:
-      - The inventory name of the PC to copy from.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   paths:
     description:
       - Look at these files and folders alone. Below C(/etc).
@@ -57,18 +52,15 @@ options:
 attributes:
   check_mode:
     description: Lists exactly what a run would put in place, and writes nothing anywhere. Validators run only in a real run.
-    support: full
   diff_mode:
     description: Shows the texts that everybody may read.
-    support: full
   platform:
     description: The systems that can be sources and targets. Both need dpkg.
     platforms: debian
-    support: full
-extends_documentation_fragment: []
-requirements:
-  - hotdesk (Python package, on the control node)
-  - root on the source and the targets (C(become))
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 notes:
   - It comes after M(hotdesk.sync.apt) - a changed file of a package that the target does not have is left, with a warning.
   - Services are not restarted. Use C(notify), and RV(units) to tell what was touched.
@@ -117,8 +109,8 @@ transactions:
   type: list
   elements: str
 failed_changes:
-  description: What could not be done, and why.
-  returned: when something could not be done
+  description: What could not be done, and what needed it, each with why. All else was done.
+  returned: when a change fails
   type: dict
 msg:
   description: Why there was nothing to do.

@@ -18,11 +18,6 @@ description:
   - A remote is made just like the source's - keys, filter, address - before anything is installed from it, and looked at again each time.
   - Each app and runtime is installed from its remote and then brought to exactly the commit that the source has, also to an older one.
 options:
-  source:
-    description:
-      - The inventory name of the PC whose flatpaks are taken.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   system:
     description:
       - The system's installation.
@@ -46,21 +41,14 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Lists exactly what a run would do, and changes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows each change with the commits before and after.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 requirements:
-  - hotdesk (Python package, on the control node)
   - flatpak >= 1.10 and runuser on both PCs
-  - root on both PCs (C(become))
 notes:
   - What came from a file and not from a remote, and what a filter of the source does not let through any more, is left and named.
   - What apps keep below C(~/.var/app), and people's overrides, are the folder job's.
@@ -88,7 +76,7 @@ items:
   elements: str
   sample: ["add remote flathub", "install app/org.example.App/x86_64/stable", "mask org.example.App for anna"]
 failed_changes:
-  description: What could not be done, each with why. All else was done.
+  description: What could not be done, and what needed it, each with why. All else was done.
   returned: when a change fails
   type: dict
 problems:

@@ -36,12 +36,6 @@ options:
       - The directory on the target. An absolute path; missing parents are made.
       - The same as O(path) when left out.
     type: str
-  source:
-    description:
-      - The inventory name of the PC to copy from.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-      - It is reached by its own connection variables, and with C(become) if the task has it.
-    type: str
   delete:
     description:
       - Remove from O(dest) what is not in O(path). What a filter rule excludes stays.
@@ -77,23 +71,15 @@ options:
     type: bool
     default: false
 attributes:
-  check_mode:
-    description: Lists exactly what a run would do, and writes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows rsync's itemised list, deletions first.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
 requirements:
-  - hotdesk (Python package, on the control node)
   - rsync >= 3.1.0 on the source and the targets
 notes:
   - An interrupted transfer is resumed by the next run; a half-received file waits in C(.hotdesk-partial) beside its destination.
-  - One sync at a time works on a PC; a second run is told which one holds it.
   - The order of rules is hotdesk's own excludes, then O(filters), O(filter_file) and the C(.hotdesk-filter) files, deepest first.
 """
 

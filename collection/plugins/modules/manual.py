@@ -21,11 +21,6 @@ description:
   - An item that the registry does not know is named, with the remedy. Nothing is dropped silently.
   - What is stopped in the middle is installed again by the next run, whatever its version says.
 options:
-  source:
-    description:
-      - The inventory name of the PC to take as the model.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   exclude:
     description:
       - Leave these items on both sides. Shell patterns of packages and paths.
@@ -53,19 +48,17 @@ options:
 attributes:
   check_mode:
     description: Lists what a run would do. The C(version) scripts are run, as nobody, who can change nothing.
-    support: full
   diff_mode:
     description: Shows no more than check mode.
     support: none
   platform:
     description: The systems that can be sources and targets. Without dpkg and apt, trees only.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 requirements:
-  - hotdesk (Python package, on the control node)
   - bash and setpriv (util-linux) on both PCs
-  - root on the source and the targets (C(become))
 notes:
   - C(install) and C(remove) run as root, with C(set -e), without a terminal or input, in C(/), with C(HOTDESK_ITEM) and C(HOTDESK_VERSION) (the
     source's) in their environment. They are in no process list. C(version) runs as nobody with an empty environment and may be seen there.

@@ -47,17 +47,13 @@ options:
 attributes:
   check_mode:
     description: Lists what would come back and what would go, and writes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows the same list.
-    support: full
   platform:
     description: The systems that can be targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
 requirements:
-  - hotdesk (Python package, on the control node)
   - root (become) on the targets, and btrfs-progs >= 4.15 where there are snapshots
 notes:
   - Subvolumes within one that is brought back are in no snapshot. They go over to the new one as they are, at once.

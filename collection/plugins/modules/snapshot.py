@@ -67,17 +67,12 @@ options:
 attributes:
   check_mode:
     description: Lists what would be made and removed, and writes nothing anywhere.
-    support: full
   diff_mode:
     description: There is nothing to show.
     support: none
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
 requirements:
-  - hotdesk (Python package, on the control node)
   - btrfs-progs >= 4.15 and root (become) on PCs with btrfs
 notes:
   - A snapshot shares what has not changed since with the live file system. It is no copy on another disk, so it is no backup.

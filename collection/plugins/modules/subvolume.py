@@ -33,11 +33,6 @@ options:
       - A plain directory is replaced only when it is empty.
       - The same as O(path) when left out.
     type: str
-  source:
-    description:
-      - The inventory name of the PC to copy from.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   when_mounted:
     description:
       - What to do when the subvolume at O(dest) is mounted by itself, as C(/home) often is.
@@ -58,17 +53,12 @@ options:
 attributes:
   check_mode:
     description: Lists exactly what differs and what would be done, and writes nothing anywhere.
-    support: full
   diff_mode:
     description: Shows which files differ, on the source from what both have, and on the target (those are put aside).
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
 requirements:
-  - hotdesk (Python package, on the control node)
   - btrfs-progs >= 4.15 and root (become) on the source and the targets
 notes:
   - Subvolumes within the subvolume are not sent; they are named in a warning. Those within the one on the target are a problem, since

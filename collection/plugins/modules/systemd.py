@@ -21,11 +21,6 @@ description:
   - Units of a PC's own hardware, disks, consoles, boot, clock, hypervisor and network are never touched, nor are those of systemd itself.
   - What lets you in (the unit that runs sshd) is never disabled, masked, stopped or given other files.
 options:
-  source:
-    description:
-      - The inventory name of the PC whose units are the model.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   exclude:
     description:
       - Units that stay as they are, as shell patterns, such as C(apache2*).
@@ -44,20 +39,10 @@ options:
       - Remove local units and drop-ins that the source does not have. Such a unit is disabled and stopped first.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Lists exactly what a run would do, and writes nothing anywhere.
-    support: full
-  diff_mode:
-    description: Shows each change with what was and what will be.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
 requirements:
-  - hotdesk (Python package, on the control node)
   - systemd >= 232 on the source and the targets
   - root on the targets (C(become))
 notes:
@@ -86,7 +71,7 @@ items:
   elements: str
   sample: ["create files of backup.timer", "enable backup.timer", "start backup.timer"]
 failed_changes:
-  description: What could not be done, each with why. All else was done.
+  description: What could not be done, and what needed it, each with why. All else was done.
   returned: when a change fails
   type: dict
 problems:

@@ -21,11 +21,6 @@ description:
   - A database is replaced at once by a merged copy that was checked, with the owner and mode that it had. What a crashed editor has left in a log
     or journal counts on both sides. A damaged database is named, and left alone.
 options:
-  source:
-    description:
-      - The inventory name of the PC whose state is taken.
-      - When left out, the variable C(hotdesk_source) decides; without that it is the control node.
-    type: str
   users:
     description:
       - Only these people. When left out, all people (C(UID_MIN) to C(UID_MAX) of C(login.defs)).
@@ -64,19 +59,14 @@ options:
 attributes:
   check_mode:
     description: Lists exactly what a run would do, and writes nothing.
-    support: full
   diff_mode:
     description: Lists the keys of the rows that change, never a value.
-    support: full
-  platform:
-    description: The systems that can be sources and targets.
-    platforms: linux
-    support: full
-extends_documentation_fragment: []
+extends_documentation_fragment:
+  - hotdesk.sync.job
+  - hotdesk.sync.job.source
+  - hotdesk.sync.job.root
 requirements:
-  - hotdesk (Python package, on the control node)
   - Python's sqlite3 module on both PCs
-  - root on both PCs (C(become))
 notes:
   - The folder job never mirrors these databases, nor what SQLite keeps beside them. It mirrors settings, keyboard shortcuts, snippets and extensions.
   - What is done in a home is done with its owner's rights.
@@ -104,12 +94,11 @@ items:
   elements: str
   sample: ["merge anna .config/Code/User/globalStorage/state.vscdb"]
 failed_changes:
-  description: What could not be done, such as merging a damaged database, each with why. All else was done.
+  description: What could not be done, and what needed it, each with why. All else was done.
   returned: when a change fails
   type: dict
 problems:
-  description: What does not hold, such as an editor that is running, each with C(message) and C(remedy). Nothing was changed then, unless the job
-    had begun.
+  description: What does not hold, each with C(message) and C(remedy). Nothing was changed then, unless the job had begun.
   returned: when validation or read-back fails
   type: list
   elements: dict

@@ -34,10 +34,19 @@ async def ask(
     ``writes``: it changes the machine when not in check mode; it is then also given ``check`` and must keep to it (R8). ``answers``: the
     shape (``hotdesk.shapes``) of what the caller itself reads of an answer that has not ``failed``. Raises TaskError.
     """
+    answer: dict[str, Any]
     if writes:
         kwargs["check"] = call.check
     changes = writes and not call.check
-    answer: dict[str, Any] = await call.machine.call(bundle(module), function, change=changes, answers=ANSWER, **kwargs)
+    if call.background is not None:
+        answer = expect(
+            await call.background.answer(call, module, function, change=changes, **kwargs),
+            ANSWER,
+            call.machine.host,
+            function,
+        )
+        return answer
+    answer = await call.machine.call(bundle(module), function, change=changes, answers=ANSWER, **kwargs)
     if not answer.get("failed"):
         expect(answer, dict(answers), call.machine.host, f"{module.__name__.rpartition('.')[2]}.{function}")
     return answer

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from hotdesk.actions.background import Background
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.run import JobRun
@@ -101,6 +102,10 @@ class Call:
     environment: Mapping[str, str] = field(default_factory=dict)
     prompt: Callable[..., Awaitable[str]] | None = None
     """``await prompt(text, echo=True, timeout=None)`` asks the person; None when nobody can be asked."""
+    background: Background | None = None
+    """``async``: the work is to be done in the background (only for actions that say they can be)."""
+    async_dir: str = "~/.ansible_async"
+    """Where job files are kept on the task's PC."""
     wait_for_connection: Callable[[float, float], Awaitable[None]] | None = None
     """``(timeout, connect_timeout)``: drop the host's link and reconnect until it answers."""
     emit_note: Callable[[str], None] = lambda _text: None
@@ -146,6 +151,8 @@ class Action(ABC):
     """False: never touches the host (debug, set_fact, ...): no connection is made for it."""
     bypass_host_loop: ClassVar[bool] = False
     """True: runs once for all hosts of the batch (add_host, pause)."""
+    background: ClassVar[bool] = False
+    """True: may be done in the background (``async``): all that it does there is one function, called by ``ask``."""
     raw_args: ClassVar[bool] = False
     """True: ``args`` are as the user wrote them, neither templated nor checked nor filled with defaults (only a template that is the
     whole mapping has been rendered); the action renders what is text and checks it itself: set_fact, debug (``var``), assert (``that``)."""

@@ -103,6 +103,11 @@ class Collections:
             self._found[name] = self._look(name)
         return self._found[name]
 
+    def directory(self, name: str) -> Path | None:
+        """The directory of the collection ``name``."""
+        found = self.find(name)
+        return found.path if found else None
+
     def _look(self, name: str) -> Collection | None:
         parts = name.split(".")
         if len(parts) != 2 or not all(map(_PART.match, parts)):

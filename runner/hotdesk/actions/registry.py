@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
+from hotdesk.actions.documentation import documentation_of
+from hotdesk.actions.groups import Groups, defaults_of
 from hotdesk.errors import JobError, PlaybookError, nearest
-from hotdesk.place import Place
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
 from hotdesk.source import place_of
@@ -32,6 +32,7 @@ _HERE = "hotdesk.actions.builtin"
 TABLE: dict[str, str] = {
     "ansible.builtin.add_host": f"{_HERE}.add_host:AddHost",
     "ansible.builtin.assert": f"{_HERE}.assert_:Assert",
+    "ansible.builtin.async_status": f"{_HERE}.async_status:AsyncStatus",
     "ansible.builtin.command": f"{_HERE}.command:Command",
     "ansible.builtin.copy": f"{_HERE}.copy:Copy",
     "ansible.builtin.debug": f"{_HERE}.debug:Debug",
@@ -74,7 +75,7 @@ META = (
 _NOT_YET = frozenset(
     f"ansible.builtin.{name}"
     for name in (
-        "apt", "apt_key", "apt_repository", "assemble", "async_status", "blockinfile", "cron", "deb822_repository", "debconf",
+        "apt", "apt_key", "apt_repository", "assemble", "blockinfile", "cron", "deb822_repository", "debconf",
         "dnf", "dnf5", "dpkg_selections", "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables",
         "known_hosts", "mount_facts", "package", "package_facts", "pip", "reboot", "replace", "rpm_key", "service",
         "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "unarchive", "uri", "user",
@@ -98,6 +99,7 @@ class ActionNames:
 
     def __init__(self, collections: Collections | None = None) -> None:
         self.collections = collections
+        self.groups = Groups(collections)
         self._resolved: dict[tuple[str, tuple[str, ...]], str | None] = {}
         self._loaded: dict[str, Action] = {}
         self._specs: dict[str, Spec | None] = {}
@@ -190,16 +192,13 @@ class ActionNames:
         return made
 
     def documentation(self, fqcn: str) -> str:
-        """An action's DOCUMENTATION (YAML text); of a sync job: what stands in the module of its name. Raises JobError."""
+        """An action's DOCUMENTATION (YAML text); of a sync job: what stands in the module of its name, with fragments. Raises JobError."""
         if fqcn in TABLE:
             return builtin(fqcn).DOCUMENTATION
         found = self.collections.split(fqcn) if self.collections else None
-        path = found[0].module(found[1]) if found else None
-        if path is None:
-            raise JobError(
-                f"{fqcn} has no documentation, and that is its argument spec",
-                remedy=f"Add plugins/modules/{fqcn.split('.')[-1]}.py with DOCUMENTATION to the collection.")  # fmt: skip
-        return documentation_in(path)
+        if self.collections is None or found is None:
+            raise JobError(f"{fqcn} is in no collection")
+        return documentation_of(*found, self.collections.find)
 
     def spec(self, fqcn: str) -> Spec | None:
         """The argument spec; None for what the loader or executor checks itself."""
@@ -213,19 +212,30 @@ class ActionNames:
         if task.action == "ansible.builtin.meta":
             _check_meta(task)
             return
+        if task.action in TABLE and task.asynchronous and not is_template(task.asynchronous):
+            _check_background(task)
         spec = None if is_template(task.action) else self.spec(task.action)
         if spec is None or isinstance(task.args, str) or task.action in OPEN:
             return
         action = builtin(task.action) if task.action in TABLE else None
         free_form = action.free_form if action else None
-        check_literals(_with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
+        check_literals(self._with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
+
+    def _with_defaults(self, task: Task) -> Task:
+        """``task`` with the arguments that its module_defaults will add, as far as they are written out."""
+        found = {
+            key: value
+            for one in defaults_of(task, self.groups.members)
+            if isinstance(one, dict)
+            for key, value in one.items()
+        }
+        return replace(task, args={**found, **task.args}) if found else task
 
 
-def _with_defaults(task: Task) -> Task:
-    """``task`` with the arguments that its module_defaults will add, as far as they are written out."""
-    layers = [layer.get(task.action) for layer in task.module_defaults if isinstance(layer, dict)]
-    found = {key: value for layer in layers if isinstance(layer, dict) for key, value in layer.items()}
-    return replace(task, args={**found, **task.args}) if found else task
+def _check_background(task: Task) -> None:
+    reckoned = task.ignore_errors not in (False, None) or task.failed_when is not None or task.failure_handled
+    if str(task.asynchronous) != "0" and not reckoned and not builtin(task.action).background:
+        raise PlaybookError(f"This action ({task.written}) does not support async.", place=task.place)
 
 
 def _check_meta(task: Task) -> None:
@@ -253,21 +263,3 @@ def builtin(fqcn: str) -> Action:
 def _class(entry: str) -> Any:
     module, _, name = entry.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def documentation_in(path: Path) -> str:
-    """The DOCUMENTATION text of a module's file, read without running it. Raises JobError."""
-    place = Place(str(path), 1)
-    if path.suffix != ".py":
-        return path.read_text(encoding="utf-8")
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError) as problem:
-        raise JobError(f"cannot read the module: {problem}", place=place) from None
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Name) and target.id == "DOCUMENTATION" for target in targets):
-            value = node.value  # type: ignore[attr-defined]
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                return value.value
-    raise JobError("the module has no DOCUMENTATION text", place=place)

@@ -32,13 +32,8 @@ class Failed(Exception):
         self.msg, self.data = msg, data
 
 
-def remember(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    """Keep a source text for calls that name its hash."""
-    agent.codes[header["hash"]] = body
-
-
 def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    """Fork for a call: {module (its name), hash (None: a module of this package), function, args, kwargs, env, stdin} + payload."""
+    """Fork for a call: {module (its name), hash (None: a module of this package), function, args, kwargs, env, stdin, leashed} + payload."""
     ident = header["id"]
     code = None
     if header.get("hash") is not None:
@@ -57,7 +52,15 @@ def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 
     started = process.Process(agent, ident, header["task"], agent.mark(ident))
     started.on_exit = lambda status: _put_away(agent, note, status)
+    started.leashed = bool(header.get("leashed"))
     agent.begin(started, child, stdin=None if header.get("stdin") else agent.null, stdout=None, result=True)
+
+
+def release(agent: Agent) -> None:
+    """The run has finished: what goes on in the background is told so on its stdin, and is nobody's from now on."""
+    for each in [request for request in agent.requests.values() if request.leashed]:
+        each.feed(b"k")
+        del agent.requests[each.id]
 
 
 def _marks(agent: Agent, header: dict[str, Any]) -> dict[str, str]:

@@ -244,8 +244,7 @@ def request_mark(mark: str) -> frozenset[bytes]:
 def environment(agent: Agent, header: dict[str, Any]) -> dict[bytes, bytes]:
     """The environment of a request's process: ours, what it was given, the marks."""
     env = dict(os.environb)
-    for name, value in (header.get("env") or {}).items():
-        env[os.fsencode(name)] = os.fsencode(value)
+    env.update((os.fsencode(name), os.fsencode(value)) for name, value in (header.get("env") or {}).items())
     env[b"HOTDESK_RUN"] = agent.run.encode()
     env[b"HOTDESK_TASK"] = os.fsencode(header["task"])
     env[b"HOTDESK_REQUEST"] = agent.mark(header["id"]).encode()
@@ -283,14 +282,13 @@ def _took(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 def _cancel(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     """End one request: exactly what it started, nothing else of its task."""
     root = agent.requests.get(header["to"])
-    roots = [root] if root is not None else []
     if root is None:
         if agent.bulk is not None:
             agent.bulk.cancel(header["to"])
         agent.send({"id": header["id"], "ev": "stopped", "left": [], "interrupted": []})
         return
     root.discard()
-    _stop_and_tell(agent, header, roots, [request_mark(root.mark)])
+    _stop_and_tell(agent, header, [root], [request_mark(root.mark)])
 
 
 def _stop(agent: Agent, header: dict[str, Any], body: bytes) -> None:
@@ -343,9 +341,7 @@ def _call(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 
 
 def _source(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    from hotdesk.agent import calls
-
-    calls.remember(agent, header, body)
+    agent.codes[header["hash"]] = body
 
 
 def _lock(agent: Agent, header: dict[str, Any], body: bytes) -> None:
@@ -369,6 +365,10 @@ def _grace(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 
 
 def _end(agent: Agent, header: dict[str, Any], body: bytes) -> None:
+    if header.get("keep"):
+        from hotdesk.agent import calls
+
+        calls.release(agent)
     agent.end()
 
 

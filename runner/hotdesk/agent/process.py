@@ -52,6 +52,7 @@ class Process:
         self.on_exit: Callable[[int], None] | None = None
         """Called with the status (as from waitpid) as soon as the kernel says it has ended."""
         self.on_end: Callable[[], None] | None = None
+        self.leashed = False  # it goes on when the run finishes, and only then
         self._streams: dict[int, str] = {}
         self._paused: set[int] = set()
         self._resting: set[int] = set()

@@ -16,7 +16,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from hotdesk.actions.arguments import check
-from hotdesk.actions.registry import documentation_in
+from hotdesk.actions.collections import Collection, Collections
+from hotdesk.actions.documentation import documentation_of
 from hotdesk.actions.sync_job import CONTROL
 from hotdesk.aio import finish, use_pidfd_watcher
 from hotdesk.configuration import load_settings
@@ -95,7 +96,9 @@ class _Door:
     def perform(self, job_file: Path, module_file: Path) -> dict[str, Any]:
         """Run the job; the result as Ansible registers it."""
         task = self._action._task
-        args, _ = check(f"hotdesk.sync.{job_file.stem}", documentation_in(module_file), plain(task.args))
+        ours = Collection("hotdesk.sync", module_file.parents[2])
+        documentation = documentation_of(ours, module_file.stem, Collections(self._settings).find)
+        args, _ = check(f"{ours.name}.{job_file.stem}", documentation, plain(task.args))
         name = str(args.get("source") or self._value("hotdesk_source") or CONTROL)
         target = self._target()
         source = target if name == target.host else self._source(name)

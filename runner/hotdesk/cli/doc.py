@@ -77,7 +77,12 @@ def _page(fqcn: str, doc: Mapping[str, Any]) -> Iterator[str]:
         yield "ATTRIBUTES:"
         for name, value in attributes.items():
             yield f"  {name}: {value.get('support', '')}"
-            yield from _text(value.get("details", ()), 6)
+            yield from _text(value.get("details") or value.get("description") or "", 6)
+    for title in ("requirements", "notes"):
+        if doc.get(title):
+            yield ""
+            yield f"{title.upper()}:"
+            yield from _text([f"* {entry}" for entry in doc[title]], 2)
     yield ""
 
 

@@ -41,12 +41,15 @@ switch_jobs:
   # - apt        # packages
   # - manual     # what was installed without a package manager
   # - flatpak    # programs from Flathub and other remotes
+  # - snap       # snaps, of the store and sideloaded
   # - accounts   # people's users and groups
   # - etc        # what you changed in /etc
   # - systemd    # units, enabled and disabled
   # - dconf      # desktop settings
   # - vscode     # the state of editors
   # - docker     # images, volumes, networks, containers
+  # - k3s        # a local cluster
+  # - libvirt    # virtual machines with their disks, networks, storage pools
 
 # The directory that folder mirrors, on every PC.
 switch_home: {home}

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotdesk.aio import use_pidfd_watcher
+from hotdesk.aio import in_thread, use_pidfd_watcher
 from hotdesk.cli.control import Control
 from hotdesk.cli.options import INVENTORY, options, settings_from
 from hotdesk.errors import UsageError, nearest
+from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import find_host, select
 from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.supervise.terminal import ask
 from hotdesk.text import safe
+from hotdesk.variables.expressions import Expressions
 from hotdesk.variables.precedence import inventory_sources, layered
+from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault_passwords import Asking, load_secrets
 from hotdesk.variables.vaulted_files import decrypter
 
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
 @click.option("--export", "export", is_flag=True, help="With --list: variables where they were given, not merged.")
 @click.option("--playbook-dir", "playbook_dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Read group_vars and host_vars there too.")  # fmt: skip
+@click.option(
+    "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="name=value, YAML, JSON or @FILE."
+)
 @click.argument("group", required=False)
 def command(**given: Any) -> None:
     """Show hosts, groups and variables. Templates and vaulted values are shown as they were written."""
@@ -65,14 +71,18 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
             match=settings.vault_id_match,
         )
         decrypt = decrypter(vault)
-        inventory = await load_inventory((), settings=settings, run_command=control.run, decrypt=decrypt, warn=_warn)
+        extra = await in_thread(extra_variables, given["extra_vars"], decrypt=decrypt)
+        evaluate = Expressions(Templates(settings, vault=vault, warn=_warn), extra)
+        inventory = await load_inventory(
+            (), settings=settings, run_command=control.run, evaluate=evaluate, decrypt=decrypt, warn=_warn
+        )
     beside: tuple[VarsFiles, ...] = ()
     if given["playbook_dir"] or not given["export"]:  # ansible-inventory takes the current directory for a playbook's
         folder = (given["playbook_dir"] or Path()).absolute()
         beside = (
             await load_vars_files(folder, groups=inventory.groups, hosts=inventory.hosts, decrypt=decrypt, warn=_warn),
         )
-    variables = _Variables(inventory, beside, settings, apart=given["export"])
+    variables = _Variables(inventory, beside, settings, extra, apart=given["export"])
     write = to_yaml if given["as_yaml"] else to_json
     if given["host"]:
         return write(plain(variables.of_host(_one_host(inventory, given["host"])), dates=given["as_yaml"])).rstrip()
@@ -107,7 +117,16 @@ def _warn(text: str, place: Place | None = None) -> None:
 class _Variables:
     """The variables of hosts and groups; with ``apart`` (``--export``) a host has only its own."""
 
-    def __init__(self, inventory: Inventory, beside: Sequence[VarsFiles], settings: Settings, *, apart: bool) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        beside: Sequence[VarsFiles],
+        settings: Settings,
+        extra: Mapping[str, Any],
+        *,
+        apart: bool,
+    ) -> None:
+        self._extra = extra
         self._inventory = inventory
         self._beside = beside
         self._settings = settings
@@ -117,7 +136,7 @@ class _Variables:
         inventory = self._inventory
         if name not in inventory.hosts and (local := find_host(inventory, name)) is not None:
             inventory = replace(inventory, hosts={**inventory.hosts, name: local})
-        sources = inventory_sources(inventory, name, self._beside)
+        sources = replace(inventory_sources(inventory, name, self._beside), extra_vars=(self._extra,))
         if self._apart:
             sources = replace(
                 sources,
@@ -126,6 +145,7 @@ class _Variables:
                 playbook_group_vars_all=(),
                 inventory_group_vars=(),
                 playbook_group_vars=(),
+                extra_vars=(),
             )
         found = layered(sources, hash_behaviour=self._settings.hash_behaviour)
         return {key: found[key] for key in found if key not in MAGIC}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +12,7 @@ from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections import protocol
 from hotdesk.connections.answers import INTERRUPTED, AgentInfo, Completed, DiskState, disk_change, disk_states
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
+from hotdesk.connections.calling import begun, called
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import Answer, Capture, Feed, completed, feed_bytes, feed_chunks, lock_held, read_file
 from hotdesk.connections.wire import Exchange, Wire
@@ -45,6 +45,7 @@ class Link:
         wire.on_silence = lambda: self.on_silence()
         self.superior: Callable[[], Link | None] = lambda: None
         """A link to the same PC as root, if there is one: it ends what this one may not."""
+        self.keeps = True  # what was begun in the background lives on behind an orderly end of this link
         self._wire, self._grace = wire, grace
         self._sources: set[str] = set()
 
@@ -269,20 +270,16 @@ class Link:
         here as OSError with errno and filename; ``Failed(msg, **data)`` (``agent.calls``) as TaskError; anything else as TaskError
         with the remote traceback in ``data['exception']``. ``environment`` is added to its environment. Cancelling is as for ``run``.
         """
-        digest = hashlib.sha256(module.encode("utf-8", "surrogatepass")).hexdigest()
-        if digest not in self._sources:
-            self._wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
-            self._sources.add(digest)
-        called = {
-            "module": f"hotdesk_call_{digest[:12]}",
-            "hash": digest,
-            "function": function,
-            "args": args,
-            "kwargs": kwargs,
-        }
-        header = {"op": "call", "task": task, **called, "env": dict(environment or {}), "payload": payload is not None}
+        header = called(self._wire, self._sources, module, function, args, kwargs)
+        header |= {"task": task, "env": dict(environment or {}), "payload": payload is not None}
         answer = Answer(self._wire.host, on_item)
         return answer.value(await self._perform(header, payload or b"", take=answer.take))
+
+    async def begin(self, module: str, function: str, /, *args: Any, task: str, **kwargs: Any) -> Any:
+        """As ``call``, of a generator that goes on behind its first item, which is returned. It is ended with the agent, but not by an orderly
+        end of a link that ``keeps``; it hears of that on its stdin (``agent.calls.release``), and of any other end by EOF."""
+        header = called(self._wire, self._sources, module, function, args, kwargs)
+        return await begun(self._wire, {**header, "task": task, "leashed": True}, self._abandon)
 
     async def _own(
         self,
@@ -294,14 +291,7 @@ class Link:
         feed: Callable[[Feed], Coroutine[Any, Any, None]] | None = None,
     ) -> Any:
         """A call of one of the agent's own modules."""
-        header: dict[str, Any] = {
-            "op": "call",
-            "task": task,
-            "module": module,
-            "function": function,
-            "args": args,
-            "kwargs": {},
-        }
+        header = {"op": "call", "task": task, "module": module, "function": function, "args": args, "kwargs": {}}
         answer = Answer(self._wire.host, on_item)
         return answer.value(await self._perform(header, take=answer.take, feed=feed))
 
@@ -396,5 +386,5 @@ class Link:
 
     async def _close(self) -> None:
         if not self.lost:
-            self._wire.post({"op": "end", "id": 0})
+            self._wire.post({"op": "end", "id": 0, "keep": self.keeps})
         await self._wire.aclose(patience=self._grace + 2.0)

@@ -92,6 +92,8 @@ class Pool:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for link in self.links() if kind is not None else ():
+            link.keeps = False  # the run did not finish: nothing that it has begun goes on
         try:
             with contextlib.suppress(
                 TimeoutError

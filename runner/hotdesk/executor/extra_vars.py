@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.errors import PlaybookError, UsageError
 from hotdesk.paths import expanded
 from hotdesk.playbook.free_form import parse
-from hotdesk.source import load_yaml, load_yaml_file
+from hotdesk.source import load_yaml, load_yaml_file, trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def _one(argument: str, decrypt: Decrypt | None) -> dict[Any, Any]:
         loaded = load_yaml(argument, COMMAND_LINE)
     else:
         try:
-            loaded = parse(argument)
+            loaded = trust(parse(argument))
         except PlaybookError as problem:
             raise UsageError(
                 f"-e {argument!r}: {problem.message}", remedy="Close it, or use -e '{json}' or -e @file."

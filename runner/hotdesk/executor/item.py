@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.actions.base import Call, Outcome, SetFacts
+from hotdesk.actions.groups import defaults_of
 from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedError
 from hotdesk.executor import values
+from hotdesk.executor.asynchronous import in_background, limit_of
 from hotdesk.executor.attempt import Doing, call_action, error_result
 from hotdesk.executor.run import Working
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
@@ -137,12 +139,12 @@ class Work:
             weaker = await self._mapping(given[VARIABLE])
             stronger = {name: value for name, value in given.items() if name != VARIABLE}
             given = Map({**weaker, **stronger}, getattr(given, "place", None))
-        for layer in reversed(self.task.module_defaults):
-            for name, defaults in layer.items():
-                if self._names_us(str(name)):
-                    if isinstance(defaults, str):
-                        defaults = await self.run.templates.render(defaults, self.scope)
-                    given = Map({**(defaults or {}), **given}, getattr(given, "place", None))
+        defaults: Any
+        for defaults in reversed(
+            defaults_of(self.task, self.run.actions.groups.members) if self.task.module_defaults else ()
+        ):
+            known = await self._mapping(defaults) if isinstance(defaults, str) else defaults
+            given = Map({**known, **given}, getattr(given, "place", None))
         if action is not None and action.raw_args:
             return given
         if action is None and "apply" in given:
@@ -157,9 +159,6 @@ class Work:
         if not isinstance(given, dict):
             raise ArgumentError(f"the arguments must be a mapping, not {given!r}", place=self.task.place)
         return given
-
-    def _names_us(self, name: str) -> bool:
-        return name in (self.task.action, self.task.written) or f"ansible.builtin.{name}" == self.task.action
 
     async def _tries(self) -> None:
         task, templates = self.task, self.run.templates
@@ -203,6 +202,8 @@ class Work:
             if check and action.check_mode == "none":
                 return Outcome(Result(skipped=True, data={"msg": f"{self.task.written} does not support check mode"}))
             call = await self._call(action, args, given, check, doing)
+            there = self.delegate_scope or self.scope
+            call = await in_background(self.run.templates, self.task, action, call, self.scope, there)
             limit = await self._limit()
         except Exception as exc:
             return Outcome(error_result(exc, what=action.name))
@@ -211,15 +212,7 @@ class Work:
         )
 
     async def _limit(self) -> float:
-        limit = await values.number(self.run.templates, self.task.timeout, self.scope, "timeout")
-        background = await values.number(self.run.templates, self.task.asynchronous, self.scope, "async", default=0.0)
-        if background:
-            if await values.number(self.run.templates, self.task.poll, self.scope, "poll") == 0:
-                raise TaskError(
-                    "'poll: 0' is not supported yet: a task's processes end with the task",
-                    place=self.task.place, remedy="Without it the task runs to its end, for 'async' seconds at most; or use ansible-playbook.",
-                )  # fmt: skip
-            limit = min(limit or background, background)
+        limit = await limit_of(self.run.templates, self.task, self.scope)
         if limit is not None and not 0 <= limit <= LONGEST:
             raise TaskError(
                 f"Timeout {limit:.12g} is invalid: it must be from 0 to {LONGEST} seconds", place=self.task.place

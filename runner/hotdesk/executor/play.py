@@ -60,7 +60,7 @@ class PlayRun:
     async def go(self) -> bool:
         play, run, scopes = self.play, self.run, self.scopes
         scopes.play_vars = play.vars
-        scopes.prompts = await prompted(run, play)
+        scopes.prompts = await prompted(run, play, scopes.for_play())
         scope = scopes.for_play()
         scopes.playbook_files = await self._files()
         hosts = await self._hosts(scope)

@@ -10,7 +10,8 @@ from hotdesk.aio import in_thread
 from hotdesk.errors import PlaybookError, UndefinedError, VariableError, nearest
 from hotdesk.executor import values
 from hotdesk.paths import expanded, is_file, names_in
-from hotdesk.source import load_yaml_file, place_of
+from hotdesk.source import load_yaml_file, place_of, trust
+from hotdesk.variables.crypt import password_hash
 from hotdesk.variables.trust import OMIT
 
 if TYPE_CHECKING:
@@ -18,19 +19,32 @@ if TYPE_CHECKING:
     from hotdesk.executor.run import Run
     from hotdesk.executor.scopes import Scopes
     from hotdesk.playbook.model import Play
+    from hotdesk.variables.scope import Scope
 
 
-async def prompted(run: Run, play: Play) -> dict[str, Any]:
-    """vars_prompt: asked unless given with -e; without anybody to ask, the default."""
+async def prompted(run: Run, play: Play, scope: Scope) -> dict[str, Any]:
+    """vars_prompt, rendered in the play's ``scope``: asked unless given with -e; without anybody to ask, the default.
+
+    An answer is the user's text, so it may be a template, unless ``unsafe``. Raises UndefinedError, TemplateError.
+    """
     answers: dict[str, Any] = {}
-    for prompt in play.vars_prompt:
-        name = str(prompt.get("name"))
+    for entry in play.vars_prompt:
+        name = str(entry.get("name"))
         if name in run.extra_vars:
             continue
+        prompt = await run.templates.render(entry, scope, place=place_of(entry))
         default = prompt.get("default")
         answer = await _ask(run, name, prompt, default) if run.prompt is not None else None
-        answers[name] = answer if answer not in (None, "") else default
+        value = answer if answer not in (None, "") else default
+        if value is not None and prompt.get("encrypt"):
+            value = await in_thread(_hashed, str(value), prompt)
+        answers[name] = value if _truth(prompt.get("unsafe", False)) else trust(value, place_of(entry))
     return answers
+
+
+def _hashed(answer: str, prompt: Any) -> str:
+    salt, size = prompt.get("salt"), prompt.get("salt_size")
+    return password_hash(answer, str(prompt["encrypt"]), str(salt) if salt else None, int(size) if size else None)
 
 
 async def _ask(run: Run, name: str, prompt: Any, default: Any) -> str:

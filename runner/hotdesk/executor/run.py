@@ -131,6 +131,8 @@ class Run:
     forks: asyncio.Semaphore = field(init=False)
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One dynamic include is loaded at a time: the loader is not made for several threads."""
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """A person talks with one debugger at a time."""
     throttles: dict[tuple[str, int], asyncio.Semaphore] = field(default_factory=dict)
     decrypt: Callable[..., bytes] | None = None
     """For vars files that are wholly vaulted."""

@@ -59,7 +59,11 @@ class Scopes:
             defaults, variables = self._role_layers(state, task.role)
             sources = replace(
                 sources,
-                role_defaults=({"ansible_host": state.name}, *defaults, *own_defaults),
+                role_defaults=(
+                    {"ansible_host": state.name, "ansible_managed": self.run.settings.ansible_managed},
+                    *defaults,
+                    *own_defaults,
+                ),
                 role_vars=(*variables, *own_vars),
                 task_vars=task.vars,
                 role_params=parts["params"],
@@ -165,7 +169,6 @@ class Scopes:
             "ansible_role_names": names,
             "ansible_dependent_role_names": [name for name in names if name not in direct],
             "role_names": direct,
-            "ansible_managed": settings.ansible_managed,
         }
 
     def _host_magic(self, state: HostState) -> dict[str, Any]:

@@ -99,7 +99,11 @@ async def run_task(
 async def _throttle(run: Run, task: Task, scope: Scope) -> asyncio.Semaphore | None:
     if not task.throttle:
         return None
-    most = int(await values.number(run.templates, task.throttle, scope, "throttle") or 0)
+    try:
+        most = int(await run.templates.render(task.throttle, scope) or 0)
+    except (HotdeskError, TypeError, ValueError) as exc:
+        said = exc.message if isinstance(exc, HotdeskError) else exc
+        raise TaskError(f"Failed to convert the throttle value to an integer: {said}", place=task.place) from None
     return run.throttles.setdefault((task.id, most), asyncio.Semaphore(most)) if most > 0 else None
 
 

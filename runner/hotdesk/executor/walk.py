@@ -12,6 +12,7 @@ from hotdesk.aio import finish
 from hotdesk.executor import control, handlers, values
 from hotdesk.executor.attempt import error_result
 from hotdesk.executor.batch import display_name
+from hotdesk.executor.debugger import Debugger, with_debugger
 from hotdesk.executor.host import HostEnded, HostFailed, HostUnreachable, RoleEnded
 from hotdesk.executor.item import INCLUDES, NO_TRACEBACK, Item
 from hotdesk.executor.task import Finished, run_task
@@ -20,11 +21,12 @@ from hotdesk.playbook.tags import selected
 from hotdesk.source import Trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from hotdesk.executor.batch import Batch
     from hotdesk.executor.host import HostState
     from hotdesk.executor.strategy import Position
+    from hotdesk.variables.scope import Scope
 
 META = "ansible.builtin.meta"
 
@@ -156,7 +158,7 @@ class Walk:
         run.under_way[self.state.name] = str.__str__(task.name) or task.written
         others = self.batch.alive() if shared else (self.state,)
         try:
-            finished = await run_task(run, scopes, self.state, task, scope=scope, shared=others)
+            finished = await self._debugged(task, scope, others)
         except Exception as exc:
             finished = Finished(result := error_result(exc, what=task.action), [Item(result)])
         finally:
@@ -168,6 +170,17 @@ class Walk:
             for state in others:
                 state.set_facts[task.register] = registered
         return finished
+
+    async def _debugged(self, task: Task, scope: Scope, shared: Sequence[HostState]) -> Finished:
+        run, scopes, state = self.batch.run, self.batch.scopes, self.state
+
+        def do(task: Task, scope: Scope) -> Awaitable[Finished]:
+            return run_task(run, scopes, state, task, scope=scope, shared=shared)
+
+        if task.debugger is None:
+            return await do(task, scope)
+        debugger = Debugger(run, state.name, await display_name(run, task, scope), task, task, scope)
+        return await with_debugger(debugger, do, lambda: scopes.for_task(state, task))
 
     async def _once(self, task: Task, at: Position, first: bool) -> bool:
         if task.run_once is True:
@@ -271,6 +284,8 @@ class Walk:
     async def _wanted(self, task: Task) -> bool:
         run = self.batch.run
         if run.prompt is None:
+            run.warn("--step is passed over: there is no terminal to ask on")
+            run.stepping = False
             return True
         scope = self.batch.scopes.for_task(self.state, task)
         name = await display_name(run, task, scope)

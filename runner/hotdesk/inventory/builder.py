@@ -127,12 +127,17 @@ class Builder:
         self._adopt_orphans()
         for name in self.hosts.keys() & self.groups.keys():
             self._warn(f"{name!r} is the name of a group and of a host", self.hosts[name].place)
-        depths = depths_of({name: tuple(group.children) for name, group in self.groups.items()})
+        return self.so_far(sources, vars_files)
+
+    def so_far(self, sources: Iterable[str] = (), vars_files: Iterable[VarsFiles] = ()) -> Inventory:
+        """What has been read until now, frozen; groups without a parent count as children of ``all``."""
+        children = {name: tuple(group.children) for name, group in self.groups.items()}
+        depths = depths_of({**children, "all": tuple(name for name in children if name != "all")})
         groups = {
             name: Group(
                 name=name,
                 hosts=tuple(group.hosts),
-                children=tuple(group.children),
+                children=children[name],
                 vars=group.vars,
                 depth=depths[name],
                 priority=group.priority,

@@ -9,24 +9,29 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hotdesk.aio import in_thread
 from hotdesk.errors import InventoryError
 from hotdesk.inventory.builder import Builder
+from hotdesk.inventory.constructed import Constructed
+from hotdesk.inventory.generator import Generator
 from hotdesk.inventory.ini import parse_ini
-from hotdesk.inventory.ranges import split_port
+from hotdesk.inventory.plugins import CONFIG, NAMES, plugin_of, refused
+from hotdesk.inventory.ranges import expand, split_port
 from hotdesk.inventory.script import run_script
+from hotdesk.inventory.toml import parse_toml
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.inventory.yaml_groups import parse_groups
 from hotdesk.paths import exists, expanded, is_dir
 from hotdesk.place import Place
-from hotdesk.source import load_yaml, read_text
+from hotdesk.source import load_yaml, place_of, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hotdesk.inventory.model import Inventory, VarsFiles
+    from hotdesk.inventory.plugins import Evaluate
     from hotdesk.inventory.script import RunCommand
     from hotdesk.settings import Settings
     from hotdesk.source import Decrypt
@@ -45,15 +50,17 @@ async def load_inventory(
     settings: Settings,
     basedir: Path | None = None,
     run_command: RunCommand | None = None,
+    evaluate: Evaluate | None = None,
     decrypt: Decrypt | None = None,
     warn: Told | None = None,
 ) -> Inventory:
     """All ``sources`` (as after ``-i``; none: ``settings.inventory``, else /etc/ansible/hosts) merged in order.
 
-    ``basedir`` is what relative paths are relative to. ``decrypt`` (whole vaulted files) is called in a thread.
+    ``basedir`` is what relative paths are relative to. ``decrypt`` (whole vaulted files) and ``evaluate`` (templates of inventory
+    plugins) are called in a thread.
     Raises InventoryError with place, line and remedy.
     """
-    loading = _Loading(settings, basedir or Path.cwd(), run_command, decrypt)
+    loading = _Loading(settings, basedir or Path.cwd(), run_command, evaluate, decrypt)
     named = await in_thread(loading.named, tuple(sources) or settings.inventory)
     for source in named:
         await loading.source(source)
@@ -70,12 +77,20 @@ class _Loading:
     """One call of ``load_inventory``. Warnings are collected, since threads find them, and passed on in the loop."""
 
     def __init__(
-        self, settings: Settings, basedir: Path, run_command: RunCommand | None, decrypt: Decrypt | None
+        self,
+        settings: Settings,
+        basedir: Path,
+        run_command: RunCommand | None,
+        evaluate: Evaluate | None,
+        decrypt: Decrypt | None,
     ) -> None:
         self._settings = settings
         self._basedir = basedir
         self._run_command = run_command
+        self._evaluate = evaluate
         self._decrypt = decrypt
+        self._enabled = tuple(name.removeprefix("ansible.builtin.") for name in settings.inventory_enabled)
+        self._done: list[str] = []
         self._warnings: list[tuple[str, Place | None]] = []
         self.builder = Builder(merge=settings.hash_behaviour == "merge", warn=self.note)
         endings = "|".join(re.escape(ending) + "$" for ending in settings.inventory_ignore_extensions)
@@ -108,6 +123,7 @@ class _Loading:
                 self._host_list(source)
             else:
                 await self._path(self.path(source), Place(source))
+            self._done.append(source)
         except InventoryError as problem:
             settings = self._settings
             if settings.inventory_unparsed_is_failed or settings.inventory_any_unparsed_is_failed:
@@ -115,10 +131,20 @@ class _Loading:
             self.note(f"this inventory source is not used: {problem.message}", problem.place)
 
     def _host_list(self, source: str) -> None:
+        """Names by commas; ``advanced_host_list``, when enabled, knows ranges."""
+        self._need("host_list", "advanced_host_list", place=Place(source))
+        ranges = next(name for name in self._enabled if name.endswith("host_list")) == "advanced_host_list"
         self.builder.source = (source, str(self._basedir))
         for entry in filter(None, (part.strip() for part in source.split(","))):
             name, port = split_port(entry)
-            self.builder.add_host(name, "ungrouped", None, port)
+            for host in expand(entry, Place(source))[0] if ranges else (name,):
+                self.builder.add_host(host, "ungrouped", None, port)
+
+    def _need(self, *names: str, place: Place) -> None:
+        """Raises InventoryError when the settings enable none of ``names``."""
+        if not set(names) & set(self._enabled):
+            remedy = f"enable_plugins (ANSIBLE_INVENTORY_ENABLED) is {', '.join(self._enabled)}: add {names[0]}."
+            raise InventoryError("no inventory plugin that is enabled reads this", place=place, remedy=remedy)
 
     async def _path(self, path: Path, place: Place) -> None:
         kind, names = await in_thread(self._look, path, place)
@@ -128,7 +154,9 @@ class _Loading:
             return
         self.builder.source = (str(path), str(path.parent))
         if kind == "file":
-            await in_thread(self._file, path)
+            config = await in_thread(self._file, path)
+            if config is not None:
+                await self._plugin(config, path)
         elif self._run_command is None:
             raise InventoryError("an inventory script cannot be run here", place=place)
         else:
@@ -151,21 +179,50 @@ class _Loading:
             why = getattr(problem, "strerror", None) or problem
             raise InventoryError(f"cannot read it: {why}", place=place) from None
         # Plain files often carry a stray x bit: a script is what the kernel can start.
-        script = os.access(path, os.X_OK) and start.startswith((b"#!", b"\x7fELF"))
+        script = os.access(path, os.X_OK) and start.startswith((b"#!", b"\x7fELF")) and "script" in self._enabled
         return ("script" if script else "file"), []
 
-    def _file(self, path: Path) -> None:
-        """YAML by its extension, INI by any other; without an extension it is whichever can be read."""
-        if path.suffix == ".toml":
-            remedy = "Write it as YAML: 'ansible-inventory --list --yaml --export'."
-            raise InventoryError("TOML inventories cannot be read", place=Place(str(path)), remedy=remedy)
+    def _file(self, path: Path) -> Mapping[str, Any] | None:
+        """TOML or YAML by the extension, INI by any other; without an extension it is whichever can be read.
+
+        Returns the configuration of an inventory plugin, which is yet to be run.
+        """
         text = read_text(path, error=InventoryError, decrypt=self._decrypt)
+        data: Any = None
         if path.suffix in _YAML_EXTENSIONS:
-            parse_groups(self._yaml(text, path), str(path), self.builder)
-        elif path.suffix or (data := self._yaml_or_nothing(text, path)) is None:
-            parse_ini(text, str(path), self.builder)
+            kind, data = "yaml", self._yaml(text, path)
+        elif path.suffix == ".toml":
+            kind = "toml"
+        elif not path.suffix and (data := self._yaml_or_nothing(text, path)) is not None:
+            kind = "yaml"
         else:
+            kind = "ini"
+            if path.suffix == CONFIG and (found := self._yaml_or_nothing(text, path)) and plugin_of(found):
+                data = found
+        if (name := plugin_of(data)) is not None:
+            self._need("auto", name, place=Place(str(path)))
+            return cast("Mapping[str, Any]", data)
+        self._need(kind, place=Place(str(path)))
+        if kind == "yaml":
             parse_groups(data, str(path), self.builder)
+        else:
+            (parse_toml if kind == "toml" else parse_ini)(text, str(path), self.builder)
+        return None
+
+    async def _plugin(self, config: Mapping[str, Any], path: Path) -> None:
+        """Run the inventory plugin that ``config`` (a file at ``path``) names."""
+        name = plugin_of(config)
+        place = place_of(next(iter(config))) or Place(str(path))
+        if name not in NAMES:
+            raise refused(str(config["plugin"]), place)
+        if self._evaluate is None:
+            raise InventoryError("an inventory plugin cannot be run here", place=place)
+        if name == "generator":
+            return await in_thread(Generator(self.builder, self._evaluate).read, config, place)
+        files = await self.vars_files(self._done) if config.get("use_vars_plugins") else ()
+        merge = self._settings.hash_behaviour == "merge"
+        made = Constructed(self.builder, self._evaluate, merge=merge, vars_files=tuple(files))
+        return await in_thread(made.read, config, place)
 
     def _yaml(self, text: str, path: Path) -> Any:
         return load_yaml(text, str(path), error=InventoryError, warn=self.duplicate)

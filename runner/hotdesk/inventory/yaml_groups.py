@@ -24,12 +24,6 @@ def parse_groups(data: Any, file: str, builder: Builder) -> None:
         return
     if not isinstance(data, dict):
         raise InventoryError("an inventory is a mapping of groups", place=place_of(data) or Place(file, 1))
-    if "plugin" in data and not isinstance(data["plugin"], dict):
-        raise InventoryError(
-            f"this configures the inventory plugin {data['plugin']!s}, and inventory plugins cannot be run here",
-            place=place_of(next(iter(data))),
-            remedy="Write its result to a file with 'ansible-inventory --list --export', or use an inventory script.",
-        )
     for name, content in data.items():
         _group(name, content, builder, place_of(data))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DRIVERS = ("bridge", "macvlan", "ipvlan")
 """Of networks that Docker has without a plugin."""
 SWARM = "com.docker.swarm."
+BACK = "hotdesk rollback"
+"""For ``Change.undo``: what ``docker_undo`` brings back, and with what it cannot."""
+ANEW = f"{BACK}: made anew, without what it had written outside its volumes"
 STATE = {
     **dict.fromkeys(("engine", "api", "architecture"), str),
     "images": {str: {"tags": [str], "digests": [str], "size": int}},
@@ -81,7 +84,23 @@ class Comparison:
         for kind in ("network", "volume", "image"):
             for change in self._gone(kind):
                 self._add(change)
+        self._final()
         return self
+
+    def _final(self) -> None:
+        """With its last name an image goes, and then neither that name nor what was made from it comes back."""
+        lost = {
+            ident
+            for ident, one in self.there["images"].items()
+            if any(f"remove image {tag}" in self._ids for tag in one["tags"])
+            and all({f"remove image {tag}", f"tag image {tag}"} & self._ids for tag in one["tags"])
+        }
+        names = {f"image {tag}" for ident in lost for tag in self.there["images"][ident]["tags"]}
+        names |= {f"container {name}" for name, one in self.there["containers"].items() if one["image"] in lost}
+        self.changes = [
+            replace(change, undo="") if change.destructive and change.subject in names else change
+            for change in self.changes
+        ]
 
     def _add(self, change: Change) -> None:
         self.changes.append(change)
@@ -147,15 +166,16 @@ class Comparison:
                     )
                 detail = f"{names}, {one['size'] / 1e6:.1f} MB"
                 yield Change(
-                    verb="load", subject=f"image {short(ident)}", detail=detail, after=ident, undo="docker image rm"
-                )
+                    verb="load", subject=f"image {short(ident)}", detail=detail, after=ident,
+                    undo=f"docker image rm {short(ident)}",
+                )  # fmt: skip
             for tag in tags:
                 if theirs.get(tag) != ident:
                     old = theirs.get(tag, "")
-                    undo = f"docker tag {short(old)} {tag}" if old else f"docker image rm {tag}"
                     detail = f"{short(old)} -> {short(ident)}" if old else short(ident)
                     yield Change(
-                        verb="tag", subject=f"image {tag}", detail=detail, before=old, after=ident, undo=undo,
+                        verb="tag", subject=f"image {tag}", detail=detail, before=old, after=ident,
+                        undo=BACK if old else f"docker image rm {tag}",
                         needs=self._needs(f"load image {short(ident)}"),
                     )  # fmt: skip
 
@@ -176,7 +196,7 @@ class Comparison:
                     subject=f"network {name}",
                     detail=detail,
                     after=digest(one["made"]),
-                    undo="docker network rm",
+                    undo=BACK,
                 )
                 continue
             users = [user for user, each in sorted(self.there["containers"].items()) if name in each["networks"]]
@@ -189,7 +209,7 @@ class Comparison:
                 continue
             yield Change(
                 verb="replace", subject=f"network {name}", detail=f"{_network(now['made'])} -> {detail}", destructive=True,
-                before=digest(now["made"]), after=digest(one["made"]),
+                before=digest(now["made"]), after=digest(one["made"]), undo=BACK,
             )  # fmt: skip
 
     def _volumes(self) -> Iterator[Change]:
@@ -204,7 +224,8 @@ class Comparison:
             if one["options"].get("device"):
                 self.left[f"content of volume {name}"] = f"it is not in the volume but at {one['options']['device']}"
             if now is None:
-                yield Change(verb="create", subject=f"volume {name}", after=here.get(name, ""), undo="docker volume rm")
+                undo = f"{BACK}, unless somebody has written to it"
+                yield Change(verb="create", subject=f"volume {name}", after=here.get(name, ""), undo=undo)
             elif now["driver"] != "local" or now["options"] != one["options"]:
                 self.left[f"volume {name}"] = (
                     "it was made with other options there; remove it there, and it will be made anew"
@@ -220,7 +241,7 @@ class Comparison:
         for name in movable:
             one, now = self.here["containers"][name], self.there["containers"].get(name)
             wanted = aspects(one)
-            needs = [f"load image {short(one['image'])}"]
+            needs = [f"load image {short(one['image'])}", f"tag image {one['config'].get('Image')}"]
             needs += [f"{verb} network {each}" for each in one["networks"] for verb in ("create", "replace")]
             needs += [f"create volume {mount['Name']}" for mount in one["mounts"] if mount["Type"] == "volume"]
             needs += [f"{verb} container {each}" for each in sorted(refers(one)) for verb in ("create", "replace")]
@@ -233,7 +254,7 @@ class Comparison:
                     subject=f"container {name}",
                     detail=detail,
                     after=digest(public(wanted)),
-                    undo="docker rm",
+                    undo=BACK,
                     needs=found,
                 )
                 continue
@@ -254,11 +275,11 @@ class Comparison:
                 running = " (it runs there now)" if now["running"] else ""
                 yield Change(
                     verb="replace", subject=f"container {name}", detail=f"{'; '.join(differ)}{running}{runs}", destructive=True,
-                    before=digest(public(aspects(now))), after=digest(public(wanted)), needs=found,
+                    before=digest(public(aspects(now))), after=digest(public(wanted)), needs=found, undo=ANEW,
                 )  # fmt: skip
             elif self.wish.run and one["running"] != now["running"]:
-                verb, back = ("start", "stop") if one["running"] else ("stop", "start")
-                yield Change(verb=verb, subject=f"container {name}", undo=f"docker {back} {name}")
+                verb = "start" if one["running"] else "stop"
+                yield Change(verb=verb, subject=f"container {name}", undo=BACK)
 
     def _gone(self, kind: str) -> Iterator[Change]:
         """What only the target has, and nothing needs there."""
@@ -278,7 +299,8 @@ class Comparison:
                 continue
             now = self.there["containers"][name] if kind == "container" else {}
             detail = "it runs there now" if now.get("running") else ""
-            yield Change(verb="remove", subject=f"{kind} {name}", detail=detail, destructive=True)
+            undo = {"container": ANEW, "network": BACK, "image": BACK}.get(kind, "")
+            yield Change(verb="remove", subject=f"{kind} {name}", detail=detail, destructive=True, undo=undo)
 
     def _used(self, kind: str, name: str) -> str:
         """A container of the target that stays and uses it."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.aio import TaskGroup, first
 from hotdesk.errors import TaskError
+from hotdesk.jobs.holding import holding
 from hotdesk.jobs.on_target import docker_acts, docker_undo
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both, run
@@ -41,11 +40,12 @@ async def fingerprints(machine: Machine, state: Mapping[str, Any], names: Iterab
     places = {one["mountpoint"]: name for name, one in own.items()}
     if not places:
         return {}
-    found = await _listed(machine, list(places))
+    found = await listed(machine, list(places))
     return {name: found[place] for place, name in places.items() if place in found}
 
 
-async def _listed(machine: Machine, places: Sequence[str]) -> dict[str, str]:
+async def listed(machine: Machine, places: Sequence[str]) -> dict[str, str]:
+    """Directory -> digest of what is in it. Reads only."""
     said = await run(machine, ["sh", "-c", PRINT, "sh", *places], change=False, timeout=LOOKING, name="listing volumes")
     lines = (line.partition("\t") for line in said.stdout.decode(errors="surrogateescape").splitlines())
     return {place: text.split()[0] for place, _, text in lines if text}
@@ -56,7 +56,7 @@ async def copy(source: Machine, target: Machine, transfer: JobTransfer, name: st
     target.temporary(f"{there}.hotdesk")
     place = str(await target.call(bundle(docker_acts), "stage", there, change=True, answers=str))
     await transfer.pipe([*PACK, here, "."], [*UNPACK, place], what=f"volume {name}")
-    one, other = await both(_listed(source, [here]), _listed(target, [place]))
+    one, other = await both(listed(source, [here]), listed(target, [place]))
     if one.get(here) != other.get(place):
         raise TaskError(
             f"what is in it changed on {source.host} while it was copied", remedy="Set quiesce to pause or stop."
@@ -73,21 +73,6 @@ async def held(machine: Machine, verb: str, ids: Sequence[str]) -> AsyncIterator
     if not ids or verb == "none":
         yield
         return
-    ready = asyncio.Event()
-
-    def heard(_: Any) -> None:
-        machine.heard()
-        ready.set()
-
-    try:
-        async with TaskGroup() as group:
-            hold = machine.call(bundle(docker_acts), "hold", verb, list(ids), change=True, on_item=heard)
-            holding = group.create_task(hold)
-            await ready.wait()
-            try:
-                yield
-            finally:
-                holding.cancel()
-    except BaseExceptionGroup as found:
-        raise first(found) from None
+    async with holding(machine, docker_acts, "hold", verb, list(ids)):
+        yield
     await machine.call(bundle(docker_undo), "recover", change=True, answers=[str])

@@ -32,6 +32,7 @@ LEFT: tuple[tuple[str, str], ...] = (
     ("/etc/systemd/user/", "is what the systemd job moves"),
     ("/etc/dconf/", "is what the dconf job moves"),
     ("/etc/libvirt/qemu/", "is what the libvirt job moves"),
+    ("/etc/libvirt/storage/", "is what the libvirt job moves"),
     ("/etc/rancher/", "is what the k3s job moves"),
     *((f"/etc/{name}", "is a leftover of an editor or a package") for name in (
         "*.dpkg-*", "*.ucf-*", "*~", "*.swp", "*.bak", "*.old", ".git/", ".etckeeper", ".*.hotdesk", "*.lock",

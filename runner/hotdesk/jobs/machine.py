@@ -148,6 +148,16 @@ class Machine:
         )
         return expect(found, answers, self.host, what)
 
+    async def begin(
+        self, module: ModuleType, function: str, *args: Any, change: bool, answers: Any, name: str, **kwargs: Any
+    ) -> Any:
+        """Begin a function that goes on in the background, under the mark ``name``; what it says first (see Link.begin)."""
+        what = f"{module.__name__.rpartition('.')[2]}.{function}"
+        if change:
+            self.announce("call", what)
+        found = await self.link.begin(source_text(module), function, *args, task=f"{self.mark}/{name}", **kwargs)
+        return expect(found, answers, self.host, what)
+
     async def read(self, path: str, *, limit: int = LONGEST_READ) -> bytes:
         """A whole file. Raises OSError (FileNotFoundError, PermissionError, ...), and TaskError when it has more than ``limit`` bytes."""
         data = bytearray()

@@ -25,11 +25,13 @@ _COMMAND = {
     "steps": [{"argv": [str], "stdin": str}],
     "last": bool,
 }
+DEFINITION = {"kind": str, "name": str, "verb": str, "before": object, "after": str, "content": str}
 _LEFT = {
     "unit": str,
     "checks": [[str]],
     "files": {str: _FILE},
     "commands?": [_COMMAND],
+    "definitions?": [DEFINITION],
     "packages?": {"before": PACKAGES, "after": (PACKAGES, None)},
 }
 
@@ -61,10 +63,20 @@ class Undo:
 
 async def note(machine: Machine, unit: str, undos: Sequence[Undo]) -> None:
     """Change: keep on that PC how these are undone. Before they are done."""
-    told = {"commands": [one.told() for one in undos]}
-    await machine.call(
-        bundle(journal), "note", unit, machine.link.run_id, told, root=transaction.ROOT, change=True, answers=str
-    )
+    await _note(machine, unit, {"commands": [one.told() for one in undos]})
+
+
+async def note_definitions(machine: Machine, unit: str, definitions: Sequence[Mapping[str, Any]]) -> None:
+    """Change: keep on that PC what these were, for a unit that makes them again by itself. Before they are changed.
+
+    Each has ``kind``, ``name``, ``verb``, ``before`` (None: there was none), ``after`` and ``content`` (by which the new one is known).
+    """
+    await _note(machine, unit, {"definitions": list(definitions)})
+
+
+async def _note(machine: Machine, unit: str, told: Mapping[str, Any]) -> None:
+    run = machine.link.run_id
+    await machine.call(bundle(journal), "note", unit, run, dict(told), root=transaction.ROOT, change=True, answers=str)
 
 
 async def begin_packages(machine: Machine) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TaskError
-from hotdesk.jobs import apt_commands, apt_undo
+from hotdesk.jobs import apt_commands, apt_undo, docker_undo
 from hotdesk.jobs.base import Change
 from hotdesk.jobs.tools import ENVIRONMENT, reason, run
 from hotdesk.jobs.transaction import UNDO, recover, unfinished
@@ -86,6 +86,11 @@ async def undoing(machine: Machine, run_id: str, *, overwrite: bool = False) -> 
             out.left += packages.left
             out.changed += packages.changed
     out.steps += late
+    if definitions := [one["definitions"] for one in entries if one["unit"] == "docker"]:
+        docker = await docker_undo.wanted(machine, definitions, overwrite=overwrite)
+        out.steps.append((docker.changes, docker.undo))
+        out.left += docker.left
+        out.changed += docker.changed
     return out
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hotdesk.playbook.model import Block, Task
-from hotdesk.variables.compiling import known_name
-from hotdesk.variables.lookups import LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hotdesk.errors import TemplateError
     from hotdesk.playbook.model import Loop, Play, Playbook
+    from hotdesk.variables.plugins import Plugins
 
 
 class Checks(Protocol):
     """``variables.templates.Templates``, as far as it is needed here."""
+
+    plugins: Plugins
 
     def check(self, value: Any) -> list[TemplateError]:
         """Problems of the templates in a value."""
@@ -87,7 +88,7 @@ class _Checking:
 
     def _loop(self, loop: Loop) -> Iterator[TemplateError]:
         if loop.lookup:
-            known_name("lookup", loop.lookup, LOOKUPS, loop.place)
+            self._templates.plugins.need("lookup", loop.lookup, loop.place)
         yield from self._templates.check([loop.terms, loop.label, loop.loop_var, loop.index_var, loop.pause])
         yield from self._conditions(loop.break_when)
 

@@ -25,8 +25,18 @@ if TYPE_CHECKING:
 _ids: Iterator[int] = itertools.count(1)
 
 
+class Groups(Protocol):
+    """The action groups (``actions.groups.Groups``)."""
+
+    def resolve(self, written: str, place: Place | None) -> str:
+        """The full name of a group. Raises PlaybookError when there is none."""
+
+
 class Actions(Protocol):
     """The catalogue of actions and collections, as far as the loader needs it (``actions.registry.ActionNames``)."""
+
+    @property
+    def groups(self) -> Groups: ...
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name of what the user wrote; None when nothing has that name."""
@@ -66,7 +76,9 @@ class Context:
         actions: Actions,
         decrypt: Callable[[bytes, Place], bytes] | None = None,
         render_static: RenderStatic | None = None,
+        take_plugins: Callable[[Path], None] | None = None,
     ) -> None:
+        self.take_plugins = take_plugins or (lambda _folder: None)
         self.settings = settings
         self.actions = actions
         self.warnings: list[tuple[str, Place | None]] = []
@@ -90,9 +102,16 @@ class Context:
         stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
         known = self._files.get(path)
         if known is None or known[0] != stamp:
-            known = (stamp, load_yaml_file(path, error=error, warn=self.warn, decrypt=self._decrypt))
+            known = (stamp, load_yaml_file(path, error=error, warn=self._duplicate, decrypt=self._decrypt))
             self._files[path] = known
         return known[1]
+
+    def _duplicate(self, text: str, place: Place) -> None:
+        """``duplicate_dict_key``: warn, error or ignore."""
+        if self.settings.duplicate_dict_key == "error":
+            raise PlaybookError(text, place=place)
+        if self.settings.duplicate_dict_key == "warn":
+            self.warn(text, place)
 
     def read_list(self, path: Path, what: str) -> Seq:
         """As ``read``, for a file that must hold a list (an empty file is an empty list)."""

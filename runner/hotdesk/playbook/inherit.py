@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _INNER: dict[str, str] = {
     name: name
     for name in (
-        "any_errors_fatal", "check_mode", "connection", "delegate_facts", "delegate_to", "diff", "ignore_errors",
+        "any_errors_fatal", "check_mode", "connection", "debugger", "delegate_facts", "delegate_to", "diff", "ignore_errors",
         "ignore_unreachable", "no_log", "port", "remote_user", "run_once", "throttle", "timeout",
     )
 }  # fmt: skip

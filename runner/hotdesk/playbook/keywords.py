@@ -54,7 +54,9 @@ _TABLE: tuple[Keyword, ...] = (
     Keyword("check_mode", _EVERY, "boolean", "inner"),
     Keyword("collections", _BLOCK | _PLAY, "list", "inner", static=True),
     Keyword("connection", _EVERY, "text", "inner", choices=("ssh", "local", "smart")),
-    Keyword("debugger", _EVERY, "text", refused="there is no interactive task debugger"),
+    Keyword(
+        "debugger", _EVERY, "text", "inner", choices=("always", "never", "on_failed", "on_skipped", "on_unreachable")
+    ),
     Keyword("diff", _EVERY, "boolean", "inner"),
     Keyword("environment", _EVERY, "layers", "outermost first"),
     Keyword("ignore_errors", _EVERY, "boolean", "inner"),

@@ -33,9 +33,13 @@ class Loader:
         actions: Actions,
         decrypt: Callable[[bytes, Place], bytes] | None = None,
         render_static: RenderStatic | None = None,
+        take_plugins: Callable[[Path], None] | None = None,
     ) -> None:
-        """``decrypt``: for files that are wholly vault-encrypted. ``render_static(text, variables)``: for templates in static names."""
-        self._context = Context(settings, actions, decrypt, render_static)
+        """``decrypt``: for files that are wholly vault-encrypted. ``render_static(text, variables)``: for templates in static names.
+
+        ``take_plugins`` is told the directory of every playbook and role, where ``filter_plugins/`` and the like may stand.
+        """
+        self._context = Context(settings, actions, decrypt, render_static, take_plugins)
         self._tasks = TaskReader(self._context)
 
     @property

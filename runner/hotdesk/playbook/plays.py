@@ -56,6 +56,7 @@ class PlayReader:
             raise PlaybookError(
                 f"a playbook is a list of plays, {what}", place=place_of(data) or Place(str(path), 1),
                 remedy="Begin each play with '- hosts:'.")  # fmt: skip
+        self.context.take_plugins(path.parent)
         self.context.loading.append(path)
         try:
             return tuple(play for values in data for play in self._entry(values, path, outer))
@@ -214,7 +215,7 @@ def _check_prompt(entry: Any, place: Place | None) -> None:
     for key in entry:
         if key not in _PROMPT_KEYS:
             raise PlaybookError(
-                f"{str(key)!r} is not a key of vars_prompt", place=place_of(key) or place,
+                f"Invalid vars_prompt data structure, found unsupported key {str(key)!r}", place=place_of(key) or place,
                 remedy=nearest(str(key), _PROMPT_KEYS))  # fmt: skip
 
 

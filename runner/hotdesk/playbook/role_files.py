@@ -86,6 +86,7 @@ def read_role(
     context: Context, name: str, path: Path, collection: str, choice: Choice, place: Place | None
 ) -> RoleSource:
     """The role's files, read once per choice (again when a file has changed on disk). Raises PlaybookError."""
+    context.take_plugins(path)
     meta = _meta(context, path)
     collections = [collection] if collection else []
     collections += [str(one) for one in as_tuple(meta.get("collections")) if str(one) not in collections]

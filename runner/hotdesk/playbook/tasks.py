@@ -39,6 +39,7 @@ _BLOCK_PARTS = ("block", "rescue", "always")
 _IMPORT_PLAYBOOK = "ansible.builtin.import_playbook"
 _IMPORT_TASKS = "ansible.builtin.import_tasks"
 _IMPORT_ROLE = "ansible.builtin.import_role"
+GROUP = "group/"
 _INCLUDES = {"ansible.builtin.include_tasks": frozenset({"file", RAW, "apply"}),
              "ansible.builtin.include_role": frozenset({"name", "role", "apply", *roles.OPTIONS})}  # fmt: skip
 _ON_INCLUDES = frozenset({
@@ -130,10 +131,6 @@ class TaskReader:
                 raise refused(keyword, place_of(key) or values.place)
             if keyword.name != "args":
                 check_value(keyword, value, place)
-        if values.get("async") not in (None, 0, "0") and values.get("poll") in (0, "0"):
-            raise PlaybookError(
-                "'poll: 0' is not supported yet: a task's processes end with the task", place=place_of_key(values, "poll"),
-                remedy="Without it the task runs to its end, for 'async' seconds at most; or use ansible-playbook.")  # fmt: skip
         register = values.get("register")
         if register is not None and not is_identifier(register):
             raise PlaybookError(
@@ -202,21 +199,25 @@ class TaskReader:
         return {**values, **changed} if changed else values
 
     def module_defaults(self, value: Any) -> Any:
-        """``module_defaults`` with every module name fully qualified (``group/NAME`` is refused)."""
-        actions, found = self.context.actions, []
+        """``module_defaults`` with every name of a module, and of a group of modules, fully qualified."""
+        found = []
         for one in as_tuple(value):
             if not isinstance(one, dict):
-                continue
-            for name in one:
-                place = place_of(name) or place_of(one)
-                if str(name).startswith("group/"):
-                    raise PlaybookError(
-                        f"module_defaults for {str(name)!r}: groups of modules are not supported yet", place=place,
-                        remedy="Name the modules one by one.")  # fmt: skip
-                if actions.resolve(str(name)) is None:
-                    self.context.warn(f"module_defaults names {str(name)!r}, and there is no such module", place)
-            found.append(Map(((actions.resolve(str(name)) or name, args) for name, args in one.items()), place_of(one)))
+                raise PlaybookError(
+                    "'module_defaults' must be a mapping of modules or groups, or a list of such", place=place_of(one) or place_of(value),
+                    remedy="Only the values under a module's name may be templates.")  # fmt: skip
+            found.append(
+                Map(((self._defaulted(name, place_of(one)), args) for name, args in one.items()), place_of(one))
+            )
         return found
+
+    def _defaulted(self, name: Any, where: Place | None) -> str:
+        actions, place = self.context.actions, place_of(name) or where
+        if str(name).startswith(GROUP):
+            return actions.groups.resolve(str(name), place)
+        if (full := actions.resolve(str(name))) is None:
+            self.context.warn(f"module_defaults names {str(name)!r}, and there is no such module", place)
+        return full or str(name)
 
     # static imports
 

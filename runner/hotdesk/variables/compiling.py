@@ -35,8 +35,9 @@ COMMUNITY = {
 class Compiler:
     """The cache of compiled templates of one environment family."""
 
-    def __init__(self, lookups: Mapping[str, Any]) -> None:
-        self._lookups = lookups
+    def __init__(self, need: Callable[[str, str, Place | None], None]) -> None:
+        """``need(kind, name, place)`` raises TemplateError when there is no such filter, test or lookup."""
+        self._need = need
         self._cache: dict[Any, jinja2.Template] = {}
 
     def template(
@@ -63,7 +64,7 @@ class Compiler:
         if found is None:
             try:
                 tree = parse()
-                self._check_names(env, tree, place, filename)
+                self._check_names(tree, place, filename)
                 embed(tree) if kind == "expression" else _embed_terms(tree)
                 bounded(tree)
                 code = env.compile(tree, filename=filename)
@@ -99,13 +100,13 @@ class Compiler:
             else "An expression is expected here.",
         )
 
-    def _check_names(self, env: Environment, tree: nodes.Template, place: Place | None, filename: str | None) -> None:
+    def _check_names(self, tree: nodes.Template, place: Place | None, filename: str | None) -> None:
         for node in tree.find_all((nodes.Filter, nodes.Test, nodes.Call)):
             where = Place(filename, node.lineno) if filename else place
             if isinstance(node, nodes.Filter) and node.name is not None:
-                known_name("filter", node.name, env.filters, where)
+                self._need("filter", node.name, where)
             elif isinstance(node, nodes.Test):
-                known_name("test", node.name, env.tests, where)
+                self._need("test", node.name, where)
             elif (
                 isinstance(node, nodes.Call)
                 and isinstance(node.node, nodes.Name)
@@ -113,7 +114,7 @@ class Compiler:
             ):
                 first = node.args[0] if node.args else None
                 if isinstance(first, nodes.Const) and isinstance(first.value, str) and "{{" not in first.value:
-                    known_name("lookup", first.value, self._lookups, where)
+                    self._need("lookup", first.value, where)
 
 
 def known_name(kind: str, name: str, table: Mapping[str, Any], place: Place | None = None) -> None:

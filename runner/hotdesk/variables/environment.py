@@ -43,8 +43,8 @@ def concat(values: Iterable[Any]) -> Any:
     return "".join(texts)
 
 
-def concat_text(values: Iterable[Any]) -> str:
-    """For template files: always text. An undefined value carries the line of the generated code that gave it."""
+def concat_text(values: Iterable[Any]) -> str | None:
+    """For template files: always text, None when nothing is put out. An undefined value carries the line of the generated code that gave it."""
     parts = []
     for value in values:
         try:
@@ -53,7 +53,7 @@ def concat_text(values: Iterable[Any]) -> str:
             exc.line = getattr(getattr(values, "gi_frame", None), "f_lineno", 0)
             raise
     bounds.check_joined(parts)
-    return "".join(parts)
+    return "".join(parts) if parts else None
 
 
 def with_newlines(source: str, result: str, newline: str) -> str:
@@ -225,11 +225,14 @@ class Environment(SandboxedEnvironment):
     def _tokenize(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
     ) -> TokenStream:
-        """As Jinja's, but in playbook text a backslash in a string of ``{{ }}`` is a backslash (regex_replace('\\d', ...))."""
+        """As Jinja's, but in playbook text a backslash in a string of ``{{ }}`` is a backslash (regex_replace('\\d', ...)).
+
+        In a bare expression it is Jinja's: ``when: text == "a\\n"`` means a newline, as in Ansible.
+        """
         source = self.preprocess(source, name, filename)
         tokens = self.lexer.tokeniter(source, name, filename, state)
-        if self.literal_backslashes:
-            tokens = _doubled(tokens, state == "variable")
+        if self.literal_backslashes and state is None:
+            tokens = _doubled(tokens)
         stream: Any = TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
         for extension in self.iter_extensions():
             stream = extension.filter_stream(stream)
@@ -238,7 +241,8 @@ class Environment(SandboxedEnvironment):
         return cast("TokenStream", stream)
 
 
-def _doubled(tokens: Iterable[tuple[int, str, str]], inside: bool) -> Iterator[tuple[int, str, str]]:
+def _doubled(tokens: Iterable[tuple[int, str, str]]) -> Iterator[tuple[int, str, str]]:
+    inside = False
     for line, kind, text in tokens:
         if kind in ("variable_begin", "variable_end"):
             inside = kind == "variable_begin"

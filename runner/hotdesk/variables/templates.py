@@ -18,14 +18,13 @@ from hotdesk.errors import HotdeskError, TemplateError, UndefinedError, nearest
 from hotdesk.place import Place
 from hotdesk.source import Trusted, Vaulted, place_of
 from hotdesk.variables import blocking
-from hotdesk.variables.compiling import Compiler, known_name
+from hotdesk.variables.compiling import Compiler
 from hotdesk.variables.complaints import described, line_of, not_an_expression, short, wrapped
 from hotdesk.variables.environment import Environment, ScopeContext, with_newlines
-from hotdesk.variables.filters import FILTERS
-from hotdesk.variables.lookups import LOOKUPS, LookupCall, LookupServices, call_lookup, lookup_functions
+from hotdesk.variables.lookups import LookupCall, LookupServices, call_lookup, lookup_functions
+from hotdesk.variables.plugins import Plugins
 from hotdesk.variables.scope import Root, Scope, recursion
 from hotdesk.variables.template_files import TextEnvironments
-from hotdesk.variables.tests import TESTS
 from hotdesk.variables.trust import OMIT, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
 from hotdesk.variables.vault import Vault
@@ -62,6 +61,7 @@ class Templates:
         *,
         vault: Vault | None = None,
         services: LookupServices | None = None,
+        plugins: Plugins | None = None,
         warn: Callable[[str, Place | None], None] | None = None,
         on_secret: Callable[[str], None] | None = None,
     ) -> None:
@@ -69,18 +69,17 @@ class Templates:
         self.settings = settings
         self.vault = vault or Vault(())
         self.services = services or LookupServices()
+        self.plugins = plugins or Plugins()
         self._warn = warn or (lambda _text, _place: None)
         self.on_secret = on_secret or (lambda _text: None)
         self._stack = _Stack()
-        self._compiler = Compiler(LOOKUPS)
+        self._compiler = Compiler(self.plugins.need)
         self._env = self._prepared(Environment())
         self._files = TextEnvironments(self._prepared)
 
     def _prepared(self, env: Environment) -> Environment:
-        env.filters.clear()
-        env.filters.update(FILTERS)
-        env.tests.clear()
-        env.tests.update(TESTS)
+        env.filters = self.plugins.tables["filter"]
+        env.tests = self.plugins.tables["test"]
         env.globals.update(lookup_functions(self), omit=OMIT)
         env.extend(embedded=self._embedded, templates=self)
         return env
@@ -126,10 +125,11 @@ class Templates:
         """
         scope = self._scope(variables)
         scope = scope.with_(extra) if extra else scope
-        return await blocking.run(
+        result = await blocking.run(
             lambda: self.render_file_now(text, path, scope, search=search, **jinja_options),
             thread=len(text) > LARGE_TEXT,
         )
+        return result or ""
 
     async def lookup(
         self,
@@ -143,7 +143,7 @@ class Templates:
         """The items of ``with_NAME: terms`` (terms raw). ``subdirectory``: where its relative files are: files, templates, vars, tasks."""
         scope = self._scope(variables)
         where = place_of(terms) or place
-        known_name("lookup", name, LOOKUPS, where)
+        self.plugins.need("lookup", name, where)
 
         def call() -> list[Any]:
             found = self._terms(name, terms, scope)
@@ -186,16 +186,16 @@ class Templates:
 
     def render_file_now(
         self, text: str, path: str, variables: Mapping[str, Any], *, search: Sequence[Path] = (), **options: Any
-    ) -> str:
-        """``render_file`` for callers that cannot wait."""
+    ) -> str | None:
+        """``render_file`` for callers that cannot wait; None for a file that puts nothing out, not even text without characters."""
         scope = self._scope(variables)
         env, body = self._files.environment(text, path, search, options)
 
         def call() -> Any:
             return self._run(env, self._compiler.template(env, body, Place(path, 1), path), scope)
 
-        result = str(self._translated(call, scope, Place(path)))
-        return with_newlines(body, result, env.newline_sequence)
+        result = self._translated(call, scope, Place(path))
+        return None if result is None else with_newlines(body, str(result), env.newline_sequence)
 
     def check(self, value: Any) -> list[TemplateError]:
         """Problems of all templates in ``value`` that are known without any variable: syntax, unknown filters, tests and lookups."""

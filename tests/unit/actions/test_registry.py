@@ -11,7 +11,7 @@ import yaml
 from hotdesk.actions.arguments import spec_of
 from hotdesk.actions.base import Action
 from hotdesk.actions.collections import Collections
-from hotdesk.actions.registry import CONTROL, TABLE, ActionNames, builtin, documentation_in
+from hotdesk.actions.registry import CONTROL, TABLE, ActionNames, builtin
 from hotdesk.errors import JobError
 from hotdesk.settings import Settings
 from tests.unit.actions.test_collections import make
@@ -96,14 +96,14 @@ def test_roles_and_playbooks_of_collections_are_found(names: ActionNames, tmp_pa
 
 
 def test_a_jobs_contract_is_its_modules_documentation(names: ActionNames, tmp_path: Path) -> None:
-    """Read without running the file; a job without one is refused with a remedy."""
+    """A job without one is refused with a remedy."""
     spec = names.spec("my.pcs.folder")
     assert spec is not None
     assert spec.options["path"].required
-    bare = tmp_path / "bare.py"
-    bare.write_text("raise SystemExit\n")
-    with pytest.raises(JobError, match="no DOCUMENTATION"):
-        documentation_in(bare)
+    (tmp_path / "collections/ansible_collections/my/pcs/plugins/modules/folder.py").unlink()
+    with pytest.raises(JobError, match=r"my\.pcs\.folder has no documentation") as refused:
+        ActionNames(names.collections).spec("my.pcs.folder")
+    assert "plugins/modules/folder.py" in refused.value.remedy
 
 
 def test_names_cost_no_imports() -> None:

@@ -44,6 +44,16 @@ def test_the_options_of_the_job_are_there(place: Path) -> None:
     assert "default: False" in page
 
 
+def test_what_all_jobs_have_in_common_is_on_the_page(place: Path) -> None:
+    """It stands in documentation fragments of the collection; the module's own words come first."""
+    page = doc("hotdesk.sync.etc")
+    assert "- source  (str)" in page
+    notes = page.partition("NOTES:")[2]
+    assert notes.index("comes after hotdesk.sync.apt") < notes.index("One sync at a time")
+    assert "* root on the source and the targets" in page.partition("REQUIREMENTS:")[2]
+    assert "Both need dpkg" in page.partition("platform: full")[2]
+
+
 def test_without_or_with_a_wrong_name_the_remedy_is_told(place: Path) -> None:
     """-l lists them; the nearest is named."""
     with pytest.raises(UsageError) as none:

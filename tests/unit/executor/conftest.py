@@ -33,6 +33,7 @@ class Ran:
 
     code: int = 0
     events: list[ev.Event] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def results(self, name: str) -> dict[str, Any]:
         """host -> result of the task called ``name``."""
@@ -49,11 +50,16 @@ class Ran:
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[Ran]]:
-    """``await play(tasks_yaml, check=True, ...)``: the tasks on h1, h2 and h3; a text that begins with ``- hosts`` is a whole playbook."""
+    """``await play(tasks_yaml, check=True, ...)``: the tasks on h1, h2 and h3; a text that begins with ``- hosts`` is a whole playbook.
+
+    ``answers``: what the person types, line by line; without, there is nobody to ask.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inventory").write_text(INVENTORY)
 
-    async def run(text: str, *, options: app.PlayOptions | None = None, **settings: Any) -> Ran:
+    async def run(
+        text: str, *, options: app.PlayOptions | None = None, answers: tuple[str, ...] = (), **settings: Any
+    ) -> Ran:
         text = textwrap.dedent(text).strip("\n")
         if not text.startswith("- hosts"):
             text = "- hosts: all\n  gather_facts: false\n  tasks:\n" + textwrap.indent(text, "    ")
@@ -62,7 +68,15 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Await
         ran = Ran()
         base = load_settings({"inventory": (str(tmp_path / "inventory"),)})
         bus = Bus(ran.events.append)
-        ran.code = await app.play(replace(base, **settings), [book], options or app.PlayOptions(), app.Around(bus=bus))
+        lines = iter(answers)
+
+        async def typed(question: str, **_: Any) -> str:
+            ran.asked.append(question)
+            return next(lines)
+
+        around = app.Around(bus=bus, prompt=typed if answers else None)
+        ran.code = await app.play(replace(base, **settings), [book], options or app.PlayOptions(), around)
+        assert next(lines, None) is None, "not everything was asked for"
         return ran
 
     return run

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from hotdesk import events as ev
+from hotdesk.errors import PlaybookError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -114,3 +119,81 @@ async def test_a_role_is_run_once_however_it_is_written(play: Play) -> None:
           roles: [{role: a}, {role: b}]
     """)
     assert ran.order().count("a : mine") == 1
+
+
+async def test_defaults_further_in_take_the_place_of_those_further_out(play: Play) -> None:
+    """One entry a module: what its groups say is weaker than what it is given by name; an empty one takes it away; values may be templates."""
+    write(
+        "collections/ansible_collections/my/pcs/meta/runtime.yml",
+        "action_groups: {desk: [ansible.builtin.ping], talk: [ansible.builtin.debug]}\n",
+    )
+    ran = await play("""
+        - hosts: h1
+          gather_facts: false
+          vars: {given: {data: of-the-group}}
+          module_defaults: {group/my.pcs.desk: "{{ given }}", debug: {msg: outer}}
+          tasks:
+            - {name: group, ping: {}}
+            - {name: own, ping: {data: own}}
+            - {name: named, debug: {}, module_defaults: {group/my.pcs.talk: {msg: group}}}
+            - {name: replaced, debug: {}, module_defaults: {debug: {var: given.data}}}
+            - {name: emptied, debug: {}, module_defaults: {debug: {}}}
+    """)
+    assert ran.results("group")["h1"].data["ping"] == "of-the-group"
+    assert ran.results("own")["h1"].data["ping"] == "own"
+    assert ran.results("named")["h1"].message == "outer"
+    assert ran.results("replaced")["h1"].data["given.data"] == "of-the-group"
+    assert ran.results("emptied")["h1"].message == "Hello world!"
+
+
+async def test_a_prompt_is_rendered_and_its_answer_is_the_users_text(play: Play) -> None:
+    """A template, unless it is said to be unsafe; hashed when that is asked for; the default is taken for nothing."""
+    ran = await play(
+        """
+        - hosts: h1
+          gather_facts: false
+          vars: {what: colour, red: '#f00'}
+          vars_prompt:
+            - {name: colour, prompt: "which {{ what }}", private: false}
+            - {name: raw, private: false, unsafe: true}
+            - {name: hashed, encrypt: sha512_crypt, salt: abc, private: false}
+            - {name: empty, default: "{{ red }}", private: false}
+          tasks:
+            - debug: {msg: "{{ [colour, raw, hashed[:7], empty] }}"}
+              name: told
+        """,
+        answers=("{{ red }}", "{{ red }}", "sesame", ""),
+    )
+    assert ran.asked == ["which colour: ", "raw: ", "hashed: ", "empty [#f00]: "]
+    assert ran.results("told")["h1"].data["msg"] == ["#f00", "{{ red }}", "$6$abc$", "#f00"]
+
+
+async def test_ansible_managed_may_be_set(play: Play, tmp_path: Path) -> None:
+    """By any variable of that name; a template file that puts nothing out gives None to the lookup."""
+    (tmp_path / "managed.j2").write_text("{{ ansible_managed }}\n")
+    (tmp_path / "nothing.j2").write_text("{# a comment #}\n")
+    ran = await play("""
+        - debug: {msg: "{{ lookup('template', 'managed.j2') }}"}
+          name: default
+        - debug: {msg: "{{ lookup('template', 'managed.j2') }}"}
+          name: own
+          vars: {ansible_managed: by me}
+        - assert: {that: "lookup('template', 'nothing.j2') is none"}
+    """)
+    assert ran.code == 0
+    assert ran.results("default")["h1"].message == "Ansible managed\n"
+    assert ran.results("own")["h1"].message == "by me\n"
+
+
+@pytest.mark.parametrize(("setting", "warned"), [("warn", True), ("ignore", False)])
+async def test_duplicate_keys_of_a_playbook_follow_the_setting(play: Play, setting: str, warned: bool) -> None:
+    """A warning, nothing, or (below) an error."""
+    ran = await play("- hosts: h1\n  gather_facts: false\n  vars: {x: 1, x: 2}\n", duplicate_dict_key=setting)
+    texts = [event.text for event in ran.events if isinstance(event, ev.Warned)]
+    assert any("duplicate mapping key 'x'" in text for text in texts) is warned
+
+
+async def test_duplicate_keys_of_a_playbook_may_be_an_error(play: Play) -> None:
+    """Before any host is touched."""
+    with pytest.raises(PlaybookError, match="duplicate mapping key 'x'"):
+        await play("- hosts: h1\n  vars: {x: 1, x: 2}\n", duplicate_dict_key="error")

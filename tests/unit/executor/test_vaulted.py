@@ -131,11 +131,11 @@ async def test_playbooks_inventories_roles_and_extra_vars_may_be_wholly_vaulted(
         return
     with pytest.raises(VaultError) as caught:
         await play(book, options=options, **given)
+    assert str(caught.value.place) == f"{tmp_path}/extra.yml"
+    with pytest.raises(VaultError) as caught:
+        await play(book, **given)
     assert str(caught.value.place) == f"{tmp_path}/hosts.yml"
     write(tmp_path, "hosts.yml", "all: {hosts: {h1: {ansible_connection: local}}}")
-    with pytest.raises(VaultError) as caught:
-        await play(book, options=options, **given)
-    assert str(caught.value.place) == f"{tmp_path}/extra.yml"
     with pytest.raises(VaultError) as caught:
         await play(book, **given)
     assert str(caught.value.place) == f"{tmp_path}/inner.yml"

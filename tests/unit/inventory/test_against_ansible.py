@@ -37,6 +37,26 @@ FILES = {
     "group_vars/db/a.yml": "d: 1\n",
     "group_vars/db/b.yml": "d: 2\n",
     "host_vars/web01": "text: |\n  two\n  lines\n",
+    "hosts.toml": (
+        '[all.vars]\nwhere = "{{ everywhere }}"\n[front]\nchildren = ["web", "cache"]\n[front.vars]\nday = 2026-01-31\n'
+        '[web.hosts]\n"t[1:2].example.org:2200" = {}\nbig = {n = 1, f = 0.5, list = [1, "x"], table = {a = true}}\n'
+        "[solo.hosts.one]\nansible_port = 23\n[web.vars]\nansible_group_priority = 7\n"
+    ),
+    "made/constructed.yml": (
+        "plugin: ansible.builtin.constructed\nuse_vars_plugins: true\ncompose:\n  twice: x ~ x\n  number: ansible_port + 1\n"
+        "  missing: nowhere.at.all\n  fixed: \"'text'\"\n"
+        "groups:\n  ported: ansible_port is defined\n  never: nowhere > 1\n  eds: dv == 5\n"
+        "keyed_groups:\n  - {key: l, separator: '', parent_group: lists}\n"
+        "  - {key: y, prefix: y, default_value: nothing}\n  - {key: q, trailing_separator: false}\n"
+        "  - {key: \"x | default('')\", prefix: x, default_value: none}\n  - {key: twice, parent_group: '{{ fixed }}'}\n"
+    ),
+    "made/plain.config": "plugin: constructed\nleading_separator: false\nkeyed_groups:\n  - key: \"'k'\"\n  - {key: d, prefix: d}\n",
+    "made/strict.yml": "plugin: constructed\nuse_extra_vars: true\nstrict: true\ncompose: {from_outside: outside}\n",
+    "made/generator.yml": (
+        "plugin: generator\nhosts:\n  name: '{{ op }}-{{ app }}'\n  parents:\n    - name: '{{ op }}'\n      vars: {op: '{{ op }}', n: 1}\n"
+        "      parents:\n        - name: ops\n          parents:\n            - {name: everything}\n    - name: '{{ app }}'\n"
+        "layers:\n  op: [build, launch]\n  app: [web, api]\n"
+    ),
     "script": '#!/bin/sh\necho \'{"s": {"hosts": ["s1", "s2"], "vars": {"v": "{{ x }}"}}, "_meta": {"hostvars": {"s1": {"n": [1.5]}}}}\'\n',
 }
 
@@ -77,10 +97,29 @@ def ansible(tool: str, *arguments: str) -> str:
         "-i a,b:22, --list",
         "-i script --list",
         "-i hosts.ini --graph site",
+        "-i hosts.toml -i hosts.ini --graph --vars",
+        "-i hosts.toml --list --yaml --export",
+        "-i hosts.ini -i more.yml -i made/constructed.yml --list",
+        "-i hosts.ini -i made/strict.yml -i made/generator.yml -e outside=7 --list --yaml",
     ],
 )
 def test_the_same_is_printed(folder: Path, arguments: str) -> None:
     """To the byte."""
+    done = CliRunner().invoke(command, arguments.split(), catch_exceptions=False)
+    assert done.stdout == ansible("ansible-inventory", *arguments.split())
+
+
+@pytest.mark.parametrize(
+    ("enabled", "arguments"),
+    [
+        ("advanced_host_list", "-i local[08:10],x[a:c]:22 --list"),
+        ("host_list,advanced_host_list", "-i h1,h2 --graph"),
+        ("ini,constructed", "-i hosts.ini -i made/plain.config --graph"),
+    ],
+)
+def test_the_enabled_plugins_count(folder: Path, monkeypatch: pytest.MonkeyPatch, enabled: str, arguments: str) -> None:
+    """Ranges in a host list, and a plugin's configuration by its other extension."""
+    monkeypatch.setenv("ANSIBLE_INVENTORY_ENABLED", enabled)
     done = CliRunner().invoke(command, arguments.split(), catch_exceptions=False)
     assert done.stdout == ansible("ansible-inventory", *arguments.split())
 

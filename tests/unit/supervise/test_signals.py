@@ -48,7 +48,8 @@ def caller(signum, frame):
 for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, caller)
 async def main():
     for _ in range(3): threading.Thread(target=threading.Event().wait, daemon=True).start()
-    sender = subprocess.Popen([sys.executable, "-c", "import os, sys\\nwhile 1:\\n for n in 2, 15: os.kill(int(sys.argv[1]), n)", str(os.getpid())], stdout=-3, stderr=-3)
+    text = "import os, sys\\nwhile 1:\\n for n in 2, 15: os.kill(int(sys.argv[1]), n)"
+    sender = subprocess.Popen([sys.executable, "-c", text, str(os.getpid())], stdout=-3, stderr=-3)
     rounds = 0
     while rounds < 3000 or not heard:
         rounds += 1
@@ -141,23 +142,67 @@ def test_a_stop_ends_everything_runs_always_and_never_rescue(signum: signal.Sign
     assert not _marked(str(tmp_path))
 
 
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "finished"])
+def test_what_poll_0_leaves_running_ends_with_a_stopped_run_and_outlives_a_finished_one(
+    stopped: bool, tmp_path: Path
+) -> None:
+    """Its task had finished; but only the end of the whole run lets it go, with what it has started, TERM or not."""
+    (tmp_path / "playbook.yml").write_text(
+        textwrap.dedent("""
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - ansible.builtin.shell: "setsid sleep 600 & trap '' TERM; touch {{ playbook_dir }}/begun; sleep 600"
+              async: 900
+              poll: 0
+            - ansible.builtin.wait_for: {path: "{{ playbook_dir }}/begun"}
+            - ansible.builtin.shell: touch {{ playbook_dir }}/there; sleep {{ seconds }}
+        """)
+    )
+    program = [
+        sys.executable,
+        "-m",
+        "tests.conformance.engine",
+        "-e",
+        f"seconds={600 if stopped else 0}",
+        str(tmp_path / "playbook.yml"),
+    ]
+    environment = {**os.environ, "MARK_OF_TEST": str(tmp_path), "HOME": str(tmp_path)}
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment) as running:
+        try:
+            if stopped:
+                _wait_for([tmp_path / "there"], running)
+                running.send_signal(signal.SIGINT)
+            output, _ = running.communicate(timeout=90)
+        finally:
+            running.kill()
+    left = _marked(str(tmp_path))
+    for pid in _marked(str(tmp_path), pids=True):
+        os.kill(int(pid), signal.SIGKILL)
+    assert running.returncode == (130 if stopped else 0), output
+    assert (left == []) is stopped, output
+    (job,) = (tmp_path / ".ansible_async").iterdir()
+    assert ('"failed": true' in job.read_text()) is stopped  # whoever asks hears why
+
+
 def _wait_for(paths: list[Path], running: subprocess.Popen[str]) -> None:
     import time
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not all(path.exists() for path in paths):
         assert running.poll() is None, "the run ended early"
         assert time.monotonic() < deadline, "the run did not get there"
         time.sleep(0.02)
 
 
-def _marked(mark: str) -> list[str]:
-    """Processes that still carry our mark in their environment."""
+def _marked(mark: str, *, pids: bool = False) -> list[str]:
+    """Processes that still carry our mark in their environment: their command lines, or their numbers."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
             if f"MARK_OF_TEST={mark}".encode() in entry.read_bytes().split(b"\0"):
-                found.append((entry.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                command = (entry.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found.append(entry.parent.name if pids else command)
         except OSError:
             continue
     return found

@@ -213,6 +213,12 @@ async def test_a_file_is_rendered_to_text(templates: Templates) -> None:
     assert await templates.render_file(text, "/nowhere/t.j2", {}, extra={"x": 1}) == "a  b [1]\nin\n1\n"
 
 
+async def test_a_condition_keeps_backslashes_as_jinja_does(templates: Templates) -> None:
+    """In a bare expression a backslash is Jinja's escape, in ``{{ }}`` it is a backslash."""
+    assert await templates.condition(Trusted('"a\\n" == text'), {"text": "a\n"})
+    assert await templates.render(Trusted('{{ "a\\n" == text }}'), {"text": "a\n"}) is False
+
+
 async def test_a_file_keeps_backslashes_as_jinja_does(templates: Templates) -> None:
     """In files a backslash in a string is Jinja's escape."""
     assert await templates.render_file("{{ 'a\\tb' }}", "t.j2", {}) == "a\tb"

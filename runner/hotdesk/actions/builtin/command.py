@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.actions.answers import ask, text
+from hotdesk.actions.answers import ask, result_of, text
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.on_target import commands
+from hotdesk.actions.on_target import background, commands
 from hotdesk.connections.bounds import LINE, OUTPUT
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result
@@ -45,7 +46,7 @@ async def execute(call: Call, argv: Sequence[str], *, shown: str | list[str], ex
     if conditional or args.get("chdir") or (expand and any("$" in word or word.startswith("~") for word in argv)):
         options = {name: args.get(name) for name in ("chdir", "creates", "removes")}
         plan = await ask(
-            call,
+            replace(call, background=None),
             commands,
             "prepare",
             writes=False,
@@ -71,6 +72,17 @@ async def _run(call: Call, argv: list[str], cwd: str | None, frame: dict[str, An
     stdin = call.args.get("stdin")
     if stdin is not None:
         stdin = str(stdin) + ("\n" if call.args.get("stdin_add_newline", True) else "")
+    if call.background is not None:
+        work = {
+            "argv": argv,
+            "shown": frame["cmd"],
+            "cwd": cwd,
+            "env": dict(call.environment),
+            "stdin": stdin,
+            "strip": bool(call.args.get("strip_empty_ends", True)),
+        }
+        answer = await call.background.answer(call, background, "run", change=True, **work)
+        return result_of(answer, call)
     start = datetime.now()
     try:
         done = await call.machine.run(
@@ -98,6 +110,7 @@ class Command(Action):
     """Run one program."""
 
     name = "ansible.builtin.command"
+    background = True
     free_form = "_raw_params"
     check_mode = "partial"
     DOCUMENTATION = """

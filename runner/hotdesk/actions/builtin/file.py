@@ -41,6 +41,7 @@ class File(Action):
     """Files, directories, links: there or not, and with which attributes."""
 
     name = "ansible.builtin.file"
+    background = True
     DOCUMENTATION = (
         """
 short_description: Manage files, directories and links, and their attributes

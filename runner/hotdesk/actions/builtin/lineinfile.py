@@ -33,6 +33,7 @@ class Lineinfile(Action):
     """See that a line is in a file, or that none such is."""
 
     name = "ansible.builtin.lineinfile"
+    background = True
     DOCUMENTATION = (
         """
 short_description: Manage one line of a text file

@@ -51,6 +51,7 @@ class Setup(Action):
     """Gather facts: what the system, its hardware and its network are like."""
 
     name = "ansible.builtin.setup"
+    background = True
     DOCUMENTATION = (
         """
 short_description: Gather facts

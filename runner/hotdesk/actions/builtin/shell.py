@@ -16,6 +16,7 @@ class Shell(Action):
     """Run a command line through /bin/sh or another shell."""
 
     name = "ansible.builtin.shell"
+    background = True
     free_form = "_raw_params"
     check_mode = "partial"
     DOCUMENTATION = """

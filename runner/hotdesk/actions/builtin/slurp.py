@@ -16,6 +16,7 @@ class Slurp(Action):
     """Read a small file of the target into a variable."""
 
     name = "ansible.builtin.slurp"
+    background = True
     DOCUMENTATION = """
 short_description: Read a file of the target
 description:

@@ -16,6 +16,7 @@ class Stat(Action):
     """Look at a path. ``stat.exists`` is false when there is nothing."""
 
     name = "ansible.builtin.stat"
+    background = True
     DOCUMENTATION = """
 short_description: Find out about a path
 description:

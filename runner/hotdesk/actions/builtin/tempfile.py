@@ -16,6 +16,7 @@ class Tempfile(Action):
     """Make a temporary file or directory."""
 
     name = "ansible.builtin.tempfile"
+    background = True
     check_mode = "none"
     DOCUMENTATION = """
 short_description: Make a temporary file or directory

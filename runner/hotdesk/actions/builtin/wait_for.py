@@ -33,6 +33,7 @@ class WaitFor(Action):
     """Wait on the target until a condition holds."""
 
     name = "ansible.builtin.wait_for"
+    background = True
     check_mode = "partial"
     DOCUMENTATION = """
 short_description: Wait until a port, a file or a text is there or gone

@@ -8,16 +8,10 @@ import os
 import shutil
 import time
 
+from hotdesk.jobs.on_target.acts import Act, held
 from hotdesk.jobs.on_target.docker_api import ask, named
-from hotdesk.jobs.on_target.docker_undo import (
-    ASIDE,
-    PLACE,
-    Act,
-    held,
-    let_go,
-    recover_here,
-    take_back,
-)
+from hotdesk.jobs.on_target.docker_networks import leave, made, members, network_back, networked, rejoin
+from hotdesk.jobs.on_target.docker_undo import ASIDE, PLACE, let_go, recover_here, take_back
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
 from hotdesk.jobs.on_target.stopping import Stopped, stoppable
 
@@ -109,19 +103,32 @@ def do(method: str, path: str, query: dict[str, Any], payload: bytes = b"") -> N
     ask(method, path, json.loads(payload) if payload else None, fine, **query)
 
 
-def make_network(name: str, payload: bytes) -> None:
-    """A network as the payload says, in the place of one of that name, which all containers leave."""
-    for one in ask("GET", "/networks"):
-        if one["Name"] == name:
-            for ident in _joined(name):
-                ask("POST", "/networks/{}/disconnect".format(one["Id"]), {"Container": ident, "Force": True}, (404,))
-            ask("DELETE", "/networks/" + one["Id"], fine=(404,))
-    ask("POST", "/networks/create", {"Name": name, "CheckDuplicate": True, **json.loads(payload)})
+def make_network(name: str, payload: bytes, root: str = PLACE) -> None:
+    """A network as the payload says, in the place of one of that name if there is one; who was in that is in it then.
 
-
-def _joined(network: str) -> list[str]:
-    filters = json.dumps({"network": [network]})
-    return [one["Id"] for one in ask("GET", "/containers/json", all=1, filters=filters)]
+    Two cannot have the same subnet, so the old one goes first: it is back, with who was in it, when the new one cannot be made.
+    """
+    body = {"Name": name, "CheckDuplicate": True, **json.loads(payload)}
+    with stoppable(), alone(root):
+        recover_here(root)
+        old = networked(name)
+        if old is None:
+            ask("POST", "/networks/create", body)
+            return
+        act = Act(root, "network", name=name, old=old["Id"], was=made(old), members=members(name))
+        try:
+            leave(old["Id"], act.kept["members"])
+            ask("DELETE", "/networks/" + old["Id"], fine=(404,))
+            ask("POST", "/networks/create", body)
+            rejoin(name, act.kept["members"])
+        except BaseException as exc:
+            try:
+                network_back(act.kept)
+            except Failed as also:
+                raise Failed("{}; and what was could not be brought back: {}".format(exc, also.msg))
+            act.over()
+            raise
+        act.over()
 
 
 # --- what is in a volume

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from urllib.parse import quote, urlencode
 
 from hotdesk.jobs.on_target.journal import Failed
+from hotdesk.jobs.on_target.socket_http import SocketLine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,16 +18,9 @@ ANSWER_LIMIT = 300.0
 """Seconds for an answer: it may have to stop a container that does not want to."""
 
 
-class _Line(http.client.HTTPConnection):
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(ANSWER_LIMIT)
-        self.sock.connect(SOCKET)
-
-
 def ask(method: str, path: str, body: Any = None, fine: tuple[int, ...] = (), **query: Any) -> Any:
     """What Docker answers, decoded; None where it says nothing. Failed with its words for an error whose status is not among ``fine``."""
-    line = _Line("docker")
+    line = SocketLine(SOCKET, ANSWER_LIMIT)
     try:
         data = None if body is None else json.dumps(body).encode()
         whole = path + ("?" + urlencode(query) if query else "")

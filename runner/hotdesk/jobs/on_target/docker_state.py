@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 
 from hotdesk.jobs.on_target.docker_api import ask, named
+from hotdesk.jobs.on_target.docker_networks import endpoint, made
 from hotdesk.jobs.on_target.docker_undo import unfinished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-ENDPOINT = ("IPAMConfig", "Links", "Aliases", "DriverOpts")
-"""Of a container's place in a network, what it was told; the rest is what came of it."""
 
 BORROWED = ("Hostname", "Domainname", "ExposedPorts")
 
@@ -60,9 +58,7 @@ def _volume(one: dict[str, Any]) -> dict[str, Any]:
 def _network(ident: str) -> dict[str, Any]:
     """How it was made: the body that makes one like it."""
     one = ask("GET", "/networks/" + ident, fine=(404,)) or {}
-    kept = ("Driver", "EnableIPv6", "IPAM", "Internal", "Attachable", "Options", "Labels")
-    made = {key: one[key] for key in kept if one.get(key)}
-    return {"scope": one.get("Scope", ""), "config_only": bool(one.get("ConfigOnly")), "made": made}
+    return {"scope": one.get("Scope", ""), "config_only": bool(one.get("ConfigOnly")), "made": made(one)}
 
 
 def _containers(networks: dict[str, str]) -> dict[str, Any]:
@@ -88,12 +84,7 @@ def _container(found: dict[str, Any], names: dict[str, str], networks: dict[str,
         config["Hostname"] = ""
     for key in BORROWED if _borrows(host) else ():
         config.pop(key, None)
-    joined = {}
-    for name, one in (found["NetworkSettings"].get("Networks") or {}).items():
-        joined[name] = {key: one[key] for key in ENDPOINT if one.get(key)}
-        aliases = [alias for alias in joined[name].pop("Aliases", []) if alias != ident[:12]]
-        if aliases:
-            joined[name]["Aliases"] = aliases
+    joined = {name: endpoint(one, ident) for name, one in (found["NetworkSettings"].get("Networks") or {}).items()}
     return {
         "id": ident,
         "image": found["Image"],

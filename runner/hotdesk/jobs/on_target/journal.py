@@ -130,7 +130,7 @@ def shown(folder: str, journal: dict[str, Any]) -> dict[str, Any]:
 
 
 def note(unit: str, run: str, told: dict[str, Any], root: str = ROOT) -> str:
-    """Keep what says how ``unit`` is undone: ``commands`` or ``packages``. The journal's name, for ``complete``."""
+    """Keep what says how ``unit`` is undone: ``commands``, ``definitions`` or ``packages``. The journal's name, for ``complete``."""
     with alone(root):
         folder = new(root, unit)
         turn(folder, {"unit": unit, "run": run, "at": time.time(), "made": [], "items": [], **told}, "done")

@@ -20,9 +20,9 @@ def runs(root: str = ROOT) -> dict[str, float]:
 def survey(run: str, root: str = ROOT) -> list[dict[str, Any]]:
     """What ``run`` left, in the order in which it is undone: the newest first. Reads only.
 
-    Each is a ``unit`` with ``checks`` and ``files`` path -> {journal, old, new, now, validate, by}, or with ``commands`` or ``packages`` as
-    noted. A path that the run changed several times is told once, with what was there at first. ``by`` is a later run that left what is
-    there now, or empty.
+    Each is a ``unit`` with ``checks`` and ``files`` path -> {journal, old, new, now, validate, by}, or with ``commands``, ``definitions`` or
+    ``packages`` as noted. A path that the run changed several times is told once, with what was there at first. ``by`` is a later run that
+    left what is there now, or empty.
     """
     out = []  # type: list[dict[str, Any]]
     told, later = {}, {}  # type: dict[str, dict[str, Any]], dict[str, tuple[str, Any]]
@@ -40,7 +40,7 @@ def survey(run: str, root: str = ROOT) -> list[dict[str, Any]]:
             now, (by, left) = state_of(path), later.get(path, ("", None))
             about = {"new": kept["new"], "now": now, "by": by if now == left else "", "validate": kept["validate"]}
             files[path] = told[path] = {**at_first, **about}
-        rest = {key: journal[key] for key in ("commands", "packages") if key in journal}
+        rest = {key: journal[key] for key in ("commands", "definitions", "packages") if key in journal}
         if files or rest:
             out.append({"unit": journal["unit"], "files": files, "checks": journal.get("checks", []), **rest})
     return out

@@ -33,8 +33,11 @@ from hotdesk.snapshots.on_target.btrfs import (
 
 SET = re.compile(r"(?P<run>[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<phase>before|after)")
 DESCRIPTION = "set.json"
-UNIMPORTANT = ("var/lib/machines", "var/lib/portables", "var/lib/docker/", "var/lib/containers/", "var/lib/hotdesk")
+UNIMPORTANT = ("var/lib/machines", "var/lib/portables", "var/lib/hotdesk")
 """Subvolumes within a root that programs make for themselves: that they are in no snapshot is not worth a warning."""
+LAYERS = ("var/lib/docker/", "var/lib/containers/")
+"""Where engines may keep each layer of an image in a subvolume: their folder is named once. Of images and containers that a run removed
+the definitions come back by a snapshot, and the layers do not."""
 
 
 def survey(wanted: Sequence[str] | None = None) -> dict[str, Any]:
@@ -80,14 +83,14 @@ def _by_device(mounted: Sequence[Mapping[str, str]]) -> dict[str, list[Mapping[s
 def _left_out(top: str, chosen: Sequence[Mapping[str, str]], mounted: Sequence[Mapping[str, str]]) -> list[str]:
     """Subvolumes within those chosen that nobody mounts by themselves: a snapshot has an empty directory there."""
     known = {each["path"] for each in mounted}
-    out = []
+    out = set()
     for each in chosen:
         start = os.path.join(top, each["path"]).rstrip("/")
         for inner in nested(start):
             path = os.path.relpath(inner, top)
             below = os.path.relpath(inner, start)
             if path not in known and path.split("/")[0] != STORE and not below.startswith(UNIMPORTANT):
-                out.append(os.path.join(each["mount"], below))
+                out.add(os.path.join(each["mount"], os.path.dirname(below) if below.startswith(LAYERS) else below))
     return sorted(out)
 
 

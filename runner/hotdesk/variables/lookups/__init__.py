@@ -6,13 +6,12 @@ Source: https://docs.ansible.com/ansible/latest/collections/index_lookup.html (a
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from jinja2 import Undefined as AnyUndefined
 from jinja2 import pass_context
 
 from hotdesk.errors import HotdeskError, TemplateError
-from hotdesk.variables.compiling import known_name
 from hotdesk.variables.lookups import files, outside, values
 from hotdesk.variables.lookups.call import LookupCall, LookupFailed, LookupServices
 from hotdesk.variables.undefined import Missing, Undefined
@@ -35,7 +34,7 @@ LOOKUPS: Final[dict[str, Callable[[LookupCall], list[Any]]]] = {
 def call_lookup(call: LookupCall) -> list[Any]:
     """The results of a lookup by name, plain data. Every fault of it becomes LookupFailed."""
     try:
-        return LOOKUPS[call.name](call)
+        return cast("list[Any]", call.templates.plugins.tables["lookup"][call.name](call))
     except (HotdeskError, Missing):
         raise
     except Exception as exc:
@@ -57,7 +56,7 @@ def lookup_functions(templates: Templates) -> dict[str, Any]:
 
 
 def _answer(templates: Templates, name: Any, terms: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    known_name("lookup", str(name), LOOKUPS)
+    templates.plugins.need("lookup", str(name))
     for argument in (*terms, *options.values()):
         if isinstance(argument, AnyUndefined):
             return argument

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.jobs.on_target import docker_acts, docker_undo
+from hotdesk.jobs.on_target.acts import Act
 from hotdesk.jobs.on_target.journal import Failed
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def test_a_killed_replacement_is_wholly_one_of_the_two(engine: Engine, tmp_path:
     """The old one until it was said to be done, then the new one."""
     engine.add("old", "web" + docker_undo.ASIDE, running=False)
     engine.add("new", "web")
-    act = docker_undo.Act(str(tmp_path), "put", name="web", temporary="t", old="old", ran=True, new="new", state=state)
+    act = Act(str(tmp_path), "put", name="web", temporary="t", old="old", ran=True, new="new", state=state)
     os.close(act._fd)
     assert docker_undo.unfinished(str(tmp_path)) == ["put in place web"]
     docker_undo.recover(str(tmp_path))

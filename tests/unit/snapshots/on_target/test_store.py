@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotdesk.snapshots.on_target import store
 from hotdesk.snapshots.on_target.btrfs import Failed
 from hotdesk.snapshots.on_target.store import create, retired, sets, snapshot_name, write_json
 
@@ -82,3 +83,12 @@ def test_a_run_must_be_a_name(run: str, phase: str) -> None:
     """It becomes part of a path."""
     with pytest.raises(Failed, match="cannot name snapshots"):
         next(create(run, phase, [], "vega"))
+
+
+def test_subvolumes_that_no_snapshot_has_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's own each, an engine's layers by their folder; not what is mounted by itself, ours, or of no importance."""
+    layers = [f"/top/@/var/lib/docker/btrfs/subvolumes/{name}" for name in ("a", "b")]
+    own = ["/top/@/srv/own", "/top/@/srv/mounted", "/top/@/var/lib/machines"]
+    monkeypatch.setattr(store, "nested", lambda start: [*layers, *own] if start == "/top/@" else [])
+    mounted = [{"path": "@", "mount": "/"}, {"path": "@/srv/mounted", "mount": "/srv/mounted"}]
+    assert store._left_out("/top", mounted, mounted) == ["/srv/own", "/var/lib/docker/btrfs/subvolumes"]

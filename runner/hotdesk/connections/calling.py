@@ -1,0 +1,49 @@
+"""Calls of functions on a PC: the request, and the calls that go on in the background."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.connections import protocol
+from hotdesk.connections.streams import Answer
+from hotdesk.errors import LinkLost, TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hotdesk.connections.wire import Exchange, Wire
+
+
+def called(wire: Wire, sources: set[str], module: str, function: str, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The header of a call of ``function``; the text of ``module`` is sent when it is not among ``sources``, the hashes that the agent has."""
+    digest = hashlib.sha256(module.encode("utf-8", "surrogatepass")).hexdigest()
+    if digest not in sources:
+        wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
+        sources.add(digest)
+    named = {"module": f"hotdesk_call_{digest[:12]}", "hash": digest, "function": function}
+    return {"op": "call", **named, "args": args, "kwargs": kwargs}
+
+
+async def begun(wire: Wire, header: dict[str, Any], abandon: Callable[[Exchange], Awaitable[None]]) -> Any:
+    """For ``Link.begin``: the first item. What comes behind it is nobody's, and the agent stops the rest if we do not get so far."""
+    items: list[Any] = []
+    answer = Answer(wire.host, items.append)
+    with wire.exchange(header["task"]) as exchange:
+        try:
+            await wire.send({**header, "id": exchange.id, "stdin": True})
+            while not items:
+                found, body = await exchange.next()
+                if found["ev"] == "failed":
+                    raise protocol.remote_error(found, wire.host)
+                if found["ev"] == "exit":
+                    answer.value(found)
+                    raise TaskError(f"{wire.host}: the function ended before it said that it had begun")
+                if found["ev"] == "out":
+                    answer.take(found["stream"], body)
+            return items[0]
+        except LinkLost:
+            raise
+        except BaseException:
+            await abandon(exchange)
+            raise
