@@ -24,7 +24,7 @@ HOTDESK = Path(sys.executable).with_name("hotdesk")
 NO_DISK_MINIMUM = "hotdesk_disk_watch: {preflight_minimum: 1%, runtime_minimum: 1%, warning: 1%}"
 KEPT = ("/var/lib/hotdesk", "/home/ada/.local/state/hotdesk")
 """Where a PC remembers its syncs."""
-LIMIT = 600
+LIMIT = 240
 """Seconds after which a run counts as hung."""
 
 

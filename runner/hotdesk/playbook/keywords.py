@@ -1,7 +1,7 @@
 """Every keyword of the language in one table: where it may stand, what its value must be, and how it is inherited.
 
-Source: Ansible's "Playbook Keywords" reference page. An unknown keyword is an error, and so is one that Ansible has and this
-version has not: it is refused by name before any host is touched, never ignored.
+Source: Ansible's "Playbook Keywords" reference page. An unknown keyword is an error before any host is touched,
+never ignored.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ class Keyword:
     inherit: Inherit = "own"
     static: bool = False
     """True: must be known when the playbook is loaded, so no template is allowed."""
-    refused: str = ""
-    """Why this version cannot honour it."""
     choices: tuple[str, ...] = ()
     """The only values there are (a prefix such as ``ansible.builtin.`` apart)."""
 
@@ -166,10 +164,7 @@ def check(values: Mapping[Any, Any], level: Level, *, where: Place | None = None
     for key, value in values.items():
         if key not in known:
             raise unknown(key, level, where=where)
-        keyword = KEYWORDS[key]
-        if keyword.refused and value not in (None, 0, ""):
-            raise refused(keyword, place_of(key) or where)
-        check_value(keyword, value, place_of(value) or place_of(key) or where)
+        check_value(KEYWORDS[key], value, place_of(value) or place_of(key) or where)
 
 
 def unknown(key: object, level: Level, *, also: Iterable[str] = (), where: Place | None = None) -> PlaybookError:
@@ -184,13 +179,6 @@ def unknown(key: object, level: Level, *, also: Iterable[str] = (), where: Place
     return PlaybookError(
         f"{word!r} is not a keyword of a {_level(level)}", place=place,
         remedy=nearest(word, [*LEVELS[level], *also]))  # fmt: skip
-
-
-def refused(keyword: Keyword, place: Place | None) -> PlaybookError:
-    """The error for what Ansible has and this version has not."""
-    return PlaybookError(
-        f"the keyword {keyword.name!r} is not supported yet: {keyword.refused}", place=place,
-        remedy="Remove it, or run this playbook with ansible-playbook.")  # fmt: skip
 
 
 def check_value(keyword: Keyword, value: Any, place: Place | None) -> None:

@@ -19,7 +19,6 @@ from hotdesk.playbook.keywords import (
     check_value,
     is_identifier,
     is_template,
-    refused,
     shown,
 )
 from hotdesk.playbook.loops import read_loop
@@ -127,8 +126,6 @@ class TaskReader:
                 continue
             keyword = KEYWORDS[key]
             place = place_of(value) or place_of(key) or values.place
-            if keyword.refused and value not in (None, 0, ""):
-                raise refused(keyword, place_of(key) or values.place)
             if keyword.name != "args":
                 check_value(keyword, value, place)
         register = values.get("register")
