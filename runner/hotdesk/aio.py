@@ -6,10 +6,10 @@ import asyncio
 import contextvars
 import functools
 import logging
-import queue
 import selectors
 import sys
 import threading
+from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -179,27 +179,31 @@ class Threads:
 
     def __init__(self, size: int, name: str) -> None:
         self._size, self._name = size, name
-        self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._ready = threading.Condition()
         self._started = 0
         self._idle = 0
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        self._work.put((future, call))
-        with self._lock:
-            if self._idle < self._work.qsize() and self._started < self._size:
+        with self._ready:
+            self._work.append((future, call))
+            if self._idle < len(self._work) and self._started < self._size:
                 self._started += 1
                 threading.Thread(target=self._serve, name=f"{self._name}-{self._started}", daemon=True).start()
+            self._ready.notify()
         return future
 
     def _serve(self) -> None:
         while True:
-            with self._lock:
+            with (
+                self._ready
+            ):  # taking work and being idle no more are one step: else a call waits behind one that never returns
                 self._idle += 1
-            future, call = self._work.get()
-            with self._lock:
+                while not self._work:
+                    self._ready.wait()
                 self._idle -= 1
+                future, call = self._work.popleft()
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())

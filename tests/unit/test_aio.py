@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from contextlib import closing
@@ -92,6 +94,21 @@ async def test_waiting_for_a_thread_can_be_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     release.set()
+
+
+MEETING = """
+import threading
+from hotdesk.aio import Threads
+for _ in range(200):
+    pool, met = Threads(8, "pool"), threading.Barrier(8)
+    for future in [pool.submit(lambda: met.wait(20)) for _ in range(8)]: future.result(30)
+"""
+
+
+def test_no_call_waits_behind_others_while_the_pool_may_grow() -> None:
+    """Eight that wait for each other meet in a pool of eight, each time: a thread that is just taking its call is not idle."""
+    done = subprocess.run([sys.executable, "-c", MEETING], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_pool_is_bounded() -> None:
