@@ -141,7 +141,7 @@ class Runs:
         said = output.read_text(errors="replace")
         if code == 1 and '"event"' not in said and said.endswith("KeyboardInterrupt\n"):
             code = -signal.SIGINT  # Python itself was still starting
-        return {"code": code, "said": said[-1000:]}
+        return {"code": code, "said": "\n".join(filter(_tells, said.splitlines()))[-4000:] or said[-1000:]}
 
     def _playbook(self, work: str) -> Path:
         return self.desk.directory / f"{work}.yml"
@@ -156,3 +156,8 @@ class Runs:
             [sys.executable, "-m", *module],
             env=self.environment, cwd=self.desk.directory, stdin=subprocess.PIPE, start_new_session=True, **streams,
         )  # fmt: skip
+
+
+def _tells(line: str) -> bool:
+    """Is it no event, or one of something that did not go well?"""
+    return not line.startswith('{"event"') or '"failed": true' in line or '"unreachable": true' in line
