@@ -53,6 +53,12 @@ def remove(pc: str = "") -> None:
                 directory.rmdir()
 
 
+def remaining() -> list[str]:
+    """The lab's groups that cannot be removed yet."""
+    remove()
+    return [str(path) for path in directories() if path.exists()]
+
+
 def limit_memory(pc: str, limit: str) -> None:
     """Limit a PC to so much memory (``512m``; ``max`` for no limit); its page cache and tmpfs count. Raises LabError where that is not possible."""
     root = memory()

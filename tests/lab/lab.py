@@ -104,13 +104,12 @@ class Lab:
                 cls.found().write_ssh_files()
                 return
             network.remove_switch()
-            cgroups.remove()
             if STATE.is_mount():
                 run("umount", "-l", str(STATE))
             with contextlib.suppress(FileNotFoundError):
                 STATE.rmdir()
-            with contextlib.suppress(LabError):  # a loop device is released when the kernel is done with its mount
-                until(lambda: not disks.loops(STATE), 5, lambda: "")
+            with contextlib.suppress(LabError):  # the kernel lets go of groups and loop devices a little after the last process
+                until(lambda: not cgroups.remaining() and not disks.loops(STATE), 10, lambda: "")
             if left := leftovers():
                 raise LabError("left over: " + "; ".join(left))
 
