@@ -108,7 +108,8 @@ class Lab:
                 run("umount", "-l", str(STATE))
             with contextlib.suppress(FileNotFoundError):
                 STATE.rmdir()
-            with contextlib.suppress(LabError):  # the kernel lets go of groups and loop devices a little after the last process
+            # The kernel lets go of groups and loop devices a little after the last process.
+            with contextlib.suppress(LabError):
                 until(lambda: not cgroups.remaining() and not disks.loops(STATE), 10, lambda: "")
             if left := leftovers():
                 raise LabError("left over: " + "; ".join(left))
