@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.thorough, pytest.mark.ansible]
 HEAD = "become: true\nvars: {hotdesk_source: pc1, hotdesk_disk_watch: false}"
-OTHER = f"mkdir -p {ROOT}/docs {ROOT}/own; echo old >{ROOT}/docs/kept; ln -s x {ROOT}/sparse; chmod 700 {ROOT}/docs"
-MIRROR = f"- name: Mirror\n  hotdesk.sync.folder: {{path: {ROOT}, delete: true, filters: [- /docs/kept]}}"
+OTHER = f"mkdir -p {ROOT}/docs {ROOT}/own; echo old >{ROOT}/docs/kept; touch -d @1 {ROOT}/docs/kept; ln -s x {ROOT}/sparse; chmod 700 {ROOT}/docs"
+MIRROR = f"- name: Mirror\n  hotdesk.sync.folder: {{path: {ROOT}, delete: true, filters: ['- /docs/kept']}}"
 
 
 @pytest.fixture
