@@ -12,8 +12,8 @@ from hotdesk.errors import nearest
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.account_collisions import NAME, kinds, numbers, ranges
 from hotdesk.jobs.account_files import read
+from hotdesk.jobs.changes import in_words
 from hotdesk.jobs.tools import both, carry_out, lacking, run, still_wanted
-from hotdesk.results import Diff
 from hotdesk.transfer import ends
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ class Job(SyncJob):
         steps = list(self._steps(self._there))
         self._acts = {change.id: act for change, act in steps}
         changes = tuple(change for change, _ in steps)
-        text = "".join(f"{change.id}{': ' * bool(change.detail)}{change.detail}\n" for change in changes)
-        diff = (Diff(prepared=text),) if changes else ()
-        return Plan(changes=changes, diff=diff, warnings=tuple(dict.fromkeys(self._warnings)))
+        return Plan(changes=changes, diff=in_words(changes), warnings=tuple(dict.fromkeys(self._warnings)))
 
     async def _look(self) -> None:
         users = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.changes import in_words, left_behind
 from hotdesk.jobs.docker_changes import act, ask, describe, existing
 from hotdesk.jobs.docker_containers import aspects, binds
 from hotdesk.jobs.docker_plan import Comparison, Wish, short, users
@@ -16,7 +17,6 @@ from hotdesk.jobs.on_target import docker_state, docker_undo
 from hotdesk.jobs.on_target.docker_api import SOCKET, named
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both, carry_out, lacking, reason, run, still_wanted
-from hotdesk.results import Diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,18 +94,12 @@ class Job(SyncJob):
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
         comparison = await self._compare()
-        repairs = [
-            Change(verb="undo", subject=f"left on {machine.host}", detail="; ".join(found["unfinished"]))
-            for machine, found in ((self.source, self._here), (self.target, self._there))
-            if found["unfinished"]
-        ]
-        changes = (*repairs, *comparison.changes)
+        changes = (*left_behind(*self._ends()), *comparison.changes)
         self._left = comparison.left
-        text = "".join(f"{change.id}{': ' * bool(change.detail)}{change.detail}\n" for change in changes)
         warnings = tuple(f"{what} is left: {why}" for what, why in sorted(self._left.items()))
         return Plan(
             changes=changes,
-            diff=(Diff(prepared=text),) if changes else (),
+            diff=in_words(changes),
             warnings=(*warnings, *await self._projects()),
         )
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.errors import TaskError, nearest
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.account_files import read
+from hotdesk.jobs.changes import in_words
 from hotdesk.jobs.flatpak_plan import STATE, Scope, by_ref, essence, subjects, told
 from hotdesk.jobs.on_target import flatpak_state
 from hotdesk.jobs.tools import both, carry_out, lacking, run, still_wanted
-from hotdesk.results import Diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,9 +85,8 @@ class Job(SyncJob):
             found = scope.changes()
             changes += found
             self._at |= {change.id: scope for change in found}
-        text = "".join(f"{change.id}{': ' * bool(change.detail)}{change.detail}\n" for change in changes)
         warnings = tuple(dict.fromkeys([*self._warnings, *(text for scope in self._scopes for text in scope.warnings)]))
-        return Plan(changes=tuple(changes), diff=(Diff(prepared=text),) if changes else (), warnings=warnings)
+        return Plan(changes=tuple(changes), diff=in_words(changes), warnings=warnings)
 
     async def _users(self) -> list[str]:
         """Whose installations: the system's (an empty name), and those of people with an account on both PCs."""

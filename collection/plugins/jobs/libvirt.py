@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs import libvirt_xml as xml
+from hotdesk.jobs.changes import in_words, left_behind
 from hotdesk.jobs.libvirt_disks import became, digests, files_of, held, keep_beside, remember, replace_files
 from hotdesk.jobs.libvirt_notes import Noted, look, looked, payload
 from hotdesk.jobs.libvirt_plan import STATE, Comparison, Wish, in_order
@@ -104,19 +105,12 @@ class Job(SyncJob):
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
         found = await self._compare()
-        repairs = [
-            Change(verb="undo", subject=f"left on {machine.host}", detail="; ".join(state["unfinished"]))
-            for machine, state in ((self.source, self._here), (self.target, self._there))
-            if state["unfinished"]
-        ]
-        changes = (*repairs, *found.changes)
-        text = "".join(f"{change.id}{': ' * bool(change.detail)}{change.detail}\n" for change in changes)
-        diffs = [Diff(prepared=text)] if changes else []
+        changes = (*left_behind((self.source, self._here), (self.target, self._there)), *found.changes)
         warnings = [f"{what} is left: {why}" for what, why in sorted(found.left.items())]
         for name, one in sorted(self._here["domains"].items()):
             if (hardware := xml.hardware_of(one["xml"])) and f"domain {name}" not in found.left:
                 warnings.append(f"domain {name}: {', '.join(hardware)} of {self.source.host} stays there")
-        return Plan(changes=changes, diff=(*diffs, *self._definitions(changes)), warnings=tuple(warnings))
+        return Plan(changes=changes, diff=(*in_words(changes), *self._definitions(changes)), warnings=tuple(warnings))
 
     def _definitions(self, changes: Iterable[Change]) -> list[Diff]:
         out = []

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.changes import in_words, left_behind
 from hotdesk.jobs.holding import holding
 from hotdesk.jobs.on_target import snap_api, snap_pause, snap_state
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.snap_plan import FILES, STATE, Comparison, files_of, sideloaded
 from hotdesk.jobs.tools import both, carry_out, lacking, run, still_wanted
 from hotdesk.jobs.undo import Undo, note
-from hotdesk.results import Diff, Progress
+from hotdesk.results import Progress
 from hotdesk.shapes import misfit
 
 if TYPE_CHECKING:
@@ -100,16 +101,8 @@ class Job(SyncJob):
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
         comparison = await self._compare()
-        repairs = [
-            Change(verb="undo", subject=f"left on {machine.host}", detail="; ".join(found["unfinished"]))
-            for machine, found in ((self.source, self._here), (self.target, self._there))
-            if found["unfinished"]
-        ]
-        changes = (*repairs, *comparison.changes())
-        text = "".join(f"{change.id}{': ' * bool(change.detail)}{change.detail}\n" for change in changes)
-        return Plan(
-            changes=changes, diff=(Diff(prepared=text),) if changes else (), warnings=tuple(comparison.warnings)
-        )
+        changes = (*left_behind((self.source, self._here), (self.target, self._there)), *comparison.changes())
+        return Plan(changes=changes, diff=in_words(changes), warnings=tuple(comparison.warnings))
 
     async def _compare(self) -> Comparison:
         here, there = self._here["snaps"], self._there["snaps"]

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
+from hotdesk.jobs.changes import in_words
 from hotdesk.jobs.machine_units import PATTERNS, WAYS_IN, matches
 from hotdesk.jobs.on_target import unit_files
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import ENVIRONMENT, both, carry_out, run, still_wanted
 from hotdesk.jobs.transaction import STATE, UNDO, PutFile, place, recover, unfinished
 from hotdesk.jobs.undo import Undo, note
-from hotdesk.results import Diff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -105,9 +105,8 @@ class Job(SyncJob):
         steps = [step for scope in TOPS for step in self._steps(scope, guarded)]
         self._acts = {change.id: act for change, act in steps}
         changes = tuple(change for change, _ in steps)
-        text = "".join(f"{change.id}{': ' * bool(change.detail)}{change.detail}\n" for change in changes)
         warnings = tuple(dict.fromkeys(self._warnings))
-        return Plan(changes=changes, diff=(Diff(prepared=text),) if changes else (), warnings=warnings)
+        return Plan(changes=changes, diff=in_words(changes), warnings=warnings)
 
     async def _as_recovered(self) -> bool:
         """Files as they will be once the transactions that something killed are undone."""

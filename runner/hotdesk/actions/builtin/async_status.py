@@ -10,6 +10,7 @@ from hotdesk.actions.base import Action, Call
 from hotdesk.actions.fact_names import cleaned
 from hotdesk.actions.on_target import background
 from hotdesk.errors import ArgumentError
+from hotdesk.jobs.shipping import bundle
 
 if TYPE_CHECKING:
     from hotdesk.results import Result
@@ -41,7 +42,7 @@ options:
             if call.check:
                 return result_of({"ansible_job_id": jid}, call)
             answer = await call.machine.call(
-                background, "forget", call.async_dir, jid, change=True, answers={str: object}
+                bundle(background), "forget", call.async_dir, jid, change=True, answers={str: object}
             )
             return result_of(answer, call)
         answer = await ask(call, background, "status", writes=False, directory=call.async_dir, jid=jid)

@@ -15,6 +15,8 @@ import sys
 import time
 from typing import Any, Generator, Mapping
 
+from hotdesk.actions.on_target.hidden import noted
+
 RELEASED = b"k"
 """What the agent writes to the watcher's stdin when the run has finished."""
 GRACE = 2.0
@@ -34,7 +36,7 @@ def start(
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     known = {"ansible_job_id": jid, "started": 1, "results_file": path}
     if not leashed:
-        about_to_make(path)  # type: ignore[name-defined]  # noqa: F821 - the agent's, for what it is to remove
+        noted(path)
     keep(path, dict(known, finished=0))
     _control(PR_SET_CHILD_SUBREAPER, 1)
     yield dict(known, finished=0)

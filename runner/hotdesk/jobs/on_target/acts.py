@@ -9,12 +9,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 
 from hotdesk.jobs.on_target.journal import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable, Iterator
+
+HEARTBEAT = 0.5
+"""Seconds between two signs of life of a hold."""
 
 
 class Act:
@@ -78,3 +82,19 @@ def killed(root: str) -> dict[str, dict[str, Any]]:
 def held(root: str, but: str) -> set[str]:
     """The ``ids`` of all acts but that of the file ``but``."""
     return {ident for path, one in acts(root).items() if path != but for ident in one.get("ids", ())}
+
+
+def put_right(root: str, undo: Callable[[str, dict[str, Any]], None]) -> None:
+    """For who has the place ``alone``: ``undo(path, kept)`` for each act that was killed after it had touched anything."""
+    for path, kept in killed(root).items():
+        if kept:
+            undo(path, kept)
+        os.unlink(path)
+
+
+def until_stopped(word: str) -> Iterator[str]:
+    """What a hold gives while it holds: ``word``, and then signs of life, until TERM comes."""
+    yield word
+    while True:
+        time.sleep(HEARTBEAT)
+        yield "."

@@ -6,9 +6,8 @@ import ctypes
 import json
 import os
 import shutil
-import time
 
-from hotdesk.jobs.on_target.acts import Act, held
+from hotdesk.jobs.on_target.acts import Act, held, until_stopped
 from hotdesk.jobs.on_target.docker_api import ask, named
 from hotdesk.jobs.on_target.docker_networks import leave, made, members, network_back, networked, rejoin
 from hotdesk.jobs.on_target.docker_undo import ASIDE, PLACE, let_go, recover_here, take_back
@@ -19,8 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-BEAT = 0.5
-"""Seconds between two signs of life of a hold."""
 EXCHANGE = 2
 """RENAME_EXCHANGE of renameat2(2)."""
 
@@ -38,10 +35,7 @@ def hold(verb: str, ids: list[str], root: str = PLACE) -> Iterator[str]:
             with alone(root):
                 for ident in ids:
                     _quiet(root, act, verb, ident)
-            yield "held"
-            while True:
-                time.sleep(BEAT)
-                yield "."
+            yield from until_stopped("held")
         except Stopped:
             return
         finally:

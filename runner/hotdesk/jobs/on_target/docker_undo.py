@@ -7,9 +7,7 @@ Each has its note (``acts.Act``). A stop (TERM) undoes it at once; what a kill l
 
 from __future__ import annotations
 
-import os
-
-from hotdesk.jobs.on_target.acts import held, killed
+from hotdesk.jobs.on_target.acts import held, killed, put_right
 from hotdesk.jobs.on_target.docker_api import ask, named
 from hotdesk.jobs.on_target.docker_networks import network_back
 from hotdesk.jobs.on_target.journal import alone
@@ -45,12 +43,14 @@ def recover(root: str = PLACE) -> list[str]:
 
 def recover_here(root: str) -> None:
     """For who has the place ``alone``."""
-    for path, kept in killed(root).items():
-        if kept and kept["kind"] == "network":
+
+    def undo(path: str, kept: dict[str, Any]) -> None:
+        if kept["kind"] == "network":
             network_back(kept)
-        elif kept:
+        else:
             (let_go if kept["kind"] == "hold" else take_back)(root, path, kept)
-        os.unlink(path)
+
+    put_right(root, undo)
 
 
 def let_go(root: str, path: str, kept: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from hotdesk.jobs.on_target.acts import Act, acts, killed
+from hotdesk.jobs.on_target.acts import Act, acts, killed, put_right, until_stopped
 from hotdesk.jobs.on_target.journal import Failed, alone
 from hotdesk.jobs.on_target.stopping import Stopped, stoppable
 
@@ -18,7 +18,6 @@ GROUPS = ("/sys/fs/cgroup/kubepods", "/sys/fs/cgroup/kubepods.slice", "/sys/fs/c
 """Where kubelet puts them: with cgroup v2, with systemd's driver, with v1."""
 FREEZING = 10.0
 """Seconds that it may take."""
-PULSE = 0.5
 
 
 def running_pods() -> list[str]:
@@ -38,10 +37,7 @@ def pause(root: str = PODS_PLACE) -> Iterator[str]:
                     if not frozen(group) or group in _others(root, act.path):
                         act.note(groups=[*act.kept["groups"], group])
                         freeze(group, True)
-            yield "paused"
-            while True:
-                time.sleep(PULSE)
-                yield "."
+            yield from until_stopped("paused")
         except Stopped:
             return
         finally:
@@ -88,9 +84,7 @@ def freeze(group: str, on: bool) -> None:
 
 
 def _recover(root: str) -> None:
-    for path, kept in killed(root).items():
-        _thaw(root, path, kept)
-        os.unlink(path)
+    put_right(root, lambda path, kept: _thaw(root, path, kept))
 
 
 def _thaw(root: str, path: str, kept: dict[str, Any]) -> None:

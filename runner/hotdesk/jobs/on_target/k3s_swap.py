@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 
-from hotdesk.jobs.on_target.acts import Act, killed
+from hotdesk.jobs.on_target.acts import Act, killed, put_right
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
 from hotdesk.jobs.on_target.k3s_api import Api
 from hotdesk.jobs.on_target.k3s_pods import running_pods
@@ -92,13 +92,7 @@ def recover(root: str = SWAPS) -> None:
 
 def recover_here(root: str) -> None:
     """For who has the place ``alone``."""
-    for path, kept in killed(root).items():
-        if kept:
-            if kept["state"] == "done":
-                finish(root, kept)
-            else:
-                put_back(kept)
-        os.unlink(path)
+    put_right(root, lambda _path, kept: finish(root, kept) if kept["state"] == "done" else put_back(kept))
 
 
 def last(root: str) -> str:

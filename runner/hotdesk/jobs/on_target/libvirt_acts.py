@@ -7,9 +7,8 @@ import json
 import os
 import pwd
 import shutil
-import time
 
-from hotdesk.jobs.on_target.acts import Act, held
+from hotdesk.jobs.on_target.acts import Act, held, until_stopped
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
 from hotdesk.jobs.on_target.libvirt_state import look
 from hotdesk.jobs.on_target.libvirt_undo import OFF, PLACE, READY, complete_put, let_go, recover_here
@@ -20,8 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-BEAT = 0.5
-"""Seconds between two signs of life of a hold."""
 STAGE = ".hotdesk-libvirt"
 """The directory beside disks in which new ones are made."""
 
@@ -42,10 +39,7 @@ def hold(uuids: list[str], root: str = PLACE) -> Iterator[str]:
             with alone(root):
                 for uuid in uuids:
                     _save(root, act, uuid)
-            yield "held"
-            while True:
-                time.sleep(BEAT)
-                yield "."
+            yield from until_stopped("held")
         except Stopped:
             return
         finally:

@@ -10,7 +10,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from hotdesk.jobs.on_target.acts import held, killed
+from hotdesk.jobs.on_target.acts import held, killed, put_right
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
 from hotdesk.jobs.on_target.virsh import asked, virsh
 
@@ -48,10 +48,7 @@ def recover(root: str = PLACE) -> list[str]:
 
 def recover_here(root: str) -> None:
     """For who has the place ``alone``."""
-    for path, kept in killed(root).items():
-        if kept:
-            (let_go if kept["kind"] == "hold" else complete_put)(root, path, kept)
-        os.unlink(path)
+    put_right(root, lambda path, kept: (let_go if kept["kind"] == "hold" else complete_put)(root, path, kept))
 
 
 def let_go(root: str, path: str, kept: dict[str, Any]) -> None:

@@ -5,12 +5,11 @@ The setting is a time, so it is a lease: when that is over, snapd forgets it and
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from datetime import datetime, timedelta, timezone
 
-from hotdesk.jobs.on_target.acts import Act, acts, killed
+from hotdesk.jobs.on_target.acts import Act, acts, killed, put_right, until_stopped
 from hotdesk.jobs.on_target.journal import Failed, alone
 from hotdesk.jobs.on_target.snap_api import BEAT, SOCKET, ask, look
 from hotdesk.jobs.on_target.stopping import Stopped, stoppable
@@ -38,10 +37,7 @@ def pause(lease: float = LEASE, root: str = PLACE, socket: str = SOCKET) -> Iter
             _recover(root, socket)
             act = _begin(lease, root, socket)
         try:
-            yield "paused"
-            while True:
-                time.sleep(BEAT)
-                yield "."
+            yield from until_stopped("paused")
         except Stopped:
             return
         finally:
@@ -65,10 +61,7 @@ def recover(root: str = PLACE, socket: str = SOCKET) -> list[str]:
 
 
 def _recover(root: str, socket: str) -> None:
-    for path, kept in killed(root).items():
-        if kept:
-            _end(root, path, kept, socket)
-        os.unlink(path)
+    put_right(root, lambda path, kept: _end(root, path, kept, socket))
 
 
 def _begin(lease: float, root: str, socket: str) -> Any:
