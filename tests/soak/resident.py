@@ -23,7 +23,7 @@ from hotdesk.app import Around, PlayOptions, play
 from hotdesk.bus import Bus
 from hotdesk.configuration import load_settings
 from hotdesk.errors import HotdeskError
-from hotdesk.events import Event, Warned
+from hotdesk.events import Event, TaskFinished, Warned
 from hotdesk.paths import run_log_dir
 from hotdesk.prepare import new_run_id
 from hotdesk.redaction import Redaction
@@ -35,11 +35,13 @@ OTHERS = 4
 
 async def one(job: dict[str, str]) -> dict[str, Any]:
     """One play, with a run log as the command line has it."""
-    warnings: list[str] = []
+    told: list[str] = []
 
     def heard(event: Event) -> None:
         if isinstance(event, Warned):
-            warnings.append(event.text)
+            told.append(event.text)
+        elif isinstance(event, TaskFinished) and (event.result.failed or event.result.unreachable):
+            told.append(f"{event.task} on {event.host}: {event.result.data}")
 
     settings = load_settings({"inventory": (job["inventory"],), "output": "plain"})
     redaction, bus, run = Redaction(), Bus(heard), new_run_id()
@@ -49,8 +51,8 @@ async def one(job: dict[str, str]) -> dict[str, Any]:
         try:
             code = await play(settings, [job["playbook"]], PlayOptions(), around)
         except HotdeskError as exc:
-            code, warnings = exc.exit_code, [*warnings, exc.message]
-    return {"code": code, "warnings": warnings}
+            code, told = exc.exit_code, [*told, exc.message]
+    return {"code": code, "told": told}
 
 
 def held() -> dict[str, int]:

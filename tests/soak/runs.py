@@ -112,7 +112,7 @@ class Runs:
         self._disturb(self._resident.pid, fault, pc)
         answer: dict[str, Any] = json.loads(self._line())
         self._held = {name: answer[name] for name in ("descriptors", "tasks", "threads", "objects", "memory")}
-        return {"code": answer["code"], "said": "; ".join(answer["warnings"])}
+        return {"code": answer["code"], "said": "; ".join(answer["told"])[-4000:]}
 
     def _line(self) -> bytes:
         stream = self._resident.stdout
