@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.aio import TaskGroup
-from hotdesk.errors import DiskLow, HostError, LinkLost, TaskError, Unreachable, VariableError, nearest
+from hotdesk.errors import DiskLow, HostError, TaskError, Unreachable, VariableError, nearest
 from hotdesk.events import DiskCrossed, DiskMeasured, Warned
 from hotdesk.results import Problem
 from hotdesk.text import size
@@ -204,6 +204,8 @@ async def preflight(watched: Sequence[Watched]) -> dict[str, list[Problem]]:
 async def _too_full(watched: Watched) -> list[Problem]:
     try:
         found = await watched.measure()
+    except Unreachable:
+        return []  # its first task says so; it must not keep the others from their work
     except HostError as exc:
         return [Problem(f"free space on {watched.host} cannot be read: {exc}")]
     return [
@@ -266,7 +268,7 @@ class DiskWatch:
                 self._changed(watched, found[state.paths[0]], state, level)
 
             await watched.link.watch_disks(thresholds, interval=watched.wanted.interval, on_change=changed)
-        except LinkLost:
+        except Unreachable:
             return  # whatever runs there finds out by itself
         except TaskError as exc:
             self._emit(Warned(text=f"the disks of {watched.host} are not watched: {exc}", host=watched.host))

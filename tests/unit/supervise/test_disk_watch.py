@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,6 +79,15 @@ async def test_preflight_names_the_file_system_that_is_too_full(link: Link, tmp_
     assert list(found) == ["vega"]
     assert "free of" in found["vega"][0].message
     assert "preflight_minimum" in found["vega"][0].remedy
+
+
+async def test_a_host_that_is_lost_meanwhile_is_no_problem_of_the_play(link: Link, tmp_path: Path) -> None:
+    """It is left to its first task, which finds it unreachable; a problem would keep all hosts from their work."""
+    watched = Watched("vega", link, (str(tmp_path),), parse(None))
+    os.kill(link.info.pid, signal.SIGKILL)
+    assert await preflight([watched]) == {}
+    async with DiskWatch([watched], on_low=lambda *_: pytest.fail("told"), emit=lambda _: pytest.fail("told")):
+        pass
 
 
 async def test_below_the_minimum_the_host_is_stopped(link: Link, tmp_path: Path) -> None:
