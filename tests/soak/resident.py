@@ -23,7 +23,7 @@ from hotdesk.app import Around, PlayOptions, play
 from hotdesk.bus import Bus
 from hotdesk.configuration import load_settings
 from hotdesk.errors import HotdeskError
-from hotdesk.events import Event, TaskFinished, Warned
+from hotdesk.events import Event, Problems, TaskFinished, Warned
 from hotdesk.paths import run_log_dir
 from hotdesk.prepare import new_run_id
 from hotdesk.redaction import Redaction
@@ -42,6 +42,8 @@ async def one(job: dict[str, str]) -> dict[str, Any]:
             told.append(event.text)
         elif isinstance(event, TaskFinished) and (event.result.failed or event.result.unreachable):
             told.append(f"{event.task} on {event.host}: {event.result.data}")
+        elif isinstance(event, Problems):
+            told.append(f"{event.job} on {event.host}: {event.problems}")
 
     settings = load_settings({"inventory": (job["inventory"],), "output": "plain"})
     redaction, bus, run = Redaction(), Bus(heard), new_run_id()
