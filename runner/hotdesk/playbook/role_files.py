@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.errors import PlaybookError, nearest
 from hotdesk.paths import expanded, is_dir, is_file, names_in
 from hotdesk.place import Place
+from hotdesk.playbook.context import place_of_key
 from hotdesk.playbook.inherit import as_tuple
 from hotdesk.playbook.keywords import FALSE, TRUE, shown
 from hotdesk.playbook.model import Role
@@ -142,16 +143,20 @@ def _meta(context: Context, path: Path) -> Mapping[str, Any]:
 
 def _argument_specs(context: Context, path: Path, meta: Mapping[str, Any]) -> Mapping[str, Any]:
     """meta/argument_specs.yml, else ``argument_specs`` of meta/main.yml; the two are not merged."""
-    found: Any = meta.get("argument_specs")
+    held: Any = meta
     for extension in _EXTENSIONS:
         file = path / "meta" / f"argument_specs{extension}"
         if is_file(file):
-            found = context.read_map(file, "a role's argument specs").get("argument_specs")
+            held = context.read_map(file, "a role's argument specs")
             break
+    found = held.get("argument_specs")
     if found is None:
         return EMPTY
     if not isinstance(found, dict):
-        raise PlaybookError("'argument_specs' must be a mapping of entry points", place=place_of(found))
+        raise PlaybookError(
+            "'argument_specs' must be a mapping of entry points",
+            place=place_of(found) or place_of_key(held, "argument_specs"),
+        )
     return found
 
 

@@ -140,6 +140,15 @@ def test_an_argument_spec_is_checked_before_the_first_task(project: Project) -> 
     assert in_phase(play, "post_tasks")[0].args["provided_arguments"] == {}
 
 
+def test_argument_specs_of_another_shape_are_refused_with_their_place(project: Project) -> None:
+    """Also when what stands there is a number, which does not know its place."""
+    role(project, "r")
+    project.write("roles/r/meta/argument_specs.yml", "---\nargument_specs: 1\n")
+    error = project.refused("- hosts: all\n  roles: [r]\n")
+    assert "must be a mapping of entry points" in error.message
+    assert str(error.place).endswith("argument_specs.yml:2:1")
+
+
 def test_a_role_in_a_collection_is_found(project: Project) -> None:
     """By its full name, and by a short one with collections:; its own names come first inside it."""
     base = "collections/ansible_collections/my/pcs"
