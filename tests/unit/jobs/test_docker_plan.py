@@ -58,6 +58,8 @@ def test_an_empty_pc_gets_everything_in_order(here: dict[str, Any]) -> None:
     found = compared(here, EMPTY)
     kinds = [change.subject.split()[0] for change in found.changes]
     assert kinds == sorted(kinds, key=["image", "network", "volume", "container"].index)
+    verbs = [change.verb for change in found.changes if change.subject.startswith("image ")]
+    assert verbs == ["load"] * verbs.count("load") + ["tag"] * verbs.count("tag"), "in the order in which they are done"
     by_id = {change.id: change for change in found.changes}
     assert "create container web" in by_id["create container side"].needs
     assert {"create network lan", "create volume data"} <= set(by_id["create container web"].needs)
@@ -156,6 +158,15 @@ def test_what_cannot_be_moved_is_named(
     assert any(why in text for text in found.left.values()), found.left
     assert "create container web" not in ids(found)
     assert "web" in found.left["container side"]
+
+
+def test_labels_of_a_volume_that_is_there_are_left(here: dict[str, Any]) -> None:
+    """Docker gives them when it makes a volume and never again; what is in it is brought all the same."""
+    there = deepcopy(here)
+    there["volumes"]["data"]["labels"] = {"of": "its own"}
+    found = compared(here, there, same=False)
+    assert "keeps those it was made with" in found.left["labels of volume data"]
+    assert "update volume data" in ids(found)
 
 
 def test_a_missing_path_keeps_a_container_back(here: dict[str, Any]) -> None:
