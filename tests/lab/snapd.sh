@@ -16,4 +16,4 @@ mkdir -p /etc/systemd/system/snapd.service.d /var/lib/snapd/snaps /snap
 store=http://127.0.0.1:9980/
 printf '[Service]\nEnvironment=SNAPPY_FORCE_API_URL=%s SNAPPY_FORCE_SAS_URL=%s SNAP_REEXEC=0\n' $store $store >/etc/systemd/system/snapd.service.d/lab.conf
 systemctl daemon-reload; systemctl start snapd.socket snapd.service; snap wait system seed.loaded
-snap install --dangerous /srv/core_1.snap
+snap install --dangerous /srv/core_16-lab.snap

@@ -18,7 +18,7 @@ PROGRAMS = (
     *(f"/usr/lib/snapd/{name}" for name in ("snapd", "snap-confine", "snap-seccomp")),
 )
 SNAPS = {
-    "core_1": "type: os",
+    "core_16-lab": "type: os",
     "hd-one_1": "base: none",
     "hd-one_2": "base: none",
     "hd-two_1": "base: none\nconfinement: devmode\ngrade: devel",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,14 +143,6 @@ def files(pc: PC) -> str:
     return pc.run("sh", "-c", FILES)
 
 
-def kill_all_of_it(pc: PC) -> None:
-    """All that the run has there, at one blow: nobody sees the other die and clears up."""
-    pids = pc.marked("HOTDESK_RUN=")
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in pids:
-            os.kill(pid, number)
-
-
 def test_the_cluster_becomes_the_same(desk: Desk, booted: Lab, tmp_path: Path) -> None:
     """Objects, volumes, tokens, authorities, manifests, configuration; nothing in check mode; the node is its own; a second run does nothing."""
     here, there = booted[HERE], booted[THERE]
@@ -202,9 +193,10 @@ def test_it_is_all_old_until_it_is_all_new(desk: Desk, booted: Lab, way: str) ->
             assert "systemctl start" in result(done)["failed_changes"]["replace k3s state"]
         else:
             until(lambda: there.run("ls", "/run/lab-k3s-met", check=False), 200, "k3s is starting")
-            run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
             if way == "killed everywhere":
-                kill_all_of_it(there)
+                run.killed_with(there)
+            else:
+                run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
             run.ended(200)
     until(lambda: not there.marked("HOTDESK_RUN="), 120, "nothing is left of it")
     if way != "killed everywhere":
@@ -263,9 +255,9 @@ def test_pods_stand_still_while_their_volumes_are_copied(desk: Desk, booted: Lab
         until(lambda: here.run("ls", "/run/lab-stuck", check=False), 200, "it is copying")
         assert "frozen 1" in here.run("cat", events)
         if way == "killed everywhere":
-            run.signal(signal.SIGSTOP)
-            kill_all_of_it(here)
-        run.signal(signal.SIGKILL)
+            run.killed_with(here)
+        else:
+            run.signal(signal.SIGKILL)
         run.ended(60)
     until(lambda: not here.marked("HOTDESK_RUN=") and not there.marked("HOTDESK_RUN="), 120, "nothing is left of it")
     assert ("frozen 1" in here.run("cat", events)) == (way == "killed everywhere")
