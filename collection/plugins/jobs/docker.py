@@ -10,7 +10,7 @@ from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.changes import in_words, left_behind
 from hotdesk.jobs.docker_changes import act, ask, describe, existing
 from hotdesk.jobs.docker_containers import aspects, binds
-from hotdesk.jobs.docker_plan import Comparison, Wish, short, users
+from hotdesk.jobs.docker_plan import Comparison, Wish, in_layers, short, users
 from hotdesk.jobs.docker_undo import keep
 from hotdesk.jobs.docker_volumes import CONTENT, LOOKING, copy, fingerprints, held
 from hotdesk.jobs.on_target import docker_state, docker_undo
@@ -28,6 +28,8 @@ DOCKER = ("docker", "--host", f"unix://{SOCKET}")
 TOOLS = ("docker", "tar", "find", "sha256sum", "sort")
 OLDEST = (1, 40)
 """Of the Docker Engine API: Docker 19.03."""
+LAYERS_APART = "btrfs"
+"""The storage driver whose layers are subvolumes of their own, which are in no snapshot of what is around them."""
 KINDS = ("container", "network", "volume", "image")
 SHOWN = "{{.Image}} {{json .Config.Entrypoint}} {{json .Config.Cmd}} {{json .Config.Labels}} {{json .HostConfig.PortBindings}} " \
         "{{json .HostConfig.RestartPolicy}} {{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}} {{end}}"  # fmt: skip
@@ -101,6 +103,7 @@ class Job(SyncJob):
             changes=changes,
             diff=in_words(changes),
             warnings=(*warnings, *await self._projects()),
+            beyond_snapshots=in_layers(changes) if self._there["storage"] == LAYERS_APART else (),
         )
 
     async def _compare(self) -> Comparison:

@@ -21,7 +21,7 @@ BACK = "hotdesk rollback"
 """For ``Change.undo``: what ``docker_undo`` brings back, and with what it cannot."""
 ANEW = f"{BACK}: made anew, without what it had written outside its volumes"
 STATE = {
-    **dict.fromkeys(("engine", "api", "architecture"), str),
+    **dict.fromkeys(("engine", "api", "architecture", "storage"), str),
     "images": {str: {"tags": [str], "digests": [str], "size": int}},
     "volumes": {str: {"driver": str, "options": {str: str}, "labels": {str: str}, "mountpoint": str}},
     "networks": {str: {"scope": str, "config_only": bool, "made": {str: object}}},
@@ -336,6 +336,16 @@ def users(state: Mapping[str, Any], volume: str, *, writing: bool = True) -> lis
             m["Type"] == "volume" and m.get("Name") == volume and (m.get("RW") or not writing) for m in one["mounts"]
         )
     ]
+
+
+def in_layers(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Ids of those by which layers go: an image's with its last name, and what a container has written outside its volumes."""
+    gone = [change for change in changes if change.destructive]
+    return tuple(
+        change.id
+        for change in gone
+        if change.subject.startswith("container ") or (change.subject.startswith("image ") and not change.undo)
+    )
 
 
 def short(ident: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.jobs.docker_containers import aspects, request
-from hotdesk.jobs.docker_plan import STATE, Comparison, Wish, users
+from hotdesk.jobs.docker_plan import STATE, Comparison, Wish, in_layers, users
 from hotdesk.shapes import misfit
 
 if TYPE_CHECKING:
@@ -121,6 +121,19 @@ def test_what_only_the_target_has_goes_on_request(here: dict[str, Any]) -> None:
     there["containers"]["web"]["networks"] = {"spare": {}}
     found = compared(here, there, delete=True, exclude=["web", "side", "own"])
     assert "container web" in found.left["removal of network spare"]
+
+
+def test_what_is_in_layers_is_known(here: dict[str, Any]) -> None:
+    """A container and an image that go for good; not a name of an image that keeps another, nor a network or a volume."""
+    there = deepcopy(here)
+    there["containers"]["own"] = {**deepcopy(here["containers"]["idle"]), "id": "9"}
+    there["volumes"]["more"] = deepcopy(here["volumes"]["data"])
+    (image,) = (one for one in there["images"].values() if one["tags"] == ["lab/other:1"])
+    there["images"]["sha256:own"] = {**image, "tags": ["own:1"]}
+    image["tags"] = [*image["tags"], "more:1"]
+    found = compared(here, there, delete=True)
+    assert {"remove image more:1", "remove volume more"} < set(ids(found))
+    assert in_layers(found.changes) == ("remove container own", "remove image own:1")
 
 
 def test_a_network_of_others_is_not_replaced(here: dict[str, Any]) -> None:
