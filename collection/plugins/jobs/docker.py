@@ -138,7 +138,7 @@ class Job(SyncJob):
     async def sync(self, plan: Plan) -> JobResult:
         done: list[Change] = []
         failed: dict[str, str] = {}
-        parts: dict[str, list[Change]] = {"first": [], "volume": [], "container": [], "last": []}
+        parts: dict[str, list[Change]] = {"left": [], "first": [], "volume": [], "container": [], "last": []}
         for change in plan.changes:
             kind = change.subject.split()[0]
             part = (
@@ -149,9 +149,8 @@ class Job(SyncJob):
                 else "first"
             )
             parts[part if part in parts else "first"].append(change)
-        for machine, _ in self._ends():
-            if any(change.id == f"undo left on {machine.host}" for change in plan.changes):
-                await machine.call(bundle(docker_undo), "recover", change=True, answers=[str])
+        await self._do(parts["left"], done, failed)
+        more = await self._look_again(plan) if parts["left"] else []
         await keep(self.target, plan.changes, self._here, self._there)
         await self._load([change for change in parts["first"] if change.verb == "load"], done, failed)
         await self._do([change for change in parts["first"] if change.verb != "load"], done, failed)
@@ -159,7 +158,15 @@ class Job(SyncJob):
             await self._volumes(parts["volume"], stack, done, failed)
             await self._do(parts["container"], done, failed)
         await self._do(parts["last"], done, failed)
-        return JobResult(changed=bool(done), data=self._data(done), warnings=plan.warnings, failed=failed)
+        return JobResult(changed=bool(done), data=self._data(done), warnings=(*plan.warnings, *more), failed=failed)
+
+    async def _look_again(self, plan: Plan) -> list[str]:
+        """After what a kill had left is undone: the plan was made of what there was before. A line for what it therefore lacks."""
+        self._here, self._there = await both(describe(self.source), describe(self.target))
+        planned = {change.id for change in plan.changes}
+        more = [change.id for change in (await self._compare()).changes if change.id not in planned]
+        text = "the next run has more to do, seen when what a killed run had left was undone: "
+        return [text + ", ".join(more)] if more else []
 
     async def _do(self, changes: Sequence[Change], done: list[Change], failed: dict[str, str]) -> None:
         possible = []
@@ -175,7 +182,10 @@ class Job(SyncJob):
     async def _act(self, change: Change) -> None:
         """To what is here, but for what runs where none is to be started."""
         kind, _, name = change.subject.partition(" ")
-        if kind == "volume" and change.verb in ("create", "update"):
+        if change.verb == "undo":
+            machine = self.source if name == f"on {self.source.host}" else self.target
+            await machine.call(bundle(docker_undo), "recover", change=True, answers=[str])
+        elif kind == "volume" and change.verb in ("create", "update"):
             await self._volume(change, name)
         else:
             tags = "images" in (self.args.get("parts") or ["images"])
