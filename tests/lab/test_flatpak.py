@@ -163,7 +163,7 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, way: str) -> 
             run.ended(120)
         until(lambda: not pc2.marked("HOTDESK_RUN="), 60, "nothing is left of it")
         listed = pc2.run("flatpak", "list", "--system", "--all", "--columns=ref:f").split()
-        assert listed == [RUNTIME.format(arch(lab))]
+        assert listed == [RUNTIME.format(arch(lab)).removeprefix("runtime/")]
         pc2.run("flatpak", "repair", "--system", "--dry-run")
     finally:
         pc3.run("sh", "-c", f"mv /srv/flatpak/away /srv/flatpak/objects/{file}")
@@ -203,8 +203,8 @@ def test_a_missing_flatpak_is_told_at_once(desk: Desk, lab: Lab) -> None:
     finally:
         lab["pc2"].run("mv", "/usr/bin/flatpak.away", "/usr/bin/flatpak")
     assert done.code != 0
-    (problem,) = result(done)["problems"]
-    assert problem == {"message": "pc2 has no flatpak", "remedy": "Install flatpak and util-linux there."}
+    for text in ("pc2 has no flatpak", "Install flatpak and util-linux there."):
+        assert text in done.stdout, text
     assert lab["pc2"].run("sh", "-c", "ls /var/lib/flatpak 2>/dev/null || true") == ""
 
 
