@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import test_dconf, test_flatpak
+from tests.lab import snaps, test_dconf, test_flatpak, test_k3s, test_libvirt, test_snap
 from tests.lab.brought import DOCKER, bring
 from tests.lab.btrfs import hotdesk
 from tests.lab.debs import HOME, Deb, archive, lay
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["repository"]
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("three PCs")]
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("three PCs"), pytest.mark.longest(1200)]
 FIRST = 15
 NAMES = dict(zip((f"pc{FIRST + number}" for number in range(3)), ("atlas", "vega", "lyra"), strict=True))
-JOBS = ["snapshot", "apt", "manual", "accounts", "flatpak", "etc", "systemd", "dconf", "folder", "vscode", "docker"]
-PROGRAMS = {"docker": "docker.io", "flatpak": "flatpak", "gpg": "gpg", "dconf": "dconf-cli"}
+JOBS = ["snapshot", "apt", "manual", "accounts", "flatpak", "snap", "etc", "systemd", "dconf", "folder", "vscode"]
+JOBS += ["docker", "libvirt", "k3s"]
+BROUGHT = {"docker": "docker.io", "flatpak": "flatpak", "gpg": "gpg", "dconf": "dconf-cli", **test_libvirt.TOOLS}
+PROGRAMS = {**BROUGHT, "snap": "snapd", "mksquashfs": "squashfs-tools"}
 DISTRIBUTION = (
     Deb("hd-app", "1.0", fields={"Depends": "hd-dep"}, files={"/etc/hd-app.conf": "as packaged\n"}),
     Deb("hd-dep", "1.0"),
@@ -89,6 +91,11 @@ FLATPAKS = (
 )
 SETTINGS = ("[org/lab/look]\ntheme='dark'\nsize=7\n", "[org/lab/look]\ntheme='light'\nown=1\n", "")
 """Of ada, on each."""
+SNAPD = """
+for n in $(seq 0 63); do echo "b /dev/loop$n 0660 root disk - 7:$n"; done >/etc/tmpfiles.d/lab.conf
+echo 'c /dev/loop-control 0660 root disk - 10:237' >>/etc/tmpfiles.d/lab.conf; systemctl enable snapd.socket snapd.service
+"""
+"""What of ``snaps.install`` a boot needs again."""
 BOX = "tar -C /etc -c hostname | docker import -c 'CMD [\"/none\"]' - lab/{0}:1; docker volume create data; cd /var/lib/docker/volumes/data/_data\n"
 ENGINES = (
     f"{BOX.format('box')}echo one >page; mkdir -m 2750 sub; ln page sub/hard\n"
@@ -97,6 +104,29 @@ ENGINES = (
     "docker create --name web --network none -v data:/www lab/vega:1",
     "true",
 )
+LIBVIRTD = """
+printf '%s\\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'namespaces = []' 'cgroup_controllers = []' >/etc/libvirt/qemu.conf
+printf '%s\\n' 'auth_unix_rw = "none"' 'auth_unix_ro = "none"' >/etc/libvirt/libvirtd.conf
+printf '[Service]\\nType=notify\\nExecStart=/usr/sbin/libvirtd\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/libvirtd.service
+mkdir -p /var/lib/libvirt/images /etc/libvirt/qemu /var/cache/libvirt /var/log/libvirt; useradd -r libvirt-qemu
+systemctl daemon-reload; systemctl enable --now libvirtd.service
+"""
+MACHINES = (
+    test_libvirt.SOURCE,
+    f"""{test_libvirt.V}set -e; truncate -s 4M vm2.raw
+dom() {{
+  echo "<domain type='qemu'><name>$1</name><memory unit='MiB'>9</memory><os><type>hvm</type></os>$2</domain>" >/root/$1.xml; v define /root/$1.xml
+}}
+dom own ""; dom vm2 "<devices><disk type='file'><source file='$PWD/vm2.raw'/><target dev='vda' bus='virtio'/></disk></devices>"
+echo "<network><name>lan</name><bridge name='labbr' stp='off'/></network>" >/root/lan.xml; v net-define /root/lan.xml
+""",
+    "true",
+)
+VEGAS = "cd /srv; snap install --dangerous hd-one_2.snap; snap install --dangerous --devmode hd-two_1.snap; snap disable hd-two"
+SNAPS = (test_snap.SOURCE, VEGAS, "true")
+CLUSTERS = (test_k3s.SOURCE, test_k3s.TARGET, "true")
+STATES = (FLATPAKS, SETTINGS, ENGINES, SNAPS, MACHINES, CLUSTERS)
+"""Of each of these one part on each PC."""
 LYRA = f"{INSTALL} hd-app; systemctl disable dpkg-db-backup.timer; mkdir -p /opt/hd-tool; echo 6 >/opt/hd-tool/VERSION; echo lyra >/home/ada/lyra"
 OWN = " -o ".join(f"-path ./{name} -prune" for name in (".config", ".ssh", ".local", ".cache"))
 LISTING = f"""
@@ -104,8 +134,9 @@ dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' 'hd-*'; ap
 apt-cache policy hd-vendor | grep -v '^ \\*\\*\\*'; sha256sum /etc/apt/sources.list.d/* /etc/apt/keyrings/*
 getent passwd | awk -F: '$3 >= 1000 && $3 < 60000' | sort; getent group family anna
 sha256sum /etc/hd-app.conf /etc/profile.d/hd.sh; stat -c '%a %U %G' /etc/hd-app.conf /etc/profile.d/hd.sh
-systemctl list-unit-files --no-legend --plain | sort; sha256sum /etc/systemd/system/*.service
+systemctl list-unit-files --no-legend --plain | grep -v '^snap-' | sort; sha256sum /etc/systemd/system/*.service
 cat /opt/hd-tool/VERSION
+snap list --color=never --unicode=never | awk '{{print $1, $2, $4, $5, $6}}'; sha256sum /var/lib/snapd/snaps/*.snap | cut -d' ' -f1 | sort
 flatpak list --system --all --columns=ref:f,active:f,origin:f; flatpak remotes --system --columns=name:f,url:f,priority:f; flatpak mask
 find /etc/dconf/profile /etc/dconf/db/*.d -type f | sort | xargs sha256sum; DCONF_PROFILE=lab dconf dump /org/lab/site/
 docker image ls --no-trunc --format '{{{{.ID}}}} {{{{.Repository}}}}'; docker volume ls -q
@@ -125,16 +156,21 @@ DRIFTS = (
 
 
 @pytest.fixture(scope="module")
-def booted(whole_lab: Lab) -> Iterator[Lab]:
+def booted(whole_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """atlas, vega and lyra: systemd, a btrfs with @ and @home each."""
     need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs", **PROGRAMS}))
-    lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="3g"), first=FIRST)
+    lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="4g"), first=FIRST)
     pcs = Lab([lab[name] for name in NAMES])
     try:
         for pc in pcs:
             running(pc)
             bring(pc, *PROGRAMS.values(), "dconf-service")
             must(pc, f"{DOCKER}groupadd -r docker; systemctl daemon-reload; systemctl enable --now docker.service")
+            must(pc, LIBVIRTD)
+            snaps.install(pc, tmp_path_factory.mktemp(pc.name))
+            must(pc, SNAPD)
+            pc.run("install", "-m", "755", "/dev/stdin", "/usr/local/bin/k3s", stdin=test_k3s.K3S.read_bytes())
+            pc.run("sh", "-s", stdin=test_k3s.SETUP.read_bytes())
         yield pcs
     finally:
         Lab.down(*NAMES)
@@ -152,11 +188,14 @@ def desk(booted: Lab, repository: Lab, tmp_path: Path) -> Desk:
         must(pc, f"hostnamectl hostname {NAMES[pc.name]}; {EVERYWHERE}")
         must(pc, own)
     key = repository["pc3"].run("cat", "/srv/lab.gpg").encode(errors="surrogateescape")
-    for pc, flatpaks, settings, engine in zip(booted, FLATPAKS, SETTINGS, ENGINES, strict=True):
+    for pc, flatpaks, settings, engine, *more in zip(booted, *STATES, strict=True):
         pc.run("tee", "/srv/lab.gpg", stdin=key)
         must(pc, test_flatpak.script(repository, flatpaks))
         test_dconf.load(pc, "ada", settings)
         must(pc, engine)
+        must(pc, "systemctl enable --now k3s")
+        for each in more:
+            pc.run("bash", "-ec", each)
     atlas, vega, _ = booted
     must(atlas, test_dconf.SYSTEM)
     atlas.run("install", "-D", "-m", "600", "/dev/stdin", "/etc/hotdesk/manual.yml", stdin=REGISTRY.encode())
@@ -207,7 +246,8 @@ def rows(pc: PC, *words: str) -> None:
 def state(pc: PC) -> str:
     """What the PC's own tools say."""
     rows = pc.run("python3", "-c", HELD, f"/home/ada/{STATE}", check=False)
-    return sh(pc, LISTING) + rows + test_dconf.dump(pc)
+    machines = sh(pc, test_libvirt.EVERYTHING).replace(" cpuset='0'", "")
+    return "\n".join((sh(pc, LISTING), rows, test_dconf.dump(pc), machines, *test_k3s.objects(pc), test_k3s.files(pc)))
 
 
 def said(desk: Desk, *words: str, code: int = 0) -> str:
