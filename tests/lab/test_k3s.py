@@ -22,18 +22,7 @@ pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("k3s")]
 FIRST = 31
 HERE, THERE = (f"pc{FIRST + number}" for number in range(2))
 K3S = Path(__file__).with_name("k3s_stand_in.py")
-UNIT = """[Service]
-Type=notify
-NotifyAccess=all
-ExecStart=/usr/local/bin/k3s server
-TimeoutStartSec=0
-[Install]
-WantedBy=multi-user.target
-"""
-KILLALL = """#!/bin/sh
-systemctl stop k3s
-while pids=$(cat /sys/fs/cgroup/kubepods/cgroup.procs 2>/dev/null) && test "$pids"; do kill -9 $pids; sleep 0.1; done
-"""
+SETUP = Path(__file__).with_name("k3s.sh")
 EMPTY = """
 systemctl stop k3s; systemctl reset-failed k3s; /usr/local/bin/k3s-killall.sh; rmdir /sys/fs/cgroup/kubepods
 rm -rf /var/lib/rancher /etc/rancher /var/lib/hotdesk/k3s* /var/lib/hotdesk/transactions /etc/systemd/system/k3s.service.d
@@ -85,9 +74,8 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
             until(
                 lambda pc=pc: pc.run("systemctl", "is-system-running", check=False) == "running\n", 120, "it is running"
             )
-            for path, text in (("k3s", K3S.read_text()), ("k3s-killall.sh", KILLALL)):
-                pc.run("sh", "-c", f"cat >/usr/local/bin/{path}; chmod 755 /usr/local/bin/{path}", stdin=text.encode())
-            pc.run("tee", "/etc/systemd/system/k3s.service", stdin=UNIT.encode())
+            pc.run("install", "-m", "755", "/dev/stdin", "/usr/local/bin/k3s", stdin=K3S.read_bytes())
+            pc.run("sh", "-s", stdin=SETUP.read_bytes())
         yield pcs
     finally:
         Lab.down(HERE, THERE)
@@ -295,3 +283,15 @@ def test_what_does_not_fit_is_told_at_once(desk: Desk, booted: Lab) -> None:
         booted[THERE].run("mv", "/usr/local/bin/k3s.away", "/usr/local/bin/k3s")
     assert done.code != 0
     assert f"{THERE} has no k3s" in done.stdout
+
+
+@pytest.mark.ansible
+def test_ansible_playbook_makes_the_same(desk: Desk, booted: Lab) -> None:
+    """The same play through ansible-playbook's door: the same end state."""
+    pytest.importorskip("ansible")
+    here, there = booted[HERE], booted[THERE]
+    code, text = desk.ansible(book(desk))
+    assert code == 0, text
+    assert (objects(there), files(there)) == (objects(here), files(here))
+    assert there.run("systemctl", "is-active", "k3s") == "active\n"
+    assert not result(k3s(desk))["changed"]
