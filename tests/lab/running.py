@@ -61,6 +61,7 @@ class Desk:
     def __init__(self, lab: Lab, directory: Path) -> None:
         self.lab = lab
         self.directory = directory
+        self.limit = LIMIT
         self.environment = {
             **os.environ,
             "HOME": str(directory / "home"),
@@ -122,7 +123,7 @@ class Desk:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
@@ -153,7 +154,7 @@ class Desk:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
 
@@ -177,7 +178,7 @@ class Desk:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr

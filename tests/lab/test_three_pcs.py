@@ -204,6 +204,7 @@ def desk(booted: Lab, repository: Lab, tmp_path: Path) -> Desk:
     for pc in booted:
         must(pc, "chown -R ada: /home/ada")
     desk = Desk(booted, tmp_path)
+    desk.limit = 600  # seconds, for fourteen jobs on three PCs
     hosts = "".join(f"        {NAMES[pc.name]}: {{ansible_host: {pc.address}}}\n" for pc in booted)
     (tmp_path / "inventory.yml").write_text(f"""all:
   vars:
