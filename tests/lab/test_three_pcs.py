@@ -160,14 +160,14 @@ def booted(whole_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """atlas, vega and lyra: systemd, a btrfs with @ and @home each."""
     need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs", **PROGRAMS}))
     lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="4g"), first=FIRST)
-    pcs = Lab([lab[name] for name in NAMES])
+    pcs, made = Lab([lab[name] for name in NAMES]), tmp_path_factory.mktemp("snaps")
     try:
         for pc in pcs:
             running(pc)
             bring(pc, *PROGRAMS.values(), "dconf-service")
             must(pc, f"{DOCKER}groupadd -r docker; systemctl daemon-reload; systemctl enable --now docker.service")
             must(pc, LIBVIRTD)
-            snaps.install(pc, tmp_path_factory.mktemp(pc.name))
+            snaps.install(pc, made)
             must(pc, SNAPD)
             pc.run("install", "-m", "755", "/dev/stdin", "/usr/local/bin/k3s", stdin=test_k3s.K3S.read_bytes())
             pc.run("sh", "-s", stdin=test_k3s.SETUP.read_bytes())
