@@ -64,8 +64,15 @@ def pcs() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def sync(jobs: JobRun, make_machine: MakeMachine, pcs: dict[str, dict[str, Any]]) -> Sync:
+def sync(
+    jobs: JobRun,
+    make_machine: MakeMachine,
+    pcs: dict[str, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Sync:
     """``plan, result = await sync(after, done)``: the job from atlas to vega, which is as ``after`` once what was left is undone."""
+    monkeypatch.setattr("hotdesk.jobs.transaction.ROOT", str(tmp_path / "journals"))
 
     async def run(
         after: dict[str, Any], done: list[str], *, check: bool = False, **args: Any
