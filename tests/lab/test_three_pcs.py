@@ -136,7 +136,8 @@ getent passwd | awk -F: '$3 >= 1000 && $3 < 60000' | sort; getent group family a
 sha256sum /etc/hd-app.conf /etc/profile.d/hd.sh; stat -c '%a %U %G' /etc/hd-app.conf /etc/profile.d/hd.sh
 systemctl list-unit-files --no-legend --plain | grep -v '^snap-' | sort; sha256sum /etc/systemd/system/*.service
 cat /opt/hd-tool/VERSION
-snap list --color=never --unicode=never | awk '{{print $1, $2, $4, $5, $6}}'; sha256sum /var/lib/snapd/snaps/*.snap | cut -d' ' -f1 | sort
+snap list --color=never --unicode=never | while read -r name version revision rest; do
+  echo "$name $version $rest"; sha256sum <"/var/lib/snapd/snaps/${{name}}_$revision.snap"; done
 flatpak list --system --all --columns=ref:f,active:f,origin:f; flatpak remotes --system --columns=name:f,url:f,priority:f; flatpak mask
 find /etc/dconf/profile /etc/dconf/db/*.d -type f | sort | xargs sha256sum; DCONF_PROFILE=lab dconf dump /org/lab/site/
 docker image ls --no-trunc --format '{{{{.ID}}}} {{{{.Repository}}}}'; docker volume ls -q
