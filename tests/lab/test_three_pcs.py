@@ -134,7 +134,7 @@ dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' 'hd-*'; ap
 apt-cache policy hd-vendor | grep -v '^ \\*\\*\\*'; sha256sum /etc/apt/sources.list.d/* /etc/apt/keyrings/*
 getent passwd | awk -F: '$3 >= 1000 && $3 < 60000' | sort; getent group family anna
 sha256sum /etc/hd-app.conf /etc/profile.d/hd.sh; stat -c '%a %U %G' /etc/hd-app.conf /etc/profile.d/hd.sh
-systemctl list-unit-files --no-legend --plain | grep -v '^snap-' | sort; sha256sum /etc/systemd/system/*.service
+systemctl list-unit-files --no-legend --plain | grep -v -e ^snap- -e ' transient ' | sort; sha256sum /etc/systemd/system/*.service
 cat /opt/hd-tool/VERSION
 snap list --color=never --unicode=never | while read -r name version revision rest; do
   echo "$name $version $rest"; sha256sum <"/var/lib/snapd/snaps/${{name}}_$revision.snap"; done
