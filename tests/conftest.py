@@ -140,18 +140,20 @@ def never_blocks_the_loop() -> Iterator[None]:
 
 
 LONGEST = 300
-"""Seconds a test may take before it counts as hung."""
+"""Seconds a test may take before it counts as hung, unless its marker ``longest`` says otherwise."""
 
 
 @pytest.fixture(autouse=True)
-def ends_in_time() -> Iterator[None]:
+def ends_in_time(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that hangs fails, naming where."""
+    marker = request.node.get_closest_marker("longest")
+    longest = int(marker.args[0]) if marker else LONGEST
 
     def hung(signum: int, frame: object) -> None:
-        pytest.fail(f"the test took longer than {LONGEST} s")
+        pytest.fail(f"the test took longer than {longest} s")
 
     before = signal.signal(signal.SIGALRM, hung)
-    signal.alarm(LONGEST)
+    signal.alarm(longest)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

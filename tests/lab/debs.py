@@ -8,6 +8,7 @@ import io
 import os
 import subprocess
 import tarfile
+import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,14 +70,13 @@ def archive(folder: Path, origin: str, debs: Sequence[Deb]) -> bytes:
     )
     label = f"Origin: {origin}\nLabel: {origin}\n" if origin else ""
     release = f"{label}Suite: stable\nCodename: stable\nDate: Sat, 21 Nov 2026 12:00:00 UTC\nArchitectures: all amd64\nSHA256:\n{listed}"
-    home = folder.parent / f"gpg-{folder.name}"
-    home.mkdir(mode=0o700)
-    environment = {**os.environ, "GNUPGHOME": str(home)}
-    gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
-    _run([*gpg, "--quick-generate-key", f"{folder.name}@example.org", "ed25519", "sign", "0"], env=environment)
-    (folder / "InRelease").write_bytes(_run([*gpg, "--clearsign"], stdin=release.encode(), env=environment))
-    key = _run([*gpg, "--export"], env=environment)
-    _run(["gpgconf", "--kill", "all"], env=environment)
+    with tempfile.TemporaryDirectory() as home:  # short: its agent's sockets have at most 107 bytes
+        environment = {**os.environ, "GNUPGHOME": home}
+        gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
+        _run([*gpg, "--quick-generate-key", f"{folder.name}@example.org", "ed25519", "sign", "0"], env=environment)
+        (folder / "InRelease").write_bytes(_run([*gpg, "--clearsign"], stdin=release.encode(), env=environment))
+        key = _run([*gpg, "--export"], env=environment)
+        _run(["gpgconf", "--kill", "all"], env=environment)
     return key
 
 
@@ -85,8 +85,7 @@ def lay(pc: PC, folder: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path in sorted(folder.iterdir()):
-            if not path.name.startswith("gpg-"):
-                tar.add(path, path.name)
+            tar.add(path, path.name)
     pc.run(
         "sh",
         "-c",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.lab.lab import Lab
+    from tests.lab.pc import PC
 
 HOTDESK = Path(sys.executable).with_name("hotdesk")
 NO_DISK_MINIMUM = "hotdesk_disk_watch: {preflight_minimum: 1%, runtime_minimum: 1%, warning: 1%}"
@@ -59,6 +61,7 @@ class Desk:
     def __init__(self, lab: Lab, directory: Path) -> None:
         self.lab = lab
         self.directory = directory
+        self.limit = LIMIT
         self.environment = {
             **os.environ,
             "HOME": str(directory / "home"),
@@ -120,7 +123,7 @@ class Desk:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
@@ -151,7 +154,7 @@ class Desk:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
 
@@ -175,12 +178,12 @@ class Desk:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
 
-    @contextmanager
+    @contextlib.contextmanager
     def playing(self, playbook: Path, *options: str) -> Iterator[Playing]:
         """Start a run, to be looked at and interrupted. It is killed at the end of the block if it is still there."""
         out, err = self.directory / "stdout", self.directory / "stderr"
@@ -220,6 +223,14 @@ class Playing:
     def signal(self, signum: int) -> None:
         """Send a signal to the runner's pid alone, not to its group."""
         os.kill(self.process.pid, signum)
+
+    def killed_with(self, *pcs: PC) -> None:
+        """It and all that it has on those PCs are killed at one blow: none sees another's end, so nobody clears up."""
+        everything = [self.process.pid, *(pid for pc in pcs for pid in pc.marked("HOTDESK_RUN="))]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in everything:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def ended(self, limit: float) -> Done:
         """Wait for its end. Fails when it takes longer than ``limit`` seconds."""

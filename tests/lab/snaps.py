@@ -1,12 +1,19 @@
-"""Snaps made on the spot by mksquashfs, and this machine's own snapd, for PCs that have none and reach no store."""
+"""Snaps made on the spot by mksquashfs, and this machine's own snapd, for PCs that have none and reach no store.
+
+``python -m tests.lab.snaps pc1 pc2`` installs them on PCs that are up.
+"""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import tarfile
+import tempfile
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.lab.lab import Lab
 
 if TYPE_CHECKING:
     from tests.lab.pc import PC
@@ -18,7 +25,7 @@ PROGRAMS = (
     *(f"/usr/lib/snapd/{name}" for name in ("snapd", "snap-confine", "snap-seccomp")),
 )
 SNAPS = {
-    "core_1": "type: os",
+    "core_16-lab": "type: os",
     "hd-one_1": "base: none",
     "hd-one_2": "base: none",
     "hd-two_1": "base: none\nconfinement: devmode\ngrade: devel",
@@ -64,3 +71,9 @@ def _snapd() -> bytes:
         for path in sorted(files):
             archive.add(path, path.replace("/lib/", "/usr/lib/", 1) if path.startswith("/lib/") else path)
     return out.getvalue()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        for each in sys.argv[1:]:
+            install(Lab.found()[each], Path(made))

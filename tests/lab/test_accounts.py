@@ -109,7 +109,6 @@ def test_another_number_is_a_problem_before_any_change(desk: Desk, lab: Lab) -> 
     assert state(lab["pc2"]) == before
 
 
-@pytest.mark.thorough
 def test_system_accounts_and_strangers_stay(desk: Desk, lab: Lab) -> None:
     """Without delete a person of the target's own stays; with it the account goes and the home stays; the excluded and system ones never."""
     lab["pc1"].run("sh", "-ec", f"{ANNA}; groupadd -r lab-sys; useradd -r lab-daemon; gpasswd -a anna lab-sys")
@@ -132,7 +131,6 @@ def test_system_accounts_and_strangers_stay(desk: Desk, lab: Lab) -> None:
     lab["pc2"].run("sh", "-c", "userdel -r eve; userdel lab-own")
 
 
-@pytest.mark.thorough
 def test_who_logs_in_is_never_locked_out(desk: Desk, lab: Lab) -> None:
     """On pc1 ada has no shell, a locked password, another home and is in no group: pc2's ada stays, and the next run gets in."""
     for name in ("pc2", "pc3"):
@@ -247,7 +245,6 @@ def test_the_systems_locks_are_respected(desk: Desk, lab: Lab) -> None:
     assert state(lab["pc2"]) == state(lab["pc1"])
 
 
-@pytest.mark.thorough
 def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
     """``verify --jobs`` is green after the sync; another shell and another password are named, the hashes not."""
     lab["pc1"].run("sh", "-ec", ANNA)
@@ -264,7 +261,6 @@ def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
     assert OTHER not in done.stdout
 
 
-@pytest.mark.thorough
 @pytest.mark.ansible
 def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     """The same play through ansible-playbook's door: the same end state, and nothing to do for hotdesk afterwards."""

@@ -95,7 +95,6 @@ def test_targets_get_what_was_changed_and_a_second_run_changes_nothing(desk: Des
     assert not again.results("pc2", "Etc")[0]["changed"]
 
 
-@pytest.mark.thorough
 def test_ansible_playbook_gets_to_the_same_end(desk: Desk, lab: Lab) -> None:
     """Through the door: check mode with a diff changes nothing, the second run is ok."""
     prepare(lab)
@@ -140,7 +139,6 @@ def test_what_would_lock_us_out_is_put_back(desk: Desk, lab: Lab) -> None:
     assert sh(lab["pc2"], "cat /etc/hotdesk-test.conf") == "x\n"
 
 
-@pytest.mark.thorough
 def test_delete_takes_away_and_puts_back_what_only_the_target_has(desk: Desk, lab: Lab) -> None:
     """A file of nobody goes, a conffile changed there alone gets its package's text."""
     packaged = sh(lab["pc1"], f"cat {CONFFILE}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,13 +156,14 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, way: str) -> 
                 lambda: "Hello" in pc2.run("sh", "-c", "pgrep -af 'flatpak install' || true"), 200, "it is at the app"
             )
             until(lambda: pc2.run("sh", "-c", PULLING), 60, "it is downloading")
-            run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
-            for pid in pc2.marked("HOTDESK_RUN=") if way == "killed everywhere" else ():
-                os.kill(pid, signal.SIGKILL)
+            if way == "killed everywhere":
+                run.killed_with(pc2)
+            else:
+                run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
             run.ended(120)
         until(lambda: not pc2.marked("HOTDESK_RUN="), 60, "nothing is left of it")
         listed = pc2.run("flatpak", "list", "--system", "--all", "--columns=ref:f").split()
-        assert listed == [RUNTIME.format(arch(lab))]
+        assert listed == [RUNTIME.format(arch(lab)).removeprefix("runtime/")]
         pc2.run("flatpak", "repair", "--system", "--dry-run")
     finally:
         pc3.run("sh", "-c", f"mv /srv/flatpak/away /srv/flatpak/objects/{file}")
@@ -203,8 +203,8 @@ def test_a_missing_flatpak_is_told_at_once(desk: Desk, lab: Lab) -> None:
     finally:
         lab["pc2"].run("mv", "/usr/bin/flatpak.away", "/usr/bin/flatpak")
     assert done.code != 0
-    (problem,) = result(done)["problems"]
-    assert problem == {"message": "pc2 has no flatpak", "remedy": "Install flatpak and util-linux there."}
+    for text in ("pc2 has no flatpak", "Install flatpak and util-linux there."):
+        assert text in done.stdout, text
     assert lab["pc2"].run("sh", "-c", "ls /var/lib/flatpak 2>/dev/null || true") == ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,18 +22,7 @@ pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("k3s")]
 FIRST = 31
 HERE, THERE = (f"pc{FIRST + number}" for number in range(2))
 K3S = Path(__file__).with_name("k3s_stand_in.py")
-UNIT = """[Service]
-Type=notify
-NotifyAccess=all
-ExecStart=/usr/local/bin/k3s server
-TimeoutStartSec=0
-[Install]
-WantedBy=multi-user.target
-"""
-KILLALL = """#!/bin/sh
-systemctl stop k3s
-while pids=$(cat /sys/fs/cgroup/kubepods/cgroup.procs 2>/dev/null) && test "$pids"; do kill -9 $pids; sleep 0.1; done
-"""
+SETUP = Path(__file__).with_name("k3s.sh")
 EMPTY = """
 systemctl stop k3s; systemctl reset-failed k3s; /usr/local/bin/k3s-killall.sh; rmdir /sys/fs/cgroup/kubepods
 rm -rf /var/lib/rancher /etc/rancher /var/lib/hotdesk/k3s* /var/lib/hotdesk/transactions /etc/systemd/system/k3s.service.d
@@ -86,9 +74,8 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
             until(
                 lambda pc=pc: pc.run("systemctl", "is-system-running", check=False) == "running\n", 120, "it is running"
             )
-            for path, text in (("k3s", K3S.read_text()), ("k3s-killall.sh", KILLALL)):
-                pc.run("sh", "-c", f"cat >/usr/local/bin/{path}; chmod 755 /usr/local/bin/{path}", stdin=text.encode())
-            pc.run("tee", "/etc/systemd/system/k3s.service", stdin=UNIT.encode())
+            pc.run("install", "-m", "755", "/dev/stdin", "/usr/local/bin/k3s", stdin=K3S.read_bytes())
+            pc.run("sh", "-s", stdin=SETUP.read_bytes())
         yield pcs
     finally:
         Lab.down(HERE, THERE)
@@ -144,14 +131,6 @@ def files(pc: PC) -> str:
     return pc.run("sh", "-c", FILES)
 
 
-def kill_all_of_it(pc: PC) -> None:
-    """All that the run has there, at one blow: nobody sees the other die and clears up."""
-    pids = pc.marked("HOTDESK_RUN=")
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in pids:
-            os.kill(pid, number)
-
-
 def test_the_cluster_becomes_the_same(desk: Desk, booted: Lab, tmp_path: Path) -> None:
     """Objects, volumes, tokens, authorities, manifests, configuration; nothing in check mode; the node is its own; a second run does nothing."""
     here, there = booted[HERE], booted[THERE]
@@ -202,9 +181,10 @@ def test_it_is_all_old_until_it_is_all_new(desk: Desk, booted: Lab, way: str) ->
             assert "systemctl start" in result(done)["failed_changes"]["replace k3s state"]
         else:
             until(lambda: there.run("ls", "/run/lab-k3s-met", check=False), 200, "k3s is starting")
-            run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
             if way == "killed everywhere":
-                kill_all_of_it(there)
+                run.killed_with(there)
+            else:
+                run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
             run.ended(200)
     until(lambda: not there.marked("HOTDESK_RUN="), 120, "nothing is left of it")
     if way != "killed everywhere":
@@ -263,9 +243,9 @@ def test_pods_stand_still_while_their_volumes_are_copied(desk: Desk, booted: Lab
         until(lambda: here.run("ls", "/run/lab-stuck", check=False), 200, "it is copying")
         assert "frozen 1" in here.run("cat", events)
         if way == "killed everywhere":
-            run.signal(signal.SIGSTOP)
-            kill_all_of_it(here)
-        run.signal(signal.SIGKILL)
+            run.killed_with(here)
+        else:
+            run.signal(signal.SIGKILL)
         run.ended(60)
     until(lambda: not here.marked("HOTDESK_RUN=") and not there.marked("HOTDESK_RUN="), 120, "nothing is left of it")
     assert ("frozen 1" in here.run("cat", events)) == (way == "killed everywhere")
@@ -303,3 +283,15 @@ def test_what_does_not_fit_is_told_at_once(desk: Desk, booted: Lab) -> None:
         booted[THERE].run("mv", "/usr/local/bin/k3s.away", "/usr/local/bin/k3s")
     assert done.code != 0
     assert f"{THERE} has no k3s" in done.stdout
+
+
+@pytest.mark.ansible
+def test_ansible_playbook_makes_the_same(desk: Desk, booted: Lab) -> None:
+    """The same play through ansible-playbook's door: the same end state."""
+    pytest.importorskip("ansible")
+    here, there = booted[HERE], booted[THERE]
+    code, text = desk.ansible(book(desk))
+    assert code == 0, text
+    assert (objects(there), files(there)) == (objects(here), files(here))
+    assert there.run("systemctl", "is-active", "k3s") == "active\n"
+    assert not result(k3s(desk))["changed"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -225,10 +224,10 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, way: str) -> 
     with desk.playing(book(desk, "running: save", head="vars: {hotdesk_lease: 6}")) as run:
         until(lambda: pc1.run("sh", "-c", "ls /tmp/lab-stuck", check=False), 200, "it is copying")
         assert state(lab, pc1, "vm2") == "shut off"
-        run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
-        for pc in (pc1, pc2) if way == "killed everywhere" else ():
-            for pid in pc.marked("HOTDESK_RUN="):
-                os.kill(pid, signal.SIGKILL)
+        if way == "killed everywhere":
+            run.killed_with(pc1, pc2)
+        else:
+            run.signal(signal.SIGINT if way == "interrupted" else signal.SIGKILL)
         run.ended(120)
     until(lambda: not pc1.marked("HOTDESK_RUN=") and not pc2.marked("HOTDESK_RUN="), 100, "nothing is left of it")
     on(lab, pc1, "rm -f /usr/local/bin/rsync /tmp/lab-stuck")

@@ -203,7 +203,6 @@ def test_the_registry_travels_with_consent_alone(desk: Desk, lab: Lab) -> None:
     assert lab["pc2"].run("cat", REGISTRY) == ENTRIES
 
 
-@pytest.mark.thorough
 def test_a_wrong_registry_is_told_with_its_place(desk: Desk, lab: Lab) -> None:
     """Before anything is changed: a missing body, a writable file."""
     registry(lab["pc1"], "debs:\n  hd-hand:\n    instal: 'true'\n")
@@ -236,7 +235,6 @@ def test_what_only_the_target_has_goes_on_request(desk: Desk, lab: Lab, debs: Pa
     assert "/opt/hd-own/x" in state(lab["pc2"])
 
 
-@pytest.mark.thorough
 def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
     """``verify --jobs`` is green after the sync; a tree of another version is named."""
     assert desk.play(book(desk)).code == 0
@@ -248,7 +246,6 @@ def test_drift_is_found_later(desk: Desk, lab: Lab) -> None:
     assert "version of /opt/hd-tool" in verified.stdout
 
 
-@pytest.mark.thorough
 @pytest.mark.ansible
 def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     """The same play through ansible-playbook's door: the same end state."""
@@ -260,7 +257,6 @@ def test_ansible_playbook_makes_the_same(desk: Desk, lab: Lab) -> None:
     assert not result(desk.play(book(desk)))["changed"]
 
 
-@pytest.mark.thorough
 def test_apt_leaves_it_to_this_job(desk: Desk) -> None:
     """What the one calls of no repository is what the other brings."""
     tasks = "- name: Apt\n  hotdesk.sync.apt: {exclude: ['[!h]*']}\n  check_mode: true"

@@ -6,13 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
+from tests.lab import snaps, test_dconf, test_flatpak, test_k3s, test_libvirt, test_snap
+from tests.lab.brought import DOCKER, bring
+from tests.lab.btrfs import hotdesk
 from tests.lab.debs import HOME, Deb, archive, lay
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
 from tests.lab.needs import need
 from tests.lab.running import NO_DISK_MINIMUM, Desk, until
+from tests.lab.test_flatpak import repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +23,15 @@ if TYPE_CHECKING:
 
     from tests.lab.pc import PC
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("three PCs")]
+__all__ = ["repository"]
+
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("three PCs"), pytest.mark.longest(1200)]
 FIRST = 15
 NAMES = dict(zip((f"pc{FIRST + number}" for number in range(3)), ("atlas", "vega", "lyra"), strict=True))
-JOBS = ["snapshot", "apt", "manual", "accounts", "etc", "systemd", "folder", "vscode"]
+JOBS = ["snapshot", "apt", "manual", "accounts", "flatpak", "snap", "etc", "systemd", "dconf", "folder", "vscode"]
+JOBS += ["docker", "libvirt", "k3s"]
+BROUGHT = {"docker": "docker.io", "flatpak": "flatpak", "gpg": "gpg", "dconf": "dconf-cli", **test_libvirt.TOOLS}
+PROGRAMS = {**BROUGHT, "snap": "snapd", "mksquashfs": "squashfs-tools"}
 DISTRIBUTION = (
     Deb("hd-app", "1.0", fields={"Depends": "hd-dep"}, files={"/etc/hd-app.conf": "as packaged\n"}),
     Deb("hd-dep", "1.0"),
@@ -74,6 +82,51 @@ printf '{SERVICE}' >/etc/systemd/system/hd-vega.service; systemctl daemon-reload
 useradd -u 2001 -m -s /bin/sh anna
 cd /home/ada; mkdir -p docs; echo older >docs/one; echo vega >docs/vega
 """
+QUIET = "--noninteractive --assumeyes"
+REMOTE = "flatpak remote-add --gpg-import=/srv/lab.gpg lab URL"
+FLATPAKS = (
+    f"{REMOTE}; flatpak install {QUIET} lab org.lab.Hello//stable; flatpak mask org.lab.Other",
+    f"{REMOTE}; flatpak install {QUIET} lab org.lab.Hello//beta; flatpak remote-modify --prio=7 lab",
+    "true",
+)
+SETTINGS = ("[org/lab/look]\ntheme='dark'\nsize=7\n", "[org/lab/look]\ntheme='light'\nown=1\n", "")
+"""Of ada, on each."""
+SNAPD = """
+for n in $(seq 0 63); do echo "b /dev/loop$n 0660 root disk - 7:$n"; done >/etc/tmpfiles.d/lab.conf
+echo 'c /dev/loop-control 0660 root disk - 10:237' >>/etc/tmpfiles.d/lab.conf; systemctl enable snapd.socket snapd.service
+"""
+"""What of ``snaps.install`` a boot needs again."""
+BOX = "tar -C /etc -c hostname | docker import -c 'CMD [\"/none\"]' - lab/{0}:1; docker volume create data; cd /var/lib/docker/volumes/data/_data\n"
+ENGINES = (
+    f"{BOX.format('box')}echo one >page; mkdir -m 2750 sub; ln page sub/hard\n"
+    "docker create --name web --network none --label a=b -e TOKEN=geheim-4711 -v data:/www lab/box:1",
+    f"{BOX.format('vega')}echo vega >page; echo vega >own; docker volume create vega\n"
+    "docker create --name web --network none -v data:/www lab/vega:1",
+    "true",
+)
+LIBVIRTD = """
+printf '%s\\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'namespaces = []' 'cgroup_controllers = []' >/etc/libvirt/qemu.conf
+printf '%s\\n' 'auth_unix_rw = "none"' 'auth_unix_ro = "none"' >/etc/libvirt/libvirtd.conf
+printf '[Service]\\nType=notify\\nExecStart=/usr/sbin/libvirtd\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/libvirtd.service
+mkdir -p /var/lib/libvirt/images /etc/libvirt/qemu /var/cache/libvirt /var/log/libvirt; useradd -r libvirt-qemu
+systemctl daemon-reload; systemctl enable --now libvirtd.service
+"""
+MACHINES = (
+    test_libvirt.SOURCE,
+    f"""{test_libvirt.V}set -e; truncate -s 4M vm2.raw
+dom() {{
+  echo "<domain type='qemu'><name>$1</name><memory unit='MiB'>9</memory><os><type>hvm</type></os>$2</domain>" >/root/$1.xml; v define /root/$1.xml
+}}
+dom own ""; dom vm2 "<devices><disk type='file'><source file='$PWD/vm2.raw'/><target dev='vda' bus='virtio'/></disk></devices>"
+echo "<network><name>lan</name><bridge name='labbr' stp='off'/></network>" >/root/lan.xml; v net-define /root/lan.xml
+""",
+    "true",
+)
+VEGAS = "cd /srv; snap install --dangerous hd-one_2.snap; snap install --dangerous --devmode hd-two_1.snap; snap disable hd-two"
+SNAPS = (test_snap.SOURCE, VEGAS, "true")
+CLUSTERS = (test_k3s.SOURCE, test_k3s.TARGET, "true")
+STATES = (FLATPAKS, SETTINGS, ENGINES, SNAPS, MACHINES, CLUSTERS)
+"""Of each of these one part on each PC."""
 LYRA = f"{INSTALL} hd-app; systemctl disable dpkg-db-backup.timer; mkdir -p /opt/hd-tool; echo 6 >/opt/hd-tool/VERSION; echo lyra >/home/ada/lyra"
 OWN = " -o ".join(f"-path ./{name} -prune" for name in (".config", ".ssh", ".local", ".cache"))
 LISTING = f"""
@@ -81,8 +134,16 @@ dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' 'hd-*'; ap
 apt-cache policy hd-vendor | grep -v '^ \\*\\*\\*'; sha256sum /etc/apt/sources.list.d/* /etc/apt/keyrings/*
 getent passwd | awk -F: '$3 >= 1000 && $3 < 60000' | sort; getent group family anna
 sha256sum /etc/hd-app.conf /etc/profile.d/hd.sh; stat -c '%a %U %G' /etc/hd-app.conf /etc/profile.d/hd.sh
-systemctl list-unit-files --no-legend --plain | sort; sha256sum /etc/systemd/system/*.service
+systemctl list-unit-files --no-legend --plain | grep -v -e ^snap- -e ' transient ' | sort; sha256sum /etc/systemd/system/*.service
 cat /opt/hd-tool/VERSION
+snap list --color=never --unicode=never | while read -r name version revision rest; do
+  echo "$name $version $rest"; sha256sum <"/var/lib/snapd/snaps/${{name}}_$revision.snap"; done
+flatpak list --system --all --columns=ref:f,active:f,origin:f; flatpak remotes --system --columns=name:f,url:f,priority:f; flatpak mask
+find /etc/dconf/profile /etc/dconf/db/*.d -type f | sort | xargs sha256sum; DCONF_PROFILE=lab dconf dump /org/lab/site/
+docker image ls --no-trunc --format '{{{{.ID}}}} {{{{.Repository}}}}'; docker volume ls -q
+docker inspect --format '{{{{.Name}}}} {{{{.Image}}}} {{{{.Config.Env}}}} {{{{.Config.Labels}}}} {{{{.HostConfig.Binds}}}}' $(docker ps -aq)
+cd /var/lib/docker/volumes; find . -path './*/_data*' -printf '%P %y %m %U %G %n\\n' | sort
+find . -path './*/_data/*' -type f -exec sha256sum {{}} + | sort
 cd /home/ada; find . {OWN} -o -printf '%P %y %m %U %G %l\\n' | sort
 find . {OWN} -o -type f -exec sha256sum {{}} + | sort; getfacl -p docs/one
 """
@@ -96,21 +157,28 @@ DRIFTS = (
 
 
 @pytest.fixture(scope="module")
-def booted(whole_lab: Lab) -> Iterator[Lab]:
+def booted(whole_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """atlas, vega and lyra: systemd, a btrfs with @ and @home each."""
-    need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs"}))
-    lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="2g"), first=FIRST)
-    pcs = Lab([lab[name] for name in NAMES])
+    need(missing({"debootstrap": "debootstrap", "mkfs.btrfs": "btrfs-progs", **PROGRAMS}))
+    lab = Lab.up(3, Options(init="systemd", base="debian", disk="btrfs", size="4g"), first=FIRST)
+    pcs, made = Lab([lab[name] for name in NAMES]), tmp_path_factory.mktemp("snaps")
     try:
         for pc in pcs:
-            until(lambda pc=pc: sh(pc, "systemctl is-system-running") == "running\n", 120, "it is running")
+            running(pc)
+            bring(pc, *PROGRAMS.values(), "dconf-service")
+            must(pc, f"{DOCKER}groupadd -r docker; systemctl daemon-reload; systemctl enable --now docker.service")
+            must(pc, LIBVIRTD)
+            snaps.install(pc, made)
+            must(pc, SNAPD)
+            pc.run("install", "-m", "755", "/dev/stdin", "/usr/local/bin/k3s", stdin=test_k3s.K3S.read_bytes())
+            pc.run("sh", "-s", stdin=test_k3s.SETUP.read_bytes())
         yield pcs
     finally:
         Lab.down(*NAMES)
 
 
 @pytest.fixture
-def desk(booted: Lab, tmp_path: Path) -> Desk:
+def desk(booted: Lab, repository: Lab, tmp_path: Path) -> Desk:
     """The PCs as people have left them, under their own names."""
     keys = {name: archive(tmp_path / "archives" / name, name.title(), debs)
             for name, debs in (("distribution", DISTRIBUTION), ("vendor", VENDOR))}  # fmt: skip
@@ -120,13 +188,24 @@ def desk(booted: Lab, tmp_path: Path) -> Desk:
         pc.run("tee", "/srv/hd-vendor.gpg", stdin=keys["vendor"])
         must(pc, f"hostnamectl hostname {NAMES[pc.name]}; {EVERYWHERE}")
         must(pc, own)
+    key = repository["pc3"].run("cat", "/srv/lab.gpg").encode(errors="surrogateescape")
+    for pc, flatpaks, settings, engine, *more in zip(booted, *STATES, strict=True):
+        pc.run("tee", "/srv/lab.gpg", stdin=key)
+        must(pc, test_flatpak.script(repository, flatpaks))
+        test_dconf.load(pc, "ada", settings)
+        must(pc, engine)
+        must(pc, "systemctl enable --now k3s")
+        for each in more:
+            pc.run("bash", "-ec", each)
     atlas, vega, _ = booted
+    must(atlas, test_dconf.SYSTEM)
     atlas.run("install", "-D", "-m", "600", "/dev/stdin", "/etc/hotdesk/manual.yml", stdin=REGISTRY.encode())
     rows(atlas, "theme=dark", "recent=docs", "secret://key=of-atlas")
     rows(vega, "theme=light", "secret://key=of-vega")
     for pc in booted:
         must(pc, "chown -R ada: /home/ada")
     desk = Desk(booted, tmp_path)
+    desk.limit = 600  # seconds, for fourteen jobs on three PCs
     hosts = "".join(f"        {NAMES[pc.name]}: {{ansible_host: {pc.address}}}\n" for pc in booted)
     (tmp_path / "inventory.yml").write_text(f"""all:
   vars:
@@ -148,6 +227,11 @@ def desk(booted: Lab, tmp_path: Path) -> Desk:
     return desk
 
 
+def running(pc: PC) -> None:
+    """Wait until all is that systemd starts."""
+    until(lambda: sh(pc, "systemctl is-system-running") == "running\n", 120, "it is running")
+
+
 def sh(pc: PC, text: str) -> str:
     return str(pc.run("sh", "-c", text, check=False))
 
@@ -163,19 +247,9 @@ def rows(pc: PC, *words: str) -> None:
 
 def state(pc: PC) -> str:
     """What the PC's own tools say."""
-    return sh(pc, LISTING) + pc.run("python3", "-c", HELD, f"/home/ada/{STATE}", check=False)
-
-
-def approve_all(path: Path) -> None:
-    """As somebody who wants all of it: removals, first meetings, what was changed on the target."""
-    plan = yaml.safe_load(path.read_text())
-    for host in plan.get("topology", []):
-        host["decision"] = "allow"
-    for step in plan["steps"]:
-        for section, word in (("removals", "remove"), ("conflicts", "discard")):
-            for change in step.get(section, []):
-                change["decision"] = word
-    path.write_text(yaml.safe_dump(plan, sort_keys=False))
+    rows = pc.run("python3", "-c", HELD, f"/home/ada/{STATE}", check=False)
+    machines = sh(pc, test_libvirt.EVERYTHING).replace(" cpuset='0'", "")
+    return "\n".join((sh(pc, LISTING), rows, test_dconf.dump(pc), machines, *test_k3s.objects(pc), test_k3s.files(pc)))
 
 
 def said(desk: Desk, *words: str, code: int = 0) -> str:
@@ -193,7 +267,7 @@ def test_three_pcs_become_one(desk: Desk, booted: Lab) -> None:
     assert {pc.name: state(pc) for pc in booted} == before, "a plan changes nothing"
     plan = desk.directory / "plan.yml"
     print(plan.read_text())
-    approve_all(plan)
+    desk.approve(plan)
     sync = ("sync", "book.yml", "--from", "atlas", "--to", "vega,lyra", "--output", "plain")
     print(said(desk, *sync, "--plan", "plan.yml"))
     assert state(atlas) == before[atlas.name], "nothing changes at the source"
@@ -211,3 +285,12 @@ def test_three_pcs_become_one(desk: Desk, booted: Lab) -> None:
         if line.startswith("drifted:")
     ]
     assert len(drifted) == len(DRIFTS), drifted
+
+    first = min(re.findall(r"^\d{8}-\d{6}-\w+", hotdesk(desk, "snapshots", "list", "--hosts", "vega"), re.MULTILINE))
+    said(desk, "rollback", first, "--hosts", "vega", "--yes")
+    vega.off()
+    vega.on()
+    vega.wait_for_ssh()
+    running(vega)
+    assert state(vega).splitlines() == before[vega.name].splitlines()
+    assert state(atlas) == before[atlas.name]

@@ -36,14 +36,6 @@ SANITY = (
 )  # fmt: skip
 """The sanity tests of ansible-test that need neither network nor container; the others install what they need first."""
 
-ELSEWHERE = {
-    **dict.fromkeys(("docker", "k3s", "libvirt", "snap", "systemd"), "a daemon"),
-    **dict.fromkeys(("rollback", "snapshot", "subvolume"), "btrfs"),
-    "flatpak": "a repository that is served",
-    "folder": "nothing: it is in the scenarios default and hotdesk",
-}
-"""Jobs without a Molecule scenario of their own, since they need what its PCs do not have; tests/lab has them all."""
-
 
 @pytest.fixture
 def collections(tmp_path: Path) -> Path:
@@ -163,10 +155,10 @@ def _short(name: str) -> str:
     return str(yaml.safe_load(documentation)["short_description"])
 
 
-def test_each_job_has_a_molecule_scenario_or_is_known_to_have_none() -> None:
+def test_each_job_has_a_molecule_scenario() -> None:
     """With what it must make of a PC, in the settings that all of them share."""
     scenarios = {path.parent.name: path for path in TOP.glob("molecule/*/molecule.yml") if path.is_symlink()}
-    assert sorted({*scenarios, *ELSEWHERE}) == MODULES
+    assert sorted(scenarios) == MODULES
     for name, path in scenarios.items():
         assert path.resolve() == TOP / "molecule/shared/job.yml"
         assert f"hotdesk.sync.{name}:" in (path.parent / "converge.yml").read_text()

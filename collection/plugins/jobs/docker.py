@@ -10,7 +10,7 @@ from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.changes import in_words, left_behind
 from hotdesk.jobs.docker_changes import act, ask, describe, existing
 from hotdesk.jobs.docker_containers import aspects, binds
-from hotdesk.jobs.docker_plan import Comparison, Wish, short, users
+from hotdesk.jobs.docker_plan import Comparison, Wish, in_layers, short, users
 from hotdesk.jobs.docker_undo import keep
 from hotdesk.jobs.docker_volumes import CONTENT, LOOKING, copy, fingerprints, held
 from hotdesk.jobs.on_target import docker_state, docker_undo
@@ -28,6 +28,8 @@ DOCKER = ("docker", "--host", f"unix://{SOCKET}")
 TOOLS = ("docker", "tar", "find", "sha256sum", "sort")
 OLDEST = (1, 40)
 """Of the Docker Engine API: Docker 19.03."""
+LAYERS_APART = "btrfs"
+"""The storage driver whose layers are subvolumes of their own, which are in no snapshot of what is around them."""
 KINDS = ("container", "network", "volume", "image")
 SHOWN = "{{.Image}} {{json .Config.Entrypoint}} {{json .Config.Cmd}} {{json .Config.Labels}} {{json .HostConfig.PortBindings}} " \
         "{{json .HostConfig.RestartPolicy}} {{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}} {{end}}"  # fmt: skip
@@ -101,6 +103,7 @@ class Job(SyncJob):
             changes=changes,
             diff=in_words(changes),
             warnings=(*warnings, *await self._projects()),
+            beyond_snapshots=in_layers(changes) if self._there["storage"] == LAYERS_APART else (),
         )
 
     async def _compare(self) -> Comparison:
@@ -135,7 +138,7 @@ class Job(SyncJob):
     async def sync(self, plan: Plan) -> JobResult:
         done: list[Change] = []
         failed: dict[str, str] = {}
-        parts: dict[str, list[Change]] = {"first": [], "volume": [], "container": [], "last": []}
+        parts: dict[str, list[Change]] = {"left": [], "first": [], "volume": [], "container": [], "last": []}
         for change in plan.changes:
             kind = change.subject.split()[0]
             part = (
@@ -146,9 +149,8 @@ class Job(SyncJob):
                 else "first"
             )
             parts[part if part in parts else "first"].append(change)
-        for machine, _ in self._ends():
-            if any(change.id == f"undo left on {machine.host}" for change in plan.changes):
-                await machine.call(bundle(docker_undo), "recover", change=True, answers=[str])
+        await self._do(parts["left"], done, failed)
+        more = await self._look_again(plan) if parts["left"] else []
         await keep(self.target, plan.changes, self._here, self._there)
         await self._load([change for change in parts["first"] if change.verb == "load"], done, failed)
         await self._do([change for change in parts["first"] if change.verb != "load"], done, failed)
@@ -156,7 +158,15 @@ class Job(SyncJob):
             await self._volumes(parts["volume"], stack, done, failed)
             await self._do(parts["container"], done, failed)
         await self._do(parts["last"], done, failed)
-        return JobResult(changed=bool(done), data=self._data(done), warnings=plan.warnings, failed=failed)
+        return JobResult(changed=bool(done), data=self._data(done), warnings=(*plan.warnings, *more), failed=failed)
+
+    async def _look_again(self, plan: Plan) -> list[str]:
+        """After what a kill had left is undone: the plan was made of what there was before. A line for what it therefore lacks."""
+        self._here, self._there = await both(describe(self.source), describe(self.target))
+        planned = {change.id for change in plan.changes}
+        more = [change.id for change in (await self._compare()).changes if change.id not in planned]
+        text = "the next run has more to do, seen when what a killed run had left was undone: "
+        return [text + ", ".join(more)] if more else []
 
     async def _do(self, changes: Sequence[Change], done: list[Change], failed: dict[str, str]) -> None:
         possible = []
@@ -172,7 +182,10 @@ class Job(SyncJob):
     async def _act(self, change: Change) -> None:
         """To what is here, but for what runs where none is to be started."""
         kind, _, name = change.subject.partition(" ")
-        if kind == "volume" and change.verb in ("create", "update"):
+        if change.verb == "undo":
+            machine = self.source if name == f"on {self.source.host}" else self.target
+            await machine.call(bundle(docker_undo), "recover", change=True, answers=[str])
+        elif kind == "volume" and change.verb in ("create", "update"):
             await self._volume(change, name)
         else:
             tags = "images" in (self.args.get("parts") or ["images"])

@@ -17,6 +17,7 @@ description:
   - Images that the target lacks, by their ids, go in one stream from PC to PC; nothing is stored on the control node. All names (tags) follow.
   - What is in a volume is copied beside what the target has, compared, and exchanged for it at once. Meanwhile the source's containers that write to
     it are paused, and the target's that have it are stopped; afterwards they go on, also after a stop or a kill.
+  - A volume that the target has keeps the labels it was made with; that they differ is told.
   - Networks are made with the same driver, subnets, options and labels.
   - Containers are made from what C(docker inspect) says of the source's - image, command, variables, mounts, ports, restart policy, labels,
     networks. One that is replaced is put aside until the new one is in its place, and is back if that fails.

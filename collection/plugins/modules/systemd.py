@@ -19,6 +19,7 @@ description:
   - Then makes units enabled, disabled or masked as on the source, also instances of templates, by C(systemctl). Units that the target does not
     have are named.
   - Units of a PC's own hardware, disks, consoles, boot, clock, hypervisor and network are never touched, nor are those of systemd itself.
+  - Nor are those that snapd writes for snaps.
   - What lets you in (the unit that runs sshd) is never disabled, masked, stopped or given other files.
 options:
   exclude:

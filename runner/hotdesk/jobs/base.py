@@ -59,6 +59,8 @@ class Plan:
     """Places of the target that the run's snapshots cannot cover: destructive changes of later jobs there need consent."""
     covered: tuple[str, ...] = ()
     """Places that they do cover. When there are no others, later changes can be undone by them."""
+    beyond_snapshots: tuple[str, ...] = ()
+    """Ids of changes that they do not undo even so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ BACK = "hotdesk rollback"
 """For ``Change.undo``: what ``docker_undo`` brings back, and with what it cannot."""
 ANEW = f"{BACK}: made anew, without what it had written outside its volumes"
 STATE = {
-    **dict.fromkeys(("engine", "api", "architecture"), str),
+    **dict.fromkeys(("engine", "api", "architecture", "storage"), str),
     "images": {str: {"tags": [str], "digests": [str], "size": int}},
     "volumes": {str: {"driver": str, "options": {str: str}, "labels": {str: str}, "mountpoint": str}},
     "networks": {str: {"scope": str, "config_only": bool, "made": {str: object}}},
@@ -153,22 +153,25 @@ class Comparison:
         if "images" not in self.wish.parts:
             return
         used = {self.here["containers"][name]["image"] for name in movable}
-        theirs = {tag: ident for ident, one in self.there["images"].items() for tag in one["tags"]}
-        for ident, one in sorted(self.here["images"].items(), key=lambda item: (item[1]["tags"], item[0])):
-            tags = [tag for tag in one["tags"] if self.wish.wants("images", tag)]
-            if not tags and ident not in used and not (one["digests"] and not one["tags"]):
+        found = sorted(self.here["images"].items(), key=lambda item: (item[1]["tags"], item[0]))
+        wanted = {ident: [tag for tag in one["tags"] if self.wish.wants("images", tag)] for ident, one in found}
+        for ident, one in found:
+            nameless = bool(one["digests"] and not one["tags"])
+            if ident in self.there["images"] or not (wanted[ident] or ident in used or nameless):
                 continue
-            names = ", ".join(tags) or "no name"
-            if ident not in self.there["images"]:
-                if one["digests"] and not one["tags"]:
-                    self.left[f"name of image {short(ident)}"] = (
-                        f"a name by digest comes with a pull alone: {one['digests'][0]}"
-                    )
-                detail = f"{names}, {one['size'] / 1e6:.1f} MB"
-                yield Change(
-                    verb="load", subject=f"image {short(ident)}", detail=detail, after=ident,
-                    undo=f"docker image rm {short(ident)}",
-                )  # fmt: skip
+            if nameless:
+                self.left[f"name of image {short(ident)}"] = (
+                    f"a name by digest comes with a pull alone: {one['digests'][0]}"
+                )
+            detail = f"{', '.join(wanted[ident]) or 'no name'}, {one['size'] / 1e6:.1f} MB"
+            undo = f"docker image rm {short(ident)}"
+            yield Change(verb="load", subject=f"image {short(ident)}", detail=detail, after=ident, undo=undo)
+        yield from self._tags(wanted)
+
+    def _tags(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[Change]:
+        """Names of images: id -> those it is to have."""
+        theirs = {tag: ident for ident, one in self.there["images"].items() for tag in one["tags"]}
+        for ident, tags in wanted.items():
             for tag in tags:
                 if theirs.get(tag) != ident:
                     old = theirs.get(tag, "")
@@ -226,11 +229,17 @@ class Comparison:
             if now is None:
                 undo = f"{BACK}, unless somebody has written to it"
                 yield Change(verb="create", subject=f"volume {name}", after=here.get(name, ""), undo=undo)
-            elif now["driver"] != "local" or now["options"] != one["options"]:
+                continue
+            if now["driver"] != "local" or now["options"] != one["options"]:
                 self.left[f"volume {name}"] = (
                     "it was made with other options there; remove it there, and it will be made anew"
                 )
-            elif here.get(name) != there.get(name):
+                continue
+            if now["labels"] != one["labels"]:
+                self.left[f"labels of volume {name}"] = (
+                    "a volume keeps those it was made with; remove it there, and it will be made anew"
+                )
+            if here.get(name) != there.get(name):
                 steady = not users(self.here, name)
                 yield Change(
                     verb="update", subject=f"volume {name}", detail="all that is in it", destructive=True,
@@ -327,6 +336,16 @@ def users(state: Mapping[str, Any], volume: str, *, writing: bool = True) -> lis
             m["Type"] == "volume" and m.get("Name") == volume and (m.get("RW") or not writing) for m in one["mounts"]
         )
     ]
+
+
+def in_layers(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Ids of those by which layers go: an image's with its last name, and what a container has written outside its volumes."""
+    gone = [change for change in changes if change.destructive]
+    return tuple(
+        change.id
+        for change in gone
+        if change.subject.startswith("container ") or (change.subject.startswith("image ") and not change.undo)
+    )
 
 
 def short(ident: str) -> str:

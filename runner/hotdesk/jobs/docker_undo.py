@@ -12,7 +12,7 @@ from hotdesk.errors import TaskError
 from hotdesk.jobs.docker_changes import act, describe, existing
 from hotdesk.jobs.docker_containers import aspects, binds
 from hotdesk.jobs.docker_plan import Comparison, Wish, digest, short
-from hotdesk.jobs.docker_volumes import fingerprints
+from hotdesk.jobs.docker_volumes import EMPTY, fingerprints
 from hotdesk.jobs.tools import carry_out
 from hotdesk.jobs.undo import note_definitions
 
@@ -160,7 +160,7 @@ def _bring(here: State, kind: str, name: str, before: Any) -> None:
 
 def _told(change: Change) -> Change:
     if change.id.startswith("create volume "):
-        return replace(change, detail="empty: what was in it is not kept")
+        return replace(change, detail="empty: what was in it is not kept", after=EMPTY)
     return change
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ PRINT = """for each; do printf '%s\\t' "$each"
   find . ! -type d ! -type s -printf '%P|%y|%m|%U|%G|%l|%s|%T@\\0'; find . -type d -printf '%P|d|%m|%U|%G\\0'
 } | LC_ALL=C sort -z | sha256sum) || echo missing; done"""
 """A digest of each directory: names, owners, modes, sizes and times, which is what rsync goes by."""
+EMPTY = hashlib.sha256(b"|d|755|0|0\0").hexdigest()
+"""That of a volume that was made and not used."""
 CONTENT = """cd -- "$1" && {
   find . ! -type s -printf '%P|%y|%m|%U|%G|%l\\0' | LC_ALL=C sort -z; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
 } | sha256sum"""

@@ -1,4 +1,7 @@
-"""Units that belong to one PC and not to how it is set up: its hardware, disks, network and way in. A sync never touches them."""
+"""Units that belong to one PC and not to how it is set up: its hardware, disks, network and way in. A sync never touches them.
+
+Nor those that snapd writes: they name the revisions that it has given the snaps on this PC.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ OWNED: Mapping[str, str] = {
     "the hypervisor it is a guest of": "qemu-guest-agent* open-vm-tools* vgauth* vboxadd* virtualbox-guest* spice-vdagent* hv-* hyperv* xe-* cloud-*",
     "the network": "NetworkManager* ModemManager* wpa_supplicant* iwd* networking.service ifup@* ifupdown* netplan* connman* dhcpcd* dhclient* "
     "wg-quick@* openvpn* strongswan* ipsec* tailscaled* zerotier* hostapd*",
+    "snapd": "snap.*",
 }
 """What owns them -> shell patterns of units, apart by blanks."""
 PATTERNS = tuple(pattern for patterns in OWNED.values() for pattern in patterns.split())

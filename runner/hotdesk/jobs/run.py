@@ -181,7 +181,8 @@ class JobRun:
             self.covered.add(job.target.host)
         if job.target.host not in self.covered:
             return plan
-        return replace(plan, changes=tuple(c if c.undo else replace(c, undo=SNAPSHOTS) for c in plan.changes))
+        ways = {c.id: "" if c.id in plan.beyond_snapshots else c.undo or SNAPSHOTS for c in plan.changes}
+        return replace(plan, changes=tuple(replace(c, undo=ways[c.id]) for c in plan.changes))
 
     def _protected(self, job: SyncJob, plan: Plan, check: bool) -> None:
         """What would be gone for good is not done without consent; in check mode it is only said."""

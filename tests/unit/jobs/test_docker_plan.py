@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.jobs.docker_containers import aspects, request
-from hotdesk.jobs.docker_plan import STATE, Comparison, Wish, users
+from hotdesk.jobs.docker_plan import STATE, Comparison, Wish, in_layers, users
 from hotdesk.shapes import misfit
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def test_an_empty_pc_gets_everything_in_order(here: dict[str, Any]) -> None:
     found = compared(here, EMPTY)
     kinds = [change.subject.split()[0] for change in found.changes]
     assert kinds == sorted(kinds, key=["image", "network", "volume", "container"].index)
+    verbs = [change.verb for change in found.changes if change.subject.startswith("image ")]
+    assert verbs == ["load", "load", "tag", "tag", "tag"], "in the order in which they are done"
     by_id = {change.id: change for change in found.changes}
     assert "create container web" in by_id["create container side"].needs
     assert {"create network lan", "create volume data"} <= set(by_id["create container web"].needs)
@@ -121,6 +123,19 @@ def test_what_only_the_target_has_goes_on_request(here: dict[str, Any]) -> None:
     assert "container web" in found.left["removal of network spare"]
 
 
+def test_what_is_in_layers_is_known(here: dict[str, Any]) -> None:
+    """A container and an image that go for good; not a name of an image that keeps another, nor a network or a volume."""
+    there = deepcopy(here)
+    there["containers"]["own"] = {**deepcopy(here["containers"]["idle"]), "id": "9"}
+    there["volumes"]["more"] = deepcopy(here["volumes"]["data"])
+    (image,) = (one for one in there["images"].values() if one["tags"] == ["lab/other:1"])
+    there["images"]["sha256:own"] = {**image, "tags": ["own:1"]}
+    image["tags"] = [*image["tags"], "more:1"]
+    found = compared(here, there, delete=True)
+    assert {"remove image more:1", "remove volume more"} < set(ids(found))
+    assert in_layers(found.changes) == ("remove container own", "remove image own:1")
+
+
 def test_a_network_of_others_is_not_replaced(here: dict[str, Any]) -> None:
     """Unless all that is in it is replaced too, which is said."""
     there = deepcopy(here)
@@ -156,6 +171,15 @@ def test_what_cannot_be_moved_is_named(
     assert any(why in text for text in found.left.values()), found.left
     assert "create container web" not in ids(found)
     assert "web" in found.left["container side"]
+
+
+def test_labels_of_a_volume_that_is_there_are_left(here: dict[str, Any]) -> None:
+    """Docker gives them when it makes a volume and never again; what is in it is brought all the same."""
+    there = deepcopy(here)
+    there["volumes"]["data"]["labels"] = {"of": "its own"}
+    found = compared(here, there, same=False)
+    assert "keeps those it was made with" in found.left["labels of volume data"]
+    assert "update volume data" in ids(found)
 
 
 def test_a_missing_path_keeps_a_container_back(here: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotdesk.errors import TaskError
-from hotdesk.jobs import docker_undo
+from hotdesk.jobs import docker_undo, docker_volumes
 from hotdesk.jobs.docker_plan import Comparison, Wish
 from hotdesk.jobs.undo import DEFINITION
 from hotdesk.shapes import misfit
@@ -126,9 +126,13 @@ async def test_what_was_removed_comes_back_empty(pc: Pc) -> None:
     assert promised["remove network lan"]
     assert promised[f"remove image {gone}"]
     assert not promised["remove volume data"]
-    found = {change.id: change.detail for change in (await docker_undo.wanted(PC, pc.notes)).changes}
+    wanted = await docker_undo.wanted(PC, pc.notes)
+    found = {change.id: change.detail for change in wanted.changes}
     assert {"create container web", "create container side", "create network lan", f"tag image {gone}"} <= found.keys()
     assert found["create volume data"].startswith("empty")
+    await wanted.undo([change for change in wanted.changes if change.id == "create volume data"])
+    pc.now["volumes"]["data"], pc.prints["data"] = deepcopy(before["volumes"]["data"]), docker_volumes.EMPTY
+    assert ids(await docker_undo.wanted(PC, pc.notes[:1])) == ["remove volume data"], "nobody has written to it"
 
 
 async def test_a_container_whose_image_goes_is_not_promised(pc: Pc) -> None:

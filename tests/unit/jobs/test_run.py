@@ -161,6 +161,15 @@ class Removes(Story):
     plan = Plan(changes=(Change(verb="delete", subject="x", destructive=True),))
 
 
+class RemovesLayers(Story):
+    """One of what it does no snapshot undoes, whatever else would."""
+
+    plan = Plan(
+        changes=(Change(verb="delete", subject="x", undo="by a journal"), Change(verb="delete", subject="y")),
+        beyond_snapshots=("delete x",),
+    )
+
+
 class Unprotected(Story):
     """A snapshot job that could not cover everything."""
 
@@ -181,6 +190,8 @@ async def test_what_has_no_way_back_has_one_by_snapshots(make_machine: MakeMachi
         await jobs.perform(make(Covered, jobs, make_machine), check=False)
         plan, _ = await jobs.perform(make(Removes, jobs, make_machine), check=False)
         assert plan.changes[0].undo == "hotdesk rollback, by the run's snapshots"
+        plan, _ = await jobs.perform(make(RemovesLayers, jobs, make_machine), check=False)
+        assert [change.undo for change in plan.changes] == ["", "hotdesk rollback, by the run's snapshots"]
 
 
 async def test_what_no_snapshot_covers_is_not_removed_without_consent(make_machine: MakeMachine) -> None:

@@ -16,14 +16,16 @@ BORROWED = ("Hostname", "Domainname", "ExposedPorts")
 
 
 def describe() -> dict[str, Any]:
-    """All that a sync looks at: ``engine``, ``api``, ``architecture``, ``images`` (id -> {tags, digests, size}), ``volumes`` and
-    ``networks`` (name -> what made them), ``containers`` (name -> what made them, and how they are), ``unfinished`` (what a kill left)."""
+    """All that a sync looks at: ``engine``, ``api``, ``architecture``, ``storage`` (the name of its driver), ``images`` (id -> {tags, digests,
+    size}), ``volumes`` and ``networks`` (name -> what made them), ``containers`` (name -> what made them, and how they are), and
+    ``unfinished`` (what a kill left)."""
     version = ask("GET", "/version")
     networks = {one["Id"]: one["Name"] for one in ask("GET", "/networks")}
     return {
         "engine": version["Version"],
         "api": version["ApiVersion"],
         "architecture": version["Arch"],
+        "storage": ask("GET", "/info")["Driver"],
         "images": {
             one["Id"]: {
                 "tags": sorted(tag for tag in one.get("RepoTags") or [] if tag != "<none>:<none>"),

@@ -154,9 +154,11 @@ def _text(path: str) -> str | None:
 
 
 def _replace(path: str, data: bytes) -> None:
-    temporary = os.path.join(
-        os.path.dirname(path), "." + os.path.basename(path) + "." + os.urandom(4).hex() + ".hotdesk"
-    )
+    """At once; what a kill has left of an earlier try goes."""
+    parent, name = os.path.split(path)
+    for left in glob.glob(os.path.join(glob.escape(parent), "." + glob.escape(name) + ".????????.hotdesk")):
+        os.unlink(left)
+    temporary = os.path.join(parent, "." + name + "." + os.urandom(4).hex() + ".hotdesk")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     except OSError as exc:

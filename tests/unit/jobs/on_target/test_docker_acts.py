@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,12 +66,14 @@ class Engine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """In the place of Docker."""
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """In the place of Docker. Of two holds, each in its own process elsewhere, the first to end leaves its handler to the other."""
+    before = signal.getsignal(signal.SIGTERM)
     found = Engine()
     for module in (docker_acts, docker_undo):
         monkeypatch.setattr(module, "ask", found.ask)
-    return found
+    yield found
+    signal.signal(signal.SIGTERM, before)
 
 
 def killed(hold: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,16 @@ def test_a_remote_is_written_and_nothing_else(installation: Path, tmp_path: Path
     assert flatpak_state.describe("")["remotes"]["lab"]["trust"] == b""
 
 
+def test_no_try_leaves_a_file(installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fails takes its own along; what one that was killed has left goes with the next."""
+    (installation / "repo/.config.00c0ffee.hotdesk").write_text("half")
+    monkeypatch.setattr(os, "rename", lambda *_: (_ for _ in ()).throw(OSError("no room")))
+    with pytest.raises(OSError, match="no room"):
+        flatpak_state.write_remote("", "lab", {"url": "http://new/"}, None)
+    assert [path.name for path in (installation / "repo").iterdir()] == ["config"]
+    assert (installation / "repo/config").read_text() == CONFIG
+
+
 def test_a_persons_is_read_in_the_persons_home(
     installation: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
