@@ -168,10 +168,13 @@ async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
 
 
 def _selected(run: Sequence[Run], pattern: str) -> list[str]:
-    """For lookups: hosts of a pattern. Raises TemplateError while the inventory is still being read (an inventory plugin asks)."""
+    """For lookups: hosts of a pattern, none for a name that nothing has.
+
+    Raises TemplateError while the inventory is still being read (an inventory plugin asks).
+    """
     if not run:
         raise TemplateError("the inventory is still being read")
-    return select(run[0].inventory, pattern)
+    return select(run[0].inventory, pattern, mismatch="ignore")
 
 
 def _named(names: ActionNames, path: Path) -> Path:

@@ -174,7 +174,7 @@ class TaskReader:
             if values.get(name) is not None:
                 fields[field] = values[name]
         return Task(
-            id=next_id(), action=written.fqcn, written=written.name, args=written.args, place=written.place or _anywhere(values),
+            id=next_id(), action=written.fqcn, written=written.name, args=written.args, place=_anywhere(values),
             name=_text(values.get("name")), role=role, vars=own.vars, include_params=around.include_params, when=own.when,
             loop=read_loop(values), register=str(values.get("register") or ""), until=as_tuple(values.get("until")),
             retries=values.get("retries"), notify=own.notify, tags=own.tags, become=own.become, environment=own.environment,

@@ -39,7 +39,11 @@ options:
     async def run(self, call: Call) -> Result:
         given = [value for value in (call.args.get("_raw_params"), call.args.get("cmd")) if value]
         if len(given) != 1:
-            what = "no command given" if not given else "only one of a free form command and cmd can be given"
+            what = (
+                "no command given: one of the following is required: free form, cmd"
+                if not given
+                else "parameters are mutually exclusive: a free form command and cmd"
+            )
             raise ArgumentError(what, remedy="Give it in free form or as cmd:", place=call.task.place)
         line = str(given[0]).strip()
         return await execute(call, [call.args.get("executable") or "/bin/sh", "-c", line], shown=line)

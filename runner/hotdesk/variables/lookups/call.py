@@ -80,7 +80,7 @@ class LookupCall:
         for path in tried:
             if exists(path):
                 return path
-        raise self.fail(f"there is no file {name!r}", "Looked for " + ", ".join(str(path) for path in tried))
+        raise self.fail(f"No such file or directory: {name!r}", "Looked for " + ", ".join(str(path) for path in tried))
 
     def read(self, path: Path) -> bytes:
         """The content of ``path``, decrypted if it is vaulted."""

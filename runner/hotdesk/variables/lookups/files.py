@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hotdesk.errors import nearest
 from hotdesk.paths import exists, is_file
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.lookups.call import LookupCall, flattened, words_and_options
@@ -116,14 +117,19 @@ def _on(value: Any) -> bool:
     return value is True or str(value).strip().lower() in ("true", "yes", "on", "1")
 
 
+CSVFILE: Final = ("col", "default", "delimiter", "encoding", "file", "keycol")
+
+
 def csvfile(call: LookupCall) -> list[Any]:
     """The value of column ``col`` in the row whose first column (``keycol``) is the term."""
     result: list[Any] = []
-    for term in call.terms:
+    for term in call.terms or [""]:
         words, given = words_and_options(str(term))
+        if unknown := given.keys() - set(CSVFILE):
+            raise call.fail(f"{min(unknown)!r} is not a valid option", nearest(min(unknown), CSVFILE))
         key = " ".join(words)
         if not key:
-            raise call.fail("it needs a key to look for")
+            raise call.fail("Search key is required but was not found")
         settings = _Given(call, given)
         name, delimiter = settings.text("file", "ansible.csv"), settings.text("delimiter", "TAB")
         path = call.find(name)
