@@ -250,7 +250,8 @@ def _check_meta(task: Task) -> None:
             f"there is no meta {str(what)!r}" if what else "meta does not say what to do", place=place_of(what) or task.place,
             remedy=nearest(str(what), META) or f"There are: {', '.join(META)}.")  # fmt: skip
     if what == "end_role" and (task.role is None or task.is_handler):
-        raise PlaybookError("meta end_role works only in the tasks of a role", place=task.place)
+        where = "a handler" if task.is_handler else "outside of a role"
+        raise PlaybookError(f"Cannot execute 'end_role' from {where}", place=task.place)
 
 
 @cache

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
+from hotdesk.actions.arguments import without_secrets
 from hotdesk.actions.base import Outcome
 from hotdesk.aio import owned
 from hotdesk.errors import HostError, HotdeskError, TimedOut, Unreachable
 from hotdesk.results import Result, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from hotdesk.actions.base import Action, Call
     from hotdesk.executor.run import Run
 
 log = logging.getLogger(__name__)
+
+ARGUMENTS_FROM = 3
+"""The verbosity from which results hold ``invocation``, which nothing shows below it."""
 
 
 @dataclass(slots=True)
@@ -82,6 +86,15 @@ async def _bounded(
 async def _run(action: Action, call: Call) -> Outcome:
     outcome = await action.run(call)
     return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
+
+
+def with_invocation(outcome: Outcome, action: Action, args: Mapping[str, Any]) -> Outcome:
+    """With the arguments as the module got them, but for those that are secret."""
+    result = outcome.result
+    if not action.needs_machine or action.raw_args or result.unreachable or "invocation" in result.data:
+        return outcome
+    shown = without_secrets(action.DOCUMENTATION, args)
+    return replace(outcome, result=result.but(data={**result.data, "invocation": {"module_args": shown}}))
 
 
 async def _end(run: Run, call: Call, task: asyncio.Task[Any], stop: Callable[[], Awaitable[None]]) -> None:

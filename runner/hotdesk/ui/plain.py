@@ -242,8 +242,8 @@ class Plain:
         if event.deprecation and not self._style.deprecations:
             return
         kind = "DEPRECATION WARNING" if event.deprecation else "WARNING"
-        where = f" ({event.place})" if event.place else ""
-        text = f"[{kind}]: {f'[{event.host}] ' if event.host else ''}{_indented(event.text)}{where}"
+        where = ", ".join(filter(None, (event.host and f"on {event.host}", str(event.place or ""))))
+        text = f"[{kind}]: {_indented(event.text)}{f' ({where})' if where else ''}"
         if text not in self._warnings:
             self._warnings[text] = None
             self.line(text, "deprecation" if event.deprecation else "warning", self._warn)

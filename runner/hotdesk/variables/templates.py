@@ -27,7 +27,7 @@ from hotdesk.variables.scope import Root, Scope, recursion
 from hotdesk.variables.template_files import TextEnvironments
 from hotdesk.variables.trust import OMIT, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
-from hotdesk.variables.vault import Vault
+from hotdesk.variables.vault import Decrypted, Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -270,7 +270,7 @@ class Templates:
             blocking.prefer_thread()  # ten thousand rounds of hashing
         text = self.vault.decrypt(value.ciphertext, value.place).decode("utf-8", "surrogateescape")
         self.on_secret(text)
-        return text
+        return Decrypted(text)
 
     def leave_loop(self) -> None:
         """See ``blocking.leave_loop``."""
