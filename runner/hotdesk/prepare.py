@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk import events as ev
 from hotdesk.actions.arguments import check
 from hotdesk.actions.collections import Collections
+from hotdesk.actions.module_files import ModuleFiles
 from hotdesk.actions.registry import ActionNames
 from hotdesk.aio import in_thread
 from hotdesk.connections.pool import Pool
@@ -122,7 +123,7 @@ async def prepared(
             decrypt=decrypt, warn=warn,
         )  # fmt: skip
         loaded_inventory = await inventory()
-        names = ActionNames(collections)
+        names = ActionNames(collections, ModuleFiles.of(settings, collections))
         paths = [_named(names, path) for path in paths]
         directories = [path.absolute().parent for path in paths] or directories
         beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
@@ -130,7 +131,11 @@ async def prepared(
         def static(text: Any, variables: Mapping[str, Any]) -> Any:
             return beside.run(lambda: templates.render_now(text, variables))
 
-        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static, take_plugins=plugins.add)
+        def take_plugins(folder: Path) -> None:
+            plugins.add(folder)
+            names.files.add(folder)
+
+        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static, take_plugins=take_plugins)
         run = Run(
             id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
             machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),
@@ -231,7 +236,7 @@ def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], froze
     def checked(
         action: Action, given: Mapping[str, Any], *, place: Place | None = None
     ) -> tuple[Mapping[str, Any], frozenset[str]]:
-        if action.raw_args:
+        if action.raw_args or action.unchecked:
             return given, frozenset(map(str, given))
         spec = names.spec(action.name)
         return check(

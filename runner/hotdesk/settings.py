@@ -100,6 +100,8 @@ class Settings:
     """Results of every task are censored."""
     library: tuple[Path, ...] = ()
     """Folders with modules (``ANSIBLE_LIBRARY``)."""
+    module_utils: tuple[Path, ...] = ()
+    """Folders with what modules may import as ``ansible.module_utils`` (``ANSIBLE_MODULE_UTILS``)."""
     filter_plugins: tuple[Path, ...] = ()
     """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next two, for tests and lookups."""
     test_plugins: tuple[Path, ...] = ()

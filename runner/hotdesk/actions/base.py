@@ -153,6 +153,8 @@ class Action(ABC):
     """True: runs once for all hosts of the batch (add_host, pause)."""
     background: ClassVar[bool] = False
     """True: may be done in the background (``async``): all that it does there is one function, called by ``ask``."""
+    unchecked: ClassVar[bool] = False
+    """True: ``args`` are rendered, and it checks them itself where it runs."""
     raw_args: ClassVar[bool] = False
     """True: ``args`` are as the user wrote them, neither templated nor checked nor filled with defaults (only a template that is the
     whole mapping has been rendered); the action renders what is text and checks it itself: set_fact, debug (``var``), assert (``that``)."""

@@ -1,6 +1,7 @@
 """Every action by its fully qualified name. A literal table; an action's module is imported when it is first needed.
 
-``ActionNames`` says what a name written in a playbook means; it knows more modules than hotdesk can run, so that these are refused by name.
+``ActionNames`` says what a name written in a playbook means. What has no action here is a module of ansible-core, of a collection or of the
+user's own (``actions.module``); what cannot be run is refused by name.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
-from hotdesk.actions.documentation import documentation_of
+from hotdesk.actions.documentation import documentation_in, documentation_of
 from hotdesk.actions.groups import Groups, defaults_of
+from hotdesk.actions.module import ModuleAction
+from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
+from hotdesk.actions.module_payload import Payloads
 from hotdesk.errors import JobError, PlaybookError, nearest
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
@@ -72,23 +76,35 @@ META = (
     "refresh_inventory", "reset_connection",
 )  # fmt: skip
 
-_NOT_YET = frozenset(
-    f"ansible.builtin.{name}"
+CONTROL_HALF = frozenset(
+    BUILTIN + name
     for name in (
-        "apt", "apt_key", "apt_repository", "assemble", "blockinfile", "cron", "deb822_repository", "debconf",
-        "dnf", "dnf5", "dpkg_selections", "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables",
-        "known_hosts", "mount_facts", "package", "package_facts", "pip", "reboot", "replace", "rpm_key", "service",
-        "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "unarchive", "uri", "user",
-        "yum_repository",
+        "add_host", "assemble", "assert", "async_status", "command", "copy", "debug", "dnf", "fail", "fetch", "gather_facts",
+        "group_by", "include_vars", "package", "pause", "raw", "reboot", "script", "service", "set_fact", "set_stats", "shell",
+        "template", "unarchive", "uri", "validate_argument_spec", "wait_for_connection",
     )
 )  # fmt: skip
-"""Modules of ansible-core 2.19 that hotdesk cannot run yet."""
+"""What Ansible does in part, or wholly, on the control node: its modules alone would do less than their names say."""
+
+_CORE = frozenset(
+    BUILTIN + name
+    for name in (
+        "apt", "apt_key", "apt_repository", "blockinfile", "cron", "deb822_repository", "debconf", "dnf5", "dpkg_selections",
+        "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables", "known_hosts", "mount_facts",
+        "package_facts", "pip", "replace", "rpm_key", "service_facts", "subversion", "systemd", "systemd_service",
+        "sysvinit", "user", "yum_repository",
+    )
+)  # fmt: skip
+"""Modules of ansible-core 2.19 that have no action here: known by name where ansible-core is not installed."""
 
 _MOVED = {
     name: f"ansible.posix.{name}"
     for name in ("acl", "at", "authorized_key", "firewalld", "mount", "patch", "seboolean", "selinux", "synchronize", "sysctl")
 }  # fmt: skip
 """Short names that Ansible still redirects to a collection."""
+
+_RENAMED = 5
+"""Names that one name may lead to."""
 
 SYNC_JOB = "hotdesk.actions.sync_job:SyncJobAction"
 """The action that runs a sync job: called with (fully qualified name, the job's file, its documentation)."""
@@ -97,48 +113,67 @@ SYNC_JOB = "hotdesk.actions.sync_job:SyncJobAction"
 class ActionNames:
     """What the names in a playbook mean. One per run; answers are remembered."""
 
-    def __init__(self, collections: Collections | None = None) -> None:
+    def __init__(self, collections: Collections | None = None, files: ModuleFiles | None = None) -> None:
         self.collections = collections
+        self.files = files or ModuleFiles(collections)
+        self._payloads = Payloads(self.files)
         self.groups = Groups(collections)
-        self._resolved: dict[tuple[str, tuple[str, ...]], str | None] = {}
+        self._resolved: dict[tuple[str, tuple[str, ...], int], str | None] = {}
         self._loaded: dict[str, Action] = {}
         self._specs: dict[str, Spec | None] = {}
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name; short names are looked for in ``collections``, then in ansible.builtin. None: unknown."""
-        key = (str(written), tuple(collections))
+        key = (str(written), tuple(collections), len(self.files.library))
         if key not in self._resolved:
-            self._resolved[key] = self._look(*key)
+            self._resolved[key] = self._look(key[0], key[1])
         return self._resolved[key]
 
     def _look(self, written: str, collections: tuple[str, ...]) -> str | None:
         if "." in written:
-            if written.startswith("ansible.legacy."):
-                written = "ansible.builtin." + written.removeprefix("ansible.legacy.")
-            return written if self._exists(written) else None
+            return self._legacy(written.removeprefix(LEGACY)) if written.startswith(LEGACY) else self._there(written)
         for collection in collections:
-            if collection in ("ansible.builtin", "ansible.legacy"):
+            if collection == "ansible.builtin":
+                return self._there(BUILTIN + written) or _MOVED.get(written)
+            if collection == "ansible.legacy":
                 break
-            if self._exists(f"{collection}.{written}"):
-                return f"{collection}.{written}"
-        builtin = f"ansible.builtin.{written}"
-        return builtin if self._exists(builtin) else _MOVED.get(written)
+            if found := self._there(f"{collection}.{written}"):
+                return found
+        return self._legacy(written)
+
+    def _legacy(self, name: str) -> str | None:
+        """What a short name means: a module of the user's own, or one of Ansible's."""
+        builtin = BUILTIN + name
+        if builtin not in CONTROL | CONTROL_HALF and self.files.own(name):
+            return LEGACY + name
+        return self._there(builtin) or _MOVED.get(name)
+
+    def _there(self, fqcn: str) -> str | None:
+        """``fqcn`` or what it was renamed to; None when there is no such thing."""
+        for _ in range(_RENAMED):
+            if self._exists(fqcn):
+                return fqcn
+            renamed = self.files.redirect(fqcn)
+            if renamed is None:
+                break
+            fqcn = renamed
+        return None
 
     def _exists(self, fqcn: str) -> bool:
-        if fqcn in TABLE or fqcn in CONTROL or fqcn in _NOT_YET or fqcn in _MOVED.values():
+        if fqcn in TABLE or fqcn in CONTROL or fqcn in _CORE or fqcn in CONTROL_HALF or fqcn in _MOVED.values():
             return True
         found = self.collections.split(fqcn) if self.collections else None
-        return bool(found and (found[0].job(found[1]) or found[0].module(found[1])))
+        return bool((found and (found[0].job(found[1]) or found[0].module(found[1]))) or self.files.find(fqcn))
 
     def known(self) -> Iterable[str]:
         """Every fully qualified name that could be meant."""
-        names = {*TABLE, *CONTROL, *_NOT_YET}
+        names = {*TABLE, *CONTROL, *CONTROL_HALF, *_CORE, *self.files.names()}
         for collection in self.collections.all() if self.collections else ():
             names.update(f"{collection.name}.{name}" for name in (*collection.jobs(), *collection.modules()))
         return sorted(names)
 
     def kind(self, fqcn: str) -> Kind:
-        """builtin: an action of ours; control: done by loader or executor; job: a sync job; module: known, not runnable yet."""
+        """builtin: an action of ours; control: done by loader or executor; job: a sync job; module: any other."""
         if fqcn in CONTROL:
             return "control"
         if fqcn in TABLE:
@@ -153,7 +188,13 @@ class ActionNames:
         """Why a known action cannot be run; empty when it can."""
         if self.kind(fqcn) != "module":
             return ""
-        return f"the module {fqcn} is known, but hotdesk cannot run it yet; ansible-playbook can"
+        if fqcn in CONTROL_HALF or self.files.controller_half(fqcn):
+            return f"{fqcn} does a part of its work in Ansible's own process, and hotdesk has no action of that name; ansible-playbook can run it"
+        if self.files.find(fqcn):
+            return ""
+        if fqcn.startswith(BUILTIN) and ansible_core() is None:
+            return f"the module {fqcn} is ansible-core's, which is not installed beside hotdesk: pip install 'hotdesk[ansible]'"
+        return f"the module {fqcn} has no program that could be run here"
 
     def job(self, fqcn: str) -> Path | None:
         """The file of a sync job."""
@@ -187,7 +228,8 @@ class ActionNames:
     def _make(self, fqcn: str) -> Action:
         job = self.job(fqcn) if fqcn not in TABLE else None
         if job is None:
-            return builtin(fqcn)
+            path = self.files.find(fqcn) if fqcn not in TABLE else None
+            return ModuleAction(fqcn, path, self._payloads) if path else builtin(fqcn)
         made: Action = _class(SYNC_JOB)(fqcn, job, self.documentation(fqcn))
         return made
 
@@ -197,6 +239,8 @@ class ActionNames:
             return builtin(fqcn).DOCUMENTATION
         found = self.collections.split(fqcn) if self.collections else None
         if self.collections is None or found is None:
+            if path := self.files.find(fqcn):
+                return documentation_in(path)
             raise JobError(f"{fqcn} is in no collection")
         return documentation_of(*found, self.collections.find)
 
