@@ -36,10 +36,12 @@ _HERE = "hotdesk.actions.builtin"
 TABLE: dict[str, str] = {
     "ansible.builtin.add_host": f"{_HERE}.add_host:AddHost",
     "ansible.builtin.assert": f"{_HERE}.assert_:Assert",
+    "ansible.builtin.assemble": f"{_HERE}.assemble:Assemble",
     "ansible.builtin.async_status": f"{_HERE}.async_status:AsyncStatus",
     "ansible.builtin.command": f"{_HERE}.command:Command",
     "ansible.builtin.copy": f"{_HERE}.copy:Copy",
     "ansible.builtin.debug": f"{_HERE}.debug:Debug",
+    "ansible.builtin.dnf": f"{_HERE}.dnf:Dnf",
     "ansible.builtin.fail": f"{_HERE}.fail:Fail",
     "ansible.builtin.fetch": f"{_HERE}.fetch:Fetch",
     "ansible.builtin.file": f"{_HERE}.file:File",
@@ -47,10 +49,13 @@ TABLE: dict[str, str] = {
     "ansible.builtin.group_by": f"{_HERE}.group_by:GroupBy",
     "ansible.builtin.include_vars": f"{_HERE}.include_vars:IncludeVars",
     "ansible.builtin.lineinfile": f"{_HERE}.lineinfile:Lineinfile",
+    "ansible.builtin.package": f"{_HERE}.package:Package",
     "ansible.builtin.pause": f"{_HERE}.pause:Pause",
     "ansible.builtin.ping": f"{_HERE}.ping:Ping",
     "ansible.builtin.raw": f"{_HERE}.raw:Raw",
+    "ansible.builtin.reboot": f"{_HERE}.reboot:Reboot",
     "ansible.builtin.script": f"{_HERE}.script:Script",
+    "ansible.builtin.service": f"{_HERE}.service:Service",
     "ansible.builtin.set_fact": f"{_HERE}.set_fact:SetFact",
     "ansible.builtin.set_stats": f"{_HERE}.set_stats:SetStats",
     "ansible.builtin.setup": f"{_HERE}.setup:Setup",
@@ -59,6 +64,8 @@ TABLE: dict[str, str] = {
     "ansible.builtin.stat": f"{_HERE}.stat:Stat",
     "ansible.builtin.tempfile": f"{_HERE}.tempfile:Tempfile",
     "ansible.builtin.template": f"{_HERE}.template:Template",
+    "ansible.builtin.unarchive": f"{_HERE}.unarchive:Unarchive",
+    "ansible.builtin.uri": f"{_HERE}.uri:Uri",
     "ansible.builtin.validate_argument_spec": f"{_HERE}.validate_argument_spec:ValidateArgumentSpec",
     "ansible.builtin.wait_for": f"{_HERE}.wait_for:WaitFor",
     "ansible.builtin.wait_for_connection": f"{_HERE}.wait_for_connection:WaitForConnection",
@@ -120,6 +127,7 @@ class ActionNames:
         self.groups = Groups(collections)
         self._resolved: dict[tuple[str, tuple[str, ...], int], str | None] = {}
         self._loaded: dict[str, Action] = {}
+        self._modules: dict[str, ModuleAction | None] = {}
         self._specs: dict[str, Spec | None] = {}
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
@@ -228,10 +236,20 @@ class ActionNames:
     def _make(self, fqcn: str) -> Action:
         job = self.job(fqcn) if fqcn not in TABLE else None
         if job is None:
-            path = self.files.find(fqcn) if fqcn not in TABLE else None
-            return ModuleAction(fqcn, path, self._payloads) if path else builtin(fqcn)
+            return (self.module(fqcn) if fqcn not in TABLE else None) or builtin(fqcn)
         made: Action = _class(SYNC_JOB)(fqcn, job, self.documentation(fqcn))
         return made
+
+    def module(self, name: str, collections: Sequence[str] = ()) -> ModuleAction | None:
+        """The module of a name, also where an action of ours has the name too; None when there is none."""
+        fqcn = self.resolve(name, collections)
+        if fqcn is None:
+            return None
+        if fqcn not in self._modules:
+            own = self.files.own(fqcn.removeprefix(BUILTIN)) if "." not in name else None
+            path = own or self.files.find(fqcn)
+            self._modules[fqcn] = ModuleAction(fqcn, path, self._payloads) if path else None
+        return self._modules[fqcn]
 
     def documentation(self, fqcn: str) -> str:
         """An action's DOCUMENTATION (YAML text); of a sync job: what stands in the module of its name, with fragments. Raises JobError."""
@@ -262,6 +280,8 @@ class ActionNames:
         if spec is None or isinstance(task.args, str) or task.action in OPEN:
             return
         action = builtin(task.action) if task.action in TABLE else None
+        if action and action.unchecked:
+            return
         free_form = action.free_form if action else None
         check_literals(self._with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
 

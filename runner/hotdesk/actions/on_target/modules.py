@@ -6,6 +6,7 @@ printed is its result. Source of the contract: Ansible's "Module architecture" p
 
 from __future__ import annotations
 
+import gc
 import importlib
 import marshal
 import os
@@ -129,6 +130,7 @@ def _import_early(names: Sequence[str], memory: Memory) -> None:
             os.dup2(copy, fd)
             os.close(copy)
         os.close(null)
+    gc.freeze()  # else the first collection in each fork writes to, and so copies, every page of what is there
     for name, part in memory.part.items():
         if name in sys.modules:
             _IMPORTED.setdefault(name, part.files[name][1])
