@@ -157,7 +157,7 @@ CLUSTER = ("tcp://", "tls://")
 
 
 def _workers(given: Given) -> str:
-    """A number of processes, or the address of a Dask scheduler; 0 and nothing: none."""
+    """A number of processes, or the address of a Dask scheduler; 0: none."""
     text = given.text()
     if text.startswith(CLUSTER):
         return text

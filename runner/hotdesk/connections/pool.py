@@ -191,8 +191,7 @@ class Pool:
             lease = self._lease(endpoint)
             async with self.starting(endpoint):
                 link = await Link.start(
-                    connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace,
-                    start_limit=STARTS * endpoint.connect_timeout,
+                    connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace, start_limit=STARTS * endpoint.connect_timeout,
                 )  # fmt: skip
         except WorkerLost:  # nothing has begun there yet, and there may be another worker
             return await self._start(endpoint, escalation)

@@ -80,4 +80,5 @@ class ChildSeat(Seat):
         return f"it {how}" + (f": {said}" if said else "")
 
     async def aclose(self) -> None:
+        await self.channel.aclose()
         await self._connection.aclose()
