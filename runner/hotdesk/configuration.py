@@ -99,6 +99,7 @@ OPTIONS: dict[str, Option] = {
     "handshakes": _ours("handshakes", "count", "connections"),
     "handshakes_per_address": _ours("handshakes_per_address", "count", "connections"),
     "transfers": _ours("transfers", "count", "transfers"),
+    "workers": _ours("workers", "workers"),
     "strategy": _defaults("strategy", "text"),
     "any_errors_fatal": _defaults("any_errors_fatal", "bool"),
     "force_handlers": _defaults("force_handlers", "bool"),

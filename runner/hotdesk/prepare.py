@@ -42,6 +42,7 @@ from hotdesk.variables.plugins import KINDS, Plugins
 from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault_passwords import Asking, load_secrets
 from hotdesk.variables.vaulted_files import decrypter
+from hotdesk.workers.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -80,6 +81,8 @@ class Prepared:
 
     run: Run
     pool: Pool
+    workers: Workers | None
+    """Not started."""
     playbooks: list[Playbook]
 
 
@@ -96,7 +99,7 @@ async def prepared(
 
     async with AsyncExitStack() as stack:
         ssh_password, become_password = await passwords(settings, prompt, redaction)
-        pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
+        pool, workers = await _pool(stack, settings, run_id, bus)
         command = _control_command(pool)
         mask = redaction.add if redaction is not None else None
         vault = await load_secrets(
@@ -146,7 +149,14 @@ async def prepared(
         run.jobs = await stack.enter_async_context(
             JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         )
-        yield Prepared(run, pool, await _playbooks(run, paths))
+        yield Prepared(run, pool, workers, await _playbooks(run, paths))
+
+
+async def _pool(stack: AsyncExitStack, settings: Settings, run: str, bus: Bus) -> tuple[Pool, Workers | None]:
+    workers = None
+    if settings.workers:
+        workers = await stack.enter_async_context(Workers(settings, run=run, on_event=bus.emit))
+    return await stack.enter_async_context(Pool(settings, run=run, on_event=bus.emit, elsewhere=workers)), workers
 
 
 def _plugins(settings: Settings, collections: Collections) -> Plugins:

@@ -58,6 +58,9 @@ class Settings:
     """Connections being set up at once, over all; at most ``handshakes_per_address`` of them to one address or jump host."""
     handshakes_per_address: int = 8
     transfers: int = 4
+    workers: str = ""
+    """Who holds the connections: so many processes of this machine, or those of a Dask cluster (``tcp://SCHEDULER:8786``, ``tls://...``).
+    Empty: the control process itself."""
     strategy: str = "linear"
     any_errors_fatal: bool = False
     force_handlers: bool = False

@@ -11,6 +11,7 @@ from hotdesk.agent.frames import WINDOW, FrameError
 from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections import protocol
 from hotdesk.connections.answers import INTERRUPTED, AgentInfo, Completed, DiskState, disk_change, disk_states
+from hotdesk.connections.base import Far
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
 from hotdesk.connections.calling import begun, called, with_parts
 from hotdesk.connections.startup import start_agent
@@ -65,7 +66,8 @@ class Link:
         Raises BecomeError, ConnectError (no python, too old: which, and the remedy) or LinkLost.
         """
         config = {"run": run, "lease": lease, "grace": grace}
-        channel, decoder, hello, stderr = await start_agent(connection, escalation, config, limit=start_limit)
+        start = connection.start_agent if isinstance(connection, Far) else partial(start_agent, connection)
+        channel, decoder, hello, stderr = await start(escalation, config, limit=start_limit)
         info = AgentInfo.of(hello)
         wire = Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr)
         return cls(connection, wire, info, run=run, grace=grace)
