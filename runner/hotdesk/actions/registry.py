@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
 from hotdesk.actions.documentation import documentation_in, documentation_of
 from hotdesk.actions.groups import Groups, defaults_of
-from hotdesk.actions.module import ModuleAction
 from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
-from hotdesk.actions.module_payload import Payloads
 from hotdesk.errors import JobError, PlaybookError, nearest
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.actions.collections import Collections
+    from hotdesk.actions.module import ModuleAction
+    from hotdesk.actions.module_payload import Payloads
     from hotdesk.playbook.model import Task
 
     Kind = Literal["builtin", "control", "job", "module"]
@@ -110,6 +110,9 @@ _MOVED = {
 }  # fmt: skip
 """Short names that Ansible still redirects to a collection."""
 
+MODULE, PAYLOADS = "hotdesk.actions.module:ModuleAction", "hotdesk.actions.module_payload:Payloads"
+"""What runs a module that is not ours (called with its name, its file and the one Payloads), and what makes ready to be sent."""
+
 _RENAMED = 5
 """Names that one name may lead to."""
 
@@ -123,7 +126,7 @@ class ActionNames:
     def __init__(self, collections: Collections | None = None, files: ModuleFiles | None = None) -> None:
         self.collections = collections
         self.files = files or ModuleFiles(collections)
-        self._payloads = Payloads(self.files)
+        self._payloads: Payloads | None = None
         self.groups = Groups(collections)
         self._resolved: dict[tuple[str, tuple[str, ...], int], str | None] = {}
         self._loaded: dict[str, Action] = {}
@@ -248,8 +251,14 @@ class ActionNames:
         if fqcn not in self._modules:
             own = self.files.own(fqcn.removeprefix(BUILTIN)) if "." not in name else None
             path = own or self.files.find(fqcn)
-            self._modules[fqcn] = ModuleAction(fqcn, path, self._payloads) if path else None
+            self._modules[fqcn] = self._module(fqcn, path) if path else None
         return self._modules[fqcn]
+
+    def _module(self, fqcn: str, path: Path) -> ModuleAction:
+        if self._payloads is None:
+            self._payloads = _class(PAYLOADS)(self.files)
+        made: ModuleAction = _class(MODULE)(fqcn, path, self._payloads)
+        return made
 
     def documentation(self, fqcn: str) -> str:
         """An action's DOCUMENTATION (YAML text); of a sync job: what stands in the module of its name, with fragments. Raises JobError."""
