@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import hotdesk
 from hotdesk.agent.frames import FrameError
 from hotdesk.connections import protocol
-from hotdesk.connections.base import Channel, Endpoint, Escalation, Far
-from hotdesk.errors import HotdeskError, LinkLost, WorkerLost
+from hotdesk.connections.base import Channel, Endpoint, Escalation, Far, Secret
+from hotdesk.errors import ConnectError, HotdeskError, LinkLost, WorkerLost
 from hotdesk.workers import messages
 from hotdesk.workers.line import Intake, Line, Outlet
 
@@ -29,7 +29,8 @@ CLOSE_LIMIT = 2.0
 class Worker:
     """One worker, from its first word to its loss."""
 
-    def __init__(self, line: Line, name: str, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, line: Line, name: str, on_event: Callable[[Event], None], *, private: bool = True) -> None:
+        self._private = private
         self.name = name
         """As it is told of: ``worker 2 (pid 4711)``."""
         self.lost = ""
@@ -78,6 +79,7 @@ class Worker:
 
     async def connect(self, endpoint: Endpoint) -> FarConnection:
         """See ``Elsewhere``. Raises WorkerLost when the worker goes meanwhile."""
+        self.entrust(endpoint.host, endpoint.password, endpoint.key_passphrase)
         ident = next(self._ids)
         connection = FarConnection(self, ident, endpoint)
         self._connections[ident] = connection
@@ -88,6 +90,14 @@ class Worker:
             self.post({"do": "reset", "connection": ident})
             raise
         return connection
+
+    def entrust(self, host: str, *secrets: Secret | None) -> None:
+        """Raises ConnectError when there is a secret among them, and others could read it on the way."""
+        if not self._private and any(secrets):
+            raise ConnectError(
+                f"{host}: its password is not sent to {self.name}: the way there is not encrypted",
+                remedy="Give the Dask cluster TLS (tls://), or use keys and passwordless sudo.",
+            )
 
     async def ask(self, header: dict[str, Any]) -> dict[str, Any]:
         """A request and its answer. Raises what went wrong there, or WorkerLost."""
@@ -162,6 +172,7 @@ class FarConnection(Far):
         self, escalation: Escalation | None, config: dict[str, Any], *, limit: float
     ) -> tuple[Channel, Decoder, dict[str, Any], bytearray]:
         """See ``startup.start_agent``. Raises also WorkerLost."""
+        self._worker.entrust(self.endpoint.host, escalation.password if escalation is not None else None)
         asked = {"do": "start", "escalation": messages.escalation_out(escalation), "config": config, "limit": limit}
         channel, answer = await self._begin(asked)
         try:

@@ -25,10 +25,19 @@ STATUS_LIMIT = 0.5
 class Seat(ABC):
     """One worker's place."""
 
+    name: str
+    """How the worker is told of."""
     channel: Channel
+    """Its line, once it is open."""
+    private = True
+    """Nobody can read on the way what goes over the line."""
 
     @abstractmethod
-    def named(self, pid: int, node: str) -> str:
+    async def open(self, run: str) -> None:
+        """Start it, or find it at work. Raises LinkLost."""
+
+    @abstractmethod
+    def named(self, pid: int) -> str:
         """How the worker is told of, once it has said who it is."""
 
     async def listen(self) -> None:  # noqa: B027 - not every one has more to say
@@ -47,18 +56,17 @@ class ChildSeat(Seat):
     """A process on this machine, in a session of its own: what a terminal sends to us does not reach it. Frames go over its stdin and stdout."""
 
     def __init__(self, number: int) -> None:
-        self._number = number
-        self._connection = LocalConnection(Endpoint(host=f"worker {number}", kind="local"))
+        self.name = f"worker {number}"
+        self._connection = LocalConnection(Endpoint(host=self.name, kind="local"))
         self._said = bytearray()
 
     async def open(self, run: str) -> None:
-        """Start it, marked as everything that a run starts. Raises LinkLost."""
-        # -P: what lies in the working directory is no module of ours.
+        # Marked as everything that a run starts. -P: what lies in the working directory is no module of ours.
         words = ["env", f"HOTDESK_RUN={run}", sys.executable, "-P", "-m", "hotdesk.workers"]
         self.channel = await self._connection.open("exec " + shlex.join(words))
 
-    def named(self, pid: int, node: str) -> str:
-        return f"worker {self._number} (pid {pid})"
+    def named(self, pid: int) -> str:
+        return f"{self.name} (pid {pid})"
 
     async def listen(self) -> None:
         while data := await self.channel.read_stderr():

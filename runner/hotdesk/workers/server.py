@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 from typing import TYPE_CHECKING, Any
 
 import hotdesk
@@ -35,7 +34,7 @@ LEASE = 30.0
 
 def hello() -> dict[str, Any]:
     """A worker's first words."""
-    return {"do": "hello", "version": hotdesk.__version__, "pid": os.getpid(), "node": platform.node()}
+    return {"do": "hello", "version": hotdesk.__version__, "pid": os.getpid()}
 
 
 async def serve(channel: Channel) -> bool:

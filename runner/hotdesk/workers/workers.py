@@ -11,12 +11,13 @@ from hotdesk.connections.pool import UNCHECKED
 from hotdesk.errors import ConnectError, HotdeskError, UsageError, WorkerLost
 from hotdesk.events import Warned
 from hotdesk.results import labels
+from hotdesk.workers.cluster import Cluster
 from hotdesk.workers.line import Line
 from hotdesk.workers.remote import Worker, mismatch
 from hotdesk.workers.seat import ChildSeat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from hotdesk.connections.base import Endpoint
@@ -30,6 +31,8 @@ END_LIMIT = 1.0
 CLOSE_LIMIT = 4.0
 """Seconds: until all have said hello, until one that was let go has ended, and for all of it."""
 
+OPEN = "the way to the workers is not encrypted (tcp://): what tasks send and get there can be read and changed by others on the network"
+
 
 class Workers:
     """An async context manager; ``start`` starts them. For ``Pool``: who makes the connections."""
@@ -41,6 +44,7 @@ class Workers:
         self._seats: list[Seat] = []
         self._served: list[asyncio.Task[None]] = []
         self._of: dict[str, Worker] = {}
+        self._cluster: Cluster | None = None
         self._closing = self._told_unchecked = False
 
     async def __aenter__(self) -> Self:
@@ -58,10 +62,13 @@ class Workers:
 
     async def start(self) -> None:
         """All of them, at once. Raises UsageError naming one that does not come, or is of another version."""
+        self._seats = [*await self._places()]
+        if not all(seat.private for seat in self._seats):
+            self._emit(Warned(text=OPEN))
         try:
             async with TaskGroup() as group:
-                for number in range(1, int(self._settings.workers) + 1):
-                    group.create_task(self._start(ChildSeat(number), f"worker {number}"))
+                for seat in self._seats:
+                    group.create_task(self._start(seat))
         except BaseExceptionGroup as problems:
             raise first(problems) from None
 
@@ -82,20 +89,26 @@ class Workers:
             found.hosts.add(host)
         return found
 
-    async def _start(self, seat: ChildSeat, name: str) -> None:
+    async def _places(self) -> Sequence[Seat]:
+        if self._settings.workers.isdecimal():
+            return [ChildSeat(number) for number in range(1, int(self._settings.workers) + 1)]
+        self._cluster = Cluster(self._settings.workers)
+        return await self._cluster.seats()
+
+    async def _start(self, seat: Seat) -> None:
+        name = seat.name
         try:
             async with asyncio.timeout(START_LIMIT):
                 await seat.open(self._run)
-                self._seats.append(seat)
                 line = Line(seat.channel, lease=self._settings.lease)
-                worker = Worker(line, name, self._told)
+                worker = Worker(line, name, self._told, private=seat.private)
                 self._served.append(self._group.create_task(self._serve(worker, line, seat)))
                 greeting = await worker.greeted
         except TimeoutError:
             raise UsageError(f"{name} did not start within {START_LIMIT:g} s") from None
         except HotdeskError as exc:
             raise UsageError(f"{name} did not start: {exc.message}", remedy=exc.remedy) from None
-        worker.name = seat.named(int(greeting["pid"]), str(greeting["node"]))
+        worker.name = seat.named(int(greeting["pid"]))
         if wrong := mismatch(greeting):
             raise UsageError(f"{worker.name} cannot be used: {wrong}", remedy="Install the same hotdesk there.")
         worker.begin(self._run, self._settings)
@@ -131,3 +144,5 @@ class Workers:
                 group.create_task(seat.aclose())
         for task in self._served:
             task.cancel()
+        if self._cluster is not None:
+            await self._cluster.aclose()
