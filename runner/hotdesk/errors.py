@@ -16,6 +16,7 @@ HotdeskError                        1   a fault of hotdesk itself
 │   │   ├── AuthenticationError
 │   │   ├── HostKeyError
 │   │   └── LinkLost                    the link ended before the exit frame arrived (R4)
+│   │       └── WorkerLost                  ... with the worker process that held the connection
 │   ├── BecomeError                 4   sudo refused, or asked for a password we do not have
 │   └── TaskError                   2   the task failed
 │       ├── ArgumentError               wrong arguments for an action
@@ -140,6 +141,10 @@ class HostKeyError(Unreachable):
 
 class LinkLost(Unreachable):
     """The link ended while something was under way: what became of it is not known (R4)."""
+
+
+class WorkerLost(LinkLost):
+    """The worker that held the connection has ended, and the connection with it."""
 
 
 class BecomeError(Unreachable):

@@ -58,6 +58,9 @@ class Settings:
     """Connections being set up at once, over all; at most ``handshakes_per_address`` of them to one address or jump host."""
     handshakes_per_address: int = 8
     transfers: int = 4
+    workers: str = ""
+    """Who holds the connections: so many processes of this machine, or those of a Dask cluster (``tcp://SCHEDULER:8786``, ``tls://...``).
+    Empty: the control process itself."""
     strategy: str = "linear"
     any_errors_fatal: bool = False
     force_handlers: bool = False
@@ -103,6 +106,8 @@ class Settings:
     """Results of every task are censored."""
     library: tuple[Path, ...] = ()
     """Folders with modules (``ANSIBLE_LIBRARY``)."""
+    module_utils: tuple[Path, ...] = ()
+    """Folders with what modules may import as ``ansible.module_utils`` (``ANSIBLE_MODULE_UTILS``)."""
     filter_plugins: tuple[Path, ...] = ()
     """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next two, for tests and lookups."""
     test_plugins: tuple[Path, ...] = ()

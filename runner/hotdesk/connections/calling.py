@@ -10,7 +10,7 @@ from hotdesk.connections.streams import Answer
 from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from hotdesk.connections.wire import Exchange, Wire
 
@@ -23,6 +23,19 @@ def called(wire: Wire, sources: set[str], module: str, function: str, args: Any,
         sources.add(digest)
     named = {"module": f"hotdesk_call_{digest[:12]}", "hash": digest, "function": function}
     return {"op": "call", **named, "args": args, "kwargs": kwargs}
+
+
+def with_parts(
+    wire: Wire, sources: set[str], header: dict[str, Any], parts: Iterable[tuple[str, bytes]]
+) -> dict[str, Any]:
+    """``header`` of a call that works with ``parts`` (hash, content); each is sent when the agent does not have it."""
+    hashes = []
+    for digest, data in parts:
+        hashes.append(digest)
+        if digest not in sources:
+            wire.post({"op": "source", "id": 0, "hash": digest}, data)
+            sources.add(digest)
+    return {**header, "parts": hashes}
 
 
 async def begun(wire: Wire, header: dict[str, Any], abandon: Callable[[Exchange], Awaitable[None]]) -> Any:

@@ -11,15 +11,16 @@ from hotdesk.agent.frames import WINDOW, FrameError
 from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections import protocol
 from hotdesk.connections.answers import INTERRUPTED, AgentInfo, Completed, DiskState, disk_change, disk_states
+from hotdesk.connections.base import Far
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
-from hotdesk.connections.calling import begun, called
+from hotdesk.connections.calling import begun, called, with_parts
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import Answer, Capture, Feed, completed, feed_bytes, feed_chunks, lock_held, read_file
 from hotdesk.connections.wire import Exchange, Wire
 from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from hotdesk.connections.base import Connection, Escalation
 
@@ -65,7 +66,8 @@ class Link:
         Raises BecomeError, ConnectError (no python, too old: which, and the remedy) or LinkLost.
         """
         config = {"run": run, "lease": lease, "grace": grace}
-        channel, decoder, hello, stderr = await start_agent(connection, escalation, config, limit=start_limit)
+        start = connection.start_agent if isinstance(connection, Far) else partial(start_agent, connection)
+        channel, decoder, hello, stderr = await start(escalation, config, limit=start_limit)
         info = AgentInfo.of(hello)
         wire = Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr)
         return cls(connection, wire, info, run=run, grace=grace)
@@ -274,6 +276,24 @@ class Link:
         header |= {"task": task, "env": dict(environment or {}), "payload": payload is not None}
         answer = Answer(self._wire.host, on_item)
         return answer.value(await self._perform(header, payload or b"", take=answer.take))
+
+    async def execute(
+        self,
+        module: str,
+        function: str,
+        /,
+        *args: Any,
+        parts: Iterable[tuple[str, bytes]],
+        task: str,
+        environment: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> Completed:
+        """As ``call``, of a function that ends as a program does: with output and a code. It stays in the agent (``agent.calls``), and so do
+        ``parts`` (hash, content), each of which is sent once; their hashes are its argument ``parts``."""
+        header = called(self._wire, self._sources, module, function, args, kwargs)
+        header = with_parts(self._wire, self._sources, header, parts)
+        header["kwargs"] = {**kwargs, "parts": header["parts"]}
+        return await self.command({**header, "env": dict(environment or {})}, task=task)
 
     async def begin(self, module: str, function: str, /, *args: Any, task: str, **kwargs: Any) -> Any:
         """As ``call``, of a generator that goes on behind its first item, which is returned. It is ended with the agent, but not by an orderly

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
@@ -13,6 +14,7 @@ from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedErr
 from hotdesk.executor import values
 from hotdesk.executor.asynchronous import in_background, limit_of
 from hotdesk.executor.attempt import ARGUMENTS_FROM, Doing, call_action, error_result, with_invocation
+from hotdesk.executor.other_modules import run_module
 from hotdesk.executor.run import Working
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
 from hotdesk.playbook.keywords import is_template
@@ -258,6 +260,7 @@ class Work:
             variables=scope, render=render, render_file=render_file, condition=condition, search=task.search, settings=run.settings,
             inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, transfers=run.jobs,
             wait_for_connection=wait_for_connection, machine_for=machine_for, decrypt=run.decrypt,
+            run_module=partial(run_module, run, scope), has_module=lambda name: run.actions.module(name, task.collections) is not None,
             emit_note=lambda text: run.emit(ev.Noted(text=text, host=self.state.name)),
         )  # fmt: skip
 
