@@ -231,7 +231,7 @@ def _text(args: Mapping[str, Any], name: str, place: Place | None) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise PlaybookError(f"{name!r} must be the name of a file, not {shown(value)}", place=place_of(value) or place)
+        raise PlaybookError(f"Expected a string for {name} but got {shown(value)}", place=place_of(value) or place)
     return str(value)
 
 

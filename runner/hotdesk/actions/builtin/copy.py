@@ -82,7 +82,7 @@ options:
     async def run(self, call: Call) -> Result:
         args = call.args
         src, content = args.get("src"), args.get("content")
-        if content is None and src is None:
+        if content is None and not src:
             raise ArgumentError("src (or content) is required", place=call.task.place)
         if content is not None and src is not None:
             raise ArgumentError("src and content are mutually exclusive", place=call.task.place)
