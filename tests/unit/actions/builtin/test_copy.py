@@ -242,7 +242,7 @@ async def test_a_template_is_rendered_here(result: RunResult, tmp_path: Path) ->
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/conf.j2").write_text("{% for n in names %}\n{{ n }}\n{% endfor %}\n")
     done = await result("template", src="conf.j2", dest=f"{tmp_path}/", mode="0600", _variables={"names": ["a", "b"]})
-    assert (done.changed, (tmp_path / "conf").read_text()) == (True, "a\nb\n")
+    assert (done.changed, (tmp_path / "conf.j2").read_text()) == (True, "a\nb\n")
     again = await result("template", src="conf.j2", dest=f"{tmp_path}/", _variables={"names": ["a", "b"]})
     assert not again.changed
 
