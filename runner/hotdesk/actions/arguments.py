@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hotdesk.place import Place
     from hotdesk.playbook.model import Task
 
+COPY = "ansible.builtin.copy"
 AS_ACTIONS = frozenset({"ansible.builtin.wait_for_connection"})
 """Actions without a module behind them: Ansible words what they are given wrongly in another way."""
 OPEN = frozenset({"ansible.builtin.set_fact", "ansible.builtin.add_host"})
@@ -116,6 +117,8 @@ def check(
         if unknown and action_name in AS_ACTIONS:
             named = f"Invalid options for {action_name.rpartition('.')[2]}: {', '.join(unknown)}"
             raise ArgumentError(named, place=place_of(unknown[0]) or place, remedy=nearest(unknown[0], spec.names))
+        if action_name == COPY:  # Ansible's copy looks for these before its module does, and says it so
+            problems = [f"{name} is required" for name in _absent(spec, values)] + problems
         raise ArgumentError(
             f"{action_name}: " + "; ".join(problems), place=next(filter(None, map(place_of, unknown)), place),
             remedy=nearest(unknown[0], spec.names) if unknown else "")  # fmt: skip
@@ -174,6 +177,10 @@ def _by_name(
 
 def _in(above: str) -> str:
     return f" found in {above}" if above else ""
+
+
+def _absent(spec: Spec, values: Mapping[str, Any]) -> list[str]:
+    return [name for name, option in spec.options.items() if option.required and values.get(name) is None]
 
 
 def _missing(spec: Spec, values: Mapping[str, Any], above: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hotdesk import events as ev
 from hotdesk.actions.arguments import without_secrets
 from hotdesk.actions.base import Outcome
 from hotdesk.aio import owned
-from hotdesk.errors import HostError, HotdeskError, TimedOut, Unreachable
+from hotdesk.errors import HostError, HotdeskError, TemplateError, TimedOut, Unreachable
 from hotdesk.results import Result, failure
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TASK_FAILED = "Task failed: "
+"""How Ansible's message begins when not the action failed but what stands around it: a template, a condition."""
 ARGUMENTS_FROM = 3
 """The verbosity from which results hold ``invocation``, which nothing shows below it."""
 
@@ -138,6 +140,8 @@ def error_result(exc: Exception, *, what: str = "") -> Result:
             return Result(unreachable=True, data={"msg": _message(exc), **exc.data})
         case HostError():
             return failure(_message(exc), **exc.data)
+        case TemplateError():
+            return failure(f"{TASK_FAILED}{_message(exc)}")
         case HotdeskError():
             return failure(_message(exc))
         case OSError():

@@ -195,7 +195,8 @@ class Plain:
 
     def _explain(self, task: str, result: Result) -> None:
         """Once for each message and task: the message as a person reads it, and where the task stands."""
-        text = f"[ERROR]: Task failed: {_indented(result.message or result.status.value)}\n"
+        message = (result.message or result.status.value).removeprefix("Task failed: ")
+        text = f"[ERROR]: Task failed: {_indented(message)}\n"
         place = self._tasks[task].place if task in self._tasks else None
         if place is not None:
             excerpt = place.excerpt()

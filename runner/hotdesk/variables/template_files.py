@@ -94,7 +94,8 @@ class TextEnvironments:
             name, colon, value = pair.partition(":")
             if not colon:
                 raise TemplateError(
-                    f"the {HEADER} line must hold `name: value` pairs, not {pair.strip()!r}", place=Place(path, 1)
+                    f"Missing key-value separator: the {HEADER} line must hold `name: value` pairs, not {pair.strip()!r}",
+                    place=Place(path, 1),
                 )
             found[name.strip()] = _literal(value.strip())
         return _checked(found, Place(path, 1)), body
