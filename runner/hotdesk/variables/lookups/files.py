@@ -54,7 +54,7 @@ def template(call: LookupCall) -> list[Any]:
         text = _text(call, call.read(path), str(term))
         within = scope.with_({**_facts_of(path), **extra})
         search = [path.parent, *call.search_path()]
-        result.append(call.templates.render_file_now(text, str(path), within, search=search, **jinja))
+        result.append(call.templates.render_file_now(text, str(path), within, search=search, native=True, **jinja))
     return result
 
 
@@ -135,9 +135,7 @@ def csvfile(call: LookupCall) -> list[Any]:
         name, delimiter = settings.text("file", "ansible.csv"), settings.text("delimiter", "TAB")
         path = call.find(name)
         text = call.read(path).decode(settings.text("encoding", "utf-8"))
-        row = _row(
-            text, "\t" if delimiter in ("TAB", "t", "\\t") else delimiter, keys, key
-        )
+        row = _row(text, "\t" if delimiter in ("TAB", "t", "\\t") else delimiter, keys, key)
         if row is None:
             default = settings.value("default", None)
             result += [] if default is None else default if isinstance(default, list) else [default]
