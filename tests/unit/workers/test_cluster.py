@@ -19,7 +19,7 @@ import pytest
 from hotdesk import events as ev
 from hotdesk.errors import UsageError
 from tests.unit.connections.conftest import until
-from tests.unit.workers.conftest import comparable, play, written
+from tests.unit.workers.conftest import as_process, below, comparable, play, written
 from tests.unit.workers.test_equal import BOOK
 
 if TYPE_CHECKING:
@@ -129,3 +129,20 @@ async def test_a_cluster_that_is_not_there_is_told_before_any_host_is_touched(pc
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
         await play(pcs, written(tmp_path, BOOK), events.append, workers="tcp://127.0.0.1:1")
     assert not [event for event in events if isinstance(event, ev.Connecting)]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)], ids=["SIGINT", "kill -9"]
+)
+async def test_a_run_on_a_cluster_that_is_stopped_leaves_nothing(
+    pcs: EmbeddedPCs, dask: Dask, tmp_path: Path, number: int, code: int
+) -> None:
+    """No process on any PC; the Dask workers, which end with nobody's run, have no connection left and serve the next run."""
+    with as_process(pcs, tmp_path, dask.address) as process:
+        await until(lambda: len(below(pcs.pid)) >= 4, limit=60)  # on each PC an agent and its command
+        process.send_signal(number)
+        await asyncio.to_thread(process.wait, 60)
+        assert process.returncode == code
+        await until(lambda: below(pcs.pid) == set(), limit=60)
+    book = written(tmp_path, "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.command: 'true'}]\n")
+    assert (await play(pcs, book, workers=dask.address)).code == 0
