@@ -11,10 +11,15 @@ import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from hotdesk import events as ev
 from hotdesk.errors import UsageError
@@ -57,25 +62,31 @@ async def started(directory: Path, program: str, pattern: str, *words: str) -> A
         process.wait()
 
 
-@pytest.fixture
-async def dask(tmp_path: Path) -> AsyncIterator[Dask]:
-    """A scheduler with two workers, on loopback ports that the kernel chose."""
+@asynccontextmanager
+async def cluster(folder: Path, workers: int, scheme: str = "tcp", *words: str) -> AsyncIterator[Dask]:
+    """A scheduler with workers, on loopback ports that the kernel chose. Skips, by name, where Dask is not installed."""
     if find_spec("distributed") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("Dask.distributed is not installed")
         pytest.skip("Dask.distributed is not installed: pip install 'hotdesk[cluster]'")
-    folder = tmp_path / "dask"
-    folder.mkdir()
+    folder.mkdir()  # noqa: ASYNC240
+    here = ("--host", f"{scheme}://127.0.0.1", *words)
     async with AsyncExitStack() as stack:
-        _, address = await stack.enter_async_context(
-            started(folder, "scheduler", r"Scheduler at:\s+(tcp://\S+)", "--host", "127.0.0.1", "--port", "0")
-        )
+        scheduler = started(folder, "scheduler", rf"Scheduler at:\s+({scheme}://\S+)", *here, "--port", "0")
+        _, address = await stack.enter_async_context(scheduler)
         pids = []
-        for _ in range(2):
-            words = (address, "--host", "127.0.0.1", "--no-nanny", "--nthreads", "1", "--local-directory", str(folder))
-            pid, _ = await stack.enter_async_context(started(folder, "worker", r"Registered to:\s+(tcp://\S+)", *words))
-            pids.append(pid)
+        for _ in range(workers):
+            options = (address, *here, "--no-nanny", "--nthreads", "1", "--local-directory", str(folder))
+            worker = started(folder, "worker", rf"Registered to:\s+({scheme}://\S+)", *options)
+            pids.append((await stack.enter_async_context(worker))[0])
         yield Dask(address, pids)
+
+
+@pytest.fixture
+async def dask(tmp_path: Path) -> AsyncIterator[Dask]:
+    """A cluster of two workers."""
+    async with cluster(tmp_path / "dask", 2) as running:
+        yield running
 
 
 async def test_a_play_is_the_same_on_a_cluster(
@@ -146,3 +157,40 @@ async def test_a_run_on_a_cluster_that_is_stopped_leaves_nothing(
         await until(lambda: below(pcs.pid) == set(), limit=60)
     book = written(tmp_path, "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.command: 'true'}]\n")
     assert (await play(pcs, book, workers=dask.address)).code == 0
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """(certificate, key) files: one of its own for everybody, which is also the authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cluster")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return str(files[0]), str(files[1])
+
+
+async def test_a_cluster_with_tls_is_trusted_with_passwords(pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """The certificates are those of Dask's configuration; nothing is warned of, and a password goes to the worker."""
+    config = pytest.importorskip("dask.config")
+    made, key = certificate(tmp_path)
+    words = ("--tls-ca-file", made, "--tls-cert", made, "--tls-key", key)
+    book = written(
+        tmp_path,
+        "- hosts: all\n  gather_facts: false\n  vars: {ansible_password: not-needed}\n  tasks: [{ansible.builtin.command: 'true'}]\n",
+    )
+    own = {f"distributed.comm.tls.{name}": made for name in ("ca-file", "client.cert")} | {
+        "distributed.comm.tls.client.key": key
+    }
+    async with cluster(tmp_path / "dask", 1, "tls", *words) as dask:
+        with config.set(own):
+            played = await play(pcs, book, workers=dask.address)
+    assert played.code == 0, played.events
+    assert not played.of(ev.Warned)
