@@ -11,11 +11,13 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.module_answers import module_result
+from hotdesk.actions.module_answers import as_result, module_result, unwrapped
 from hotdesk.actions.module_payload import JSON_ARGUMENTS, PROFILE, Payload, Payloads
 from hotdesk.actions.on_target import modules
 from hotdesk.aio import in_thread
-from hotdesk.errors import ArgumentError
+from hotdesk.connections.calling import called_module
+from hotdesk.errors import ArgumentError, TaskError
+from hotdesk.jobs.machine import source_text
 from hotdesk.jobs.shipping import bundle
 from hotdesk.playbook.actions import RAW
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from hotdesk.actions.background import Background
     from hotdesk.results import Result
 
 VERSION = "2.19.0"
@@ -39,6 +42,7 @@ class ModuleAction(Action):
     name = "ansible.legacy.module"
     DOCUMENTATION = "short_description: A module that is not hotdesk's own\noptions: {}\n"
     unchecked = True
+    background = True
 
     def __init__(self, fqcn: str, path: Path, payloads: Payloads) -> None:
         self.fqcn, self.path = fqcn, path
@@ -57,14 +61,14 @@ class ModuleAction(Action):
         payload = await self._made()
         parameters = {**args, **internal(call, name or call.task.written)}
         if payload.style == "python":
-            kwargs = {"module": payload.module, "profile": PROFILE, "parameters": plain(parameters)}
-            done = await call.machine.execute(bundle(modules), "run", payload, tmp=call.settings.remote_tmp, **kwargs)
+            function, kwargs = "run", {"module": payload.module, "profile": PROFILE, "parameters": plain(parameters)}
         else:
-            kwargs = await _as_program(payload, parameters, call)
-            done = await call.machine.execute(
-                bundle(modules), "run_file", payload, tmp=call.settings.remote_tmp, **kwargs
-            )
-        result = module_result(done, call)
+            function, kwargs = "run_file", await _as_program(payload, parameters, call)
+        kwargs["tmp"] = call.settings.remote_tmp
+        if call.background is not None:
+            result = await _in_background(call, call.background, payload, function, kwargs)
+        else:
+            result = module_result(await call.machine.execute(bundle(modules), function, payload, **kwargs), call)
         self._tell_deprecations(result, call)
         return result
 
@@ -87,6 +91,20 @@ class ModuleAction(Action):
             if text not in self._told and not call.machine.no_log:
                 self._told.add(text)
                 call.emit_note(text)
+
+
+async def _in_background(
+    call: Call, background: Background, payload: Payload, function: str, kwargs: dict[str, Any]
+) -> Result:
+    """``async``: as every other work in the background, from what the agent has in its memory."""
+    if call.check:
+        raise TaskError('"check mode" and "async" cannot be used on same task.', place=call.task.place)
+    half = bundle(modules)
+    await call.machine.execute(half, "get_ready", payload)
+    kwargs["parts"] = [digest for digest, _ in payload.parts]
+    given = {"function": function, "kwargs": kwargs, "environment": dict(call.environment)}
+    work = {"resident": called_module(source_text(half))[0], "function": "collect", "kwargs": given}
+    return as_result(unwrapped(await background.work(call, work, change=True)), call, [])
 
 
 def internal(call: Call, name: str) -> dict[str, Any]:

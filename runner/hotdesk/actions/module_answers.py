@@ -55,14 +55,20 @@ def parsed(output: str) -> tuple[dict[str, Any], list[str]]:
         bounds.modest(body.encode("utf-8", "surrogatepass"))
     except FrameError as problem:
         raise ValueError(str(problem)) from None
-    found = json.loads(body, object_hook=_unwrapped)
+    found = unwrapped(json.loads(body))
     if not isinstance(found, dict):
         raise ValueError("it is no mapping")
     return found, [f"Module invocation had junk after the JSON data: {junk}"] if junk.strip() else []
 
 
+def unwrapped(value: Any) -> Any:
+    """Values, and all within them, as what they stand for: text, numbers, lists, mappings, or what there is to say of a warning or an error."""
+    if isinstance(value, dict):
+        return _unwrapped({key: unwrapped(one) for key, one in value.items()})
+    return [unwrapped(one) for one in value] if isinstance(value, list) else value
+
+
 def _unwrapped(value: dict[str, Any]) -> Any:
-    """A wrapped value as what it stands for: text, numbers, lists, mappings, or what there is to say of a warning or an error."""
     kind = value.get(_TYPE)
     if kind is None:
         return value

@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from hotdesk.connections.wire import Exchange, Wire
 
 
+def called_module(text: str) -> tuple[str, str]:
+    """(the name of the module that a text is on a PC, the text's hash)"""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"hotdesk_call_{digest[:12]}", digest
+
+
 def called(wire: Wire, sources: set[str], module: str, function: str, args: Any, kwargs: Any) -> dict[str, Any]:
     """The header of a call of ``function``; the text of ``module`` is sent when it is not among ``sources``, the hashes that the agent has."""
-    digest = hashlib.sha256(module.encode("utf-8", "surrogatepass")).hexdigest()
+    name, digest = called_module(module)
     if digest not in sources:
         wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
         sources.add(digest)
-    named = {"module": f"hotdesk_call_{digest[:12]}", "hash": digest, "function": function}
+    named = {"module": name, "hash": digest, "function": function}
     return {"op": "call", **named, "args": args, "kwargs": kwargs}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hotdesk.actions.background import Background
 from hotdesk.actions.module_payload import Payloads
 from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError, TaskError, TimedOut
@@ -289,3 +290,19 @@ def test_what_cannot_be_sent_is_refused(names: ActionNames, tmp_path: Path, text
         Payloads(names.files).make("ansible.legacy.bad", path)
     assert refused.value.place is not None
     assert refused.value.place.file == str(path)
+
+
+@pytest.mark.usefixtures("speaker")
+async def test_a_module_may_be_done_in_the_background(run_module: RunModule, tmp_path: Path) -> None:
+    """With the keys of a job beside its own result, of a program too; not in check mode."""
+    waited = Background(seconds=30.0, poll=1.0)
+    where = {"_background": waited, "_async_dir": str(tmp_path / "jobs")}
+    done = await run_module("speaker", secret="hush", **where)
+    assert done.data["said"] == "x********"
+    assert done.data["finished"] == 1
+    assert "careful" in done.warnings
+    write(tmp_path / "library/json.sh", '#!/bin/sh\n# WANT_JSON\necho "{\\"name\\": \\"$NAME\\"}"\n')
+    assert (await run_module("json", _environment={"NAME": "vega"}, **where)).data["name"] == "vega"
+    assert (await run_module("speaker", mode="exit", **where)).data["module_stderr"] == "no result\n"
+    with pytest.raises(TaskError, match="cannot be used on same task"):
+        await run_module("speaker", check=True, **where)

@@ -19,6 +19,7 @@ class Dnf(Action):
 
     name = "ansible.builtin.dnf"
     unchecked = True
+    background = True
     DOCUMENTATION = """
 short_description: Packages of dnf
 description:

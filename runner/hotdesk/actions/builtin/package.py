@@ -19,6 +19,7 @@ class Package(Action):
 
     name = "ansible.builtin.package"
     unchecked = True
+    background = True
     DOCUMENTATION = """
 short_description: Packages of the target's own package manager
 description:

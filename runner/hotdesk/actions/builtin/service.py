@@ -21,6 +21,7 @@ class Service(Action):
 
     name = "ansible.builtin.service"
     unchecked = True
+    background = True
     DOCUMENTATION = """
 short_description: Services of the target's own init system
 description:

@@ -20,6 +20,7 @@ class Uri(Action):
 
     name = "ansible.builtin.uri"
     unchecked = True
+    background = True
     check_mode = "partial"
     DOCUMENTATION = """
 short_description: A request to a web service

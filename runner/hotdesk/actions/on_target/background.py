@@ -27,7 +27,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 def start(
     directory: str, number: int, limit: float, work: Mapping[str, Any], *, leashed: bool
 ) -> Generator[Mapping[str, Any], None, Mapping[str, Any]]:
-    """Begin ``work`` ({source, function, kwargs}) and yield what is known of it at once; return its result.
+    """Begin ``work`` ({source, function, kwargs}, or ``resident``, a module that is there, for source); yield what is known; return its result.
 
     ``leashed``: the runner does not wait; stdin is the agent's leash, and the result is in the job file alone.
     """
@@ -103,10 +103,15 @@ def _perform(work: Mapping[str, Any], report: int) -> None:
         os.setsid()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        module = type(sys)("hotdesk_background_work")
-        module.__dict__.update(Failed=_Failed, about_to_make=lambda _path: None)
-        sys.modules[module.__name__] = module
-        exec(compile(work["source"], "<work>", "exec", dont_inherit=True), module.__dict__)
+        given = {"Failed": _Failed, "about_to_make": lambda _path: None}
+        if "resident" in work:
+            module = sys.modules[work["resident"]]
+            module.__dict__.update(given)
+        else:
+            module = type(sys)("hotdesk_background_work")
+            module.__dict__.update(given)
+            sys.modules[module.__name__] = module
+            exec(compile(work["source"], "<work>", "exec", dont_inherit=True), module.__dict__)
         found = getattr(module, work["function"])(**work["kwargs"])
     except _Failed as no:
         found = dict(no.data, failed=True, msg=str(no))

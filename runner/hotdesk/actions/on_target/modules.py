@@ -167,6 +167,42 @@ def run(parts: Sequence[str], module: str, profile: str, parameters: dict[str, A
         _leave(code, folder)
 
 
+def get_ready(parts: Sequence[str]) -> None:
+    """In the fork: nothing more than ``ready`` has done in the agent."""
+    os._exit(0)
+
+
+def collect(function: str, kwargs: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """``run`` or ``run_file`` in a child of this process, to its end: the answer that it printed, as the file of an asynchronous job has it."""
+    import json
+    import tempfile
+
+    os.environ.update(environment)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            (run if function == "run" else run_file)(**kwargs)
+        status = os.waitpid(child, 0)[1]
+        printed, errors = (_text(stream) for stream in (out, err))
+    lines = printed.splitlines()
+    starts = [at for at, line in enumerate(lines) if line.lstrip().startswith("{")]
+    ends = [at for at, line in enumerate(lines) if line.rstrip().endswith("}")]
+    try:
+        return dict(json.loads("\n".join(lines[starts[0] : ends[-1] + 1])))
+    except (IndexError, ValueError, TypeError) as problem:
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+        msg = "Module result deserialization failed: %s" % (problem if starts else "No start of json char found")
+        return {"failed": True, "msg": msg, "module_stdout": printed, "module_stderr": errors, "rc": code}
+
+
+def _text(stream: Any) -> str:
+    stream.seek(0)
+    text: str = stream.read().decode("utf-8", "replace")
+    return text
+
+
 def _loaded(module: str, profile: str, parameters: Mapping[str, Any], archive: Archive) -> int:
     import json
 
