@@ -87,9 +87,7 @@ class Prepared:
 
 
 @asynccontextmanager
-async def prepared(
-    settings: Settings, paths: Sequence[Path], options: PlayOptions, around: Around
-) -> AsyncIterator[Prepared]:
+async def prepared(settings: Settings, paths: Sequence[Path], options: PlayOptions, around: Around) -> AsyncIterator[Prepared]:  # fmt: skip
     """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this."""
     bus, run_id, prompt, redaction = around.bus, around.run_id, around.prompt, around.redaction
     options = with_settings(options, settings)
@@ -146,9 +144,8 @@ async def prepared(
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
         holder.append(run)
-        run.jobs = await stack.enter_async_context(
-            JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
-        )
+        jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
+        run.jobs = await stack.enter_async_context(jobs)
         yield Prepared(run, pool, workers, await _playbooks(run, paths))
 
 

@@ -98,7 +98,7 @@ PLANNING = (
     ),
     click.option(
         "--workers", "workers", metavar="N|URL",
-        help="Hold the connections in N processes, or on the Dask cluster of tcp://SCHEDULER:8786 (docs/workers.md).",
+        help="Let N processes, or a Dask cluster (tcp://SCHEDULER:8786), hold the connections (docs/workers.md).",
     ),
     click.option(
         "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="key=value, YAML/JSON, or @FILE."

@@ -34,14 +34,15 @@ def called(wire: Wire, sources: set[str], module: str, function: str, args: Any,
 def with_parts(
     wire: Wire, sources: set[str], header: dict[str, Any], parts: Iterable[tuple[str, bytes]]
 ) -> dict[str, Any]:
-    """``header`` of a call that works with ``parts`` (hash, content); each is sent when the agent does not have it."""
+    """``header`` of a call that works with ``parts`` (hash, content); each is sent when the agent does not have it.
+    Their hashes are its argument ``parts``."""
     hashes = []
     for digest, data in parts:
         hashes.append(digest)
         if digest not in sources:
             wire.post({"op": "source", "id": 0, "hash": digest}, data)
             sources.add(digest)
-    return {**header, "parts": hashes}
+    return {**header, "parts": hashes, "kwargs": {**header["kwargs"], "parts": hashes}}
 
 
 async def begun(wire: Wire, header: dict[str, Any], abandon: Callable[[Exchange], Awaitable[None]]) -> Any:

@@ -11,7 +11,6 @@ from hotdesk.agent.frames import WINDOW, FrameError
 from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections import protocol
 from hotdesk.connections.answers import INTERRUPTED, AgentInfo, Completed, DiskState, disk_change, disk_states
-from hotdesk.connections.base import Far
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
 from hotdesk.connections.calling import begun, called, with_parts
 from hotdesk.connections.startup import start_agent
@@ -66,8 +65,7 @@ class Link:
         Raises BecomeError, ConnectError (no python, too old: which, and the remedy) or LinkLost.
         """
         config = {"run": run, "lease": lease, "grace": grace}
-        start = connection.start_agent if isinstance(connection, Far) else partial(start_agent, connection)
-        channel, decoder, hello, stderr = await start(escalation, config, limit=start_limit)
+        channel, decoder, hello, stderr = await start_agent(connection, escalation, config, limit=start_limit)
         info = AgentInfo.of(hello)
         wire = Wire(channel, decoder, host=connection.endpoint.host, lease=lease, stderr=stderr)
         return cls(connection, wire, info, run=run, grace=grace)
@@ -278,21 +276,13 @@ class Link:
         return answer.value(await self._perform(header, payload or b"", take=answer.take))
 
     async def execute(
-        self,
-        module: str,
-        function: str,
-        /,
-        *args: Any,
-        parts: Iterable[tuple[str, bytes]],
-        task: str,
-        environment: Mapping[str, str] | None = None,
-        **kwargs: Any,
-    ) -> Completed:
+        self, module: str, function: str, /, *args: Any, parts: Iterable[tuple[str, bytes]], task: str,
+        environment: Mapping[str, str] | None = None, **kwargs: Any,
+    ) -> Completed:  # fmt: skip
         """As ``call``, of a function that ends as a program does: with output and a code. It stays in the agent (``agent.calls``), and so do
         ``parts`` (hash, content), each of which is sent once; their hashes are its argument ``parts``."""
         header = called(self._wire, self._sources, module, function, args, kwargs)
         header = with_parts(self._wire, self._sources, header, parts)
-        header["kwargs"] = {**kwargs, "parts": header["parts"]}
         return await self.command({**header, "env": dict(environment or {})}, task=task)
 
     async def begin(self, module: str, function: str, /, *args: Any, task: str, **kwargs: Any) -> Any:

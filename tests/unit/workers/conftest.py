@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import subprocess
+import sys
 import textwrap
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +18,27 @@ from hotdesk import events as ev
 from hotdesk.bus import Bus
 from hotdesk.configuration import load_settings
 from tests.embedded import make_pcs, pcs
+from tests.signals import hear_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hotdesk.demo.embedded import EmbeddedPCs
 
-__all__ = ["Played", "comparable", "make_pcs", "pcs", "play", "workers_of", "written"]
+__all__ = ["LONG", "Played", "as_process", "below", "comparable", "make_pcs", "pcs", "play", "workers_of", "written"]
 JOB_ID = re.compile(r"j\d+\.\d+")
 TIMES = frozenset(
     {"at", "run", "seconds", "duration", "start", "end", "delta", "rate", "command", "mtime", "atime", "ctime", "pid"}
 )
 """Of a run, an event or a result: what no two runs have in common."""
+
+
+LONG = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: Long, ansible.builtin.command: sleep 600}
+"""
 
 
 @dataclasses.dataclass
@@ -84,6 +95,20 @@ def comparable(played: Played) -> dict[str, list[Any]]:
     return found
 
 
+def below(pid: int) -> set[int]:
+    """All descendants of ``pid`` that are alive."""
+    parents = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        with suppress(OSError):
+            if name.isdigit():
+                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+                parents[int(name)] = int(fields[1]) if fields[0] != "Z" else 0
+    found = {pid}
+    while more := {each for each, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
 def workers_of(pid: int) -> list[int]:
     """The worker processes that are children of ``pid``, oldest first."""
     found = []
@@ -94,3 +119,33 @@ def workers_of(pid: int) -> list[int]:
                 if fields[1] == str(pid) and fields[0] != "Z":
                     found.append(int(name))
     return sorted(found)
+
+
+@contextmanager
+def as_process(pcs: EmbeddedPCs, directory: Path, workers: str) -> Iterator[subprocess.Popen[bytes]]:
+    """``hotdesk play --workers ...`` of a task that lasts, as a process of its own."""
+    environment = {
+        **os.environ,
+        "HOME": str(directory),
+        "XDG_STATE_HOME": str(directory / "state"),
+        "ANSIBLE_CONFIG": os.devnull,
+    }
+    words = [
+        "play",
+        "-i",
+        str(pcs.inventory_path),
+        "--workers",
+        workers,
+        "--output",
+        "json",
+        str(written(directory, LONG)),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "hotdesk", *words], env=environment, cwd=directory, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=hear_again,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

@@ -11,15 +11,20 @@ import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from hotdesk import events as ev
 from hotdesk.errors import UsageError
 from tests.unit.connections.conftest import until
-from tests.unit.workers.conftest import comparable, play, written
+from tests.unit.workers.conftest import as_process, below, comparable, play, written
 from tests.unit.workers.test_equal import BOOK
 
 if TYPE_CHECKING:
@@ -57,25 +62,31 @@ async def started(directory: Path, program: str, pattern: str, *words: str) -> A
         process.wait()
 
 
-@pytest.fixture
-async def dask(tmp_path: Path) -> AsyncIterator[Dask]:
-    """A scheduler with two workers, on loopback ports that the kernel chose."""
+@asynccontextmanager
+async def cluster(folder: Path, workers: int, scheme: str = "tcp", *words: str) -> AsyncIterator[Dask]:
+    """A scheduler with workers, on loopback ports that the kernel chose. Skips, by name, where Dask is not installed."""
     if find_spec("distributed") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("Dask.distributed is not installed")
         pytest.skip("Dask.distributed is not installed: pip install 'hotdesk[cluster]'")
-    folder = tmp_path / "dask"
-    folder.mkdir()
+    folder.mkdir()  # noqa: ASYNC240
+    here = ("--host", f"{scheme}://127.0.0.1", *words)
     async with AsyncExitStack() as stack:
-        _, address = await stack.enter_async_context(
-            started(folder, "scheduler", r"Scheduler at:\s+(tcp://\S+)", "--host", "127.0.0.1", "--port", "0")
-        )
+        scheduler = started(folder, "scheduler", rf"Scheduler at:\s+({scheme}://\S+)", *here, "--port", "0")
+        _, address = await stack.enter_async_context(scheduler)
         pids = []
-        for _ in range(2):
-            words = (address, "--host", "127.0.0.1", "--no-nanny", "--nthreads", "1", "--local-directory", str(folder))
-            pid, _ = await stack.enter_async_context(started(folder, "worker", r"Registered to:\s+(tcp://\S+)", *words))
-            pids.append(pid)
+        for _ in range(workers):
+            options = (address, *here, "--no-nanny", "--nthreads", "1", "--local-directory", str(folder))
+            worker = started(folder, "worker", rf"Registered to:\s+({scheme}://\S+)", *options)
+            pids.append((await stack.enter_async_context(worker))[0])
         yield Dask(address, pids)
+
+
+@pytest.fixture
+async def dask(tmp_path: Path) -> AsyncIterator[Dask]:
+    """A cluster of two workers."""
+    async with cluster(tmp_path / "dask", 2) as running:
+        yield running
 
 
 async def test_a_play_is_the_same_on_a_cluster(
@@ -129,3 +140,57 @@ async def test_a_cluster_that_is_not_there_is_told_before_any_host_is_touched(pc
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
         await play(pcs, written(tmp_path, BOOK), events.append, workers="tcp://127.0.0.1:1")
     assert not [event for event in events if isinstance(event, ev.Connecting)]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)], ids=["SIGINT", "kill -9"]
+)
+async def test_a_run_on_a_cluster_that_is_stopped_leaves_nothing(
+    pcs: EmbeddedPCs, dask: Dask, tmp_path: Path, number: int, code: int
+) -> None:
+    """No process on any PC; the Dask workers, which end with nobody's run, have no connection left and serve the next run."""
+    with as_process(pcs, tmp_path, dask.address) as process:
+        await until(lambda: len(below(pcs.pid)) >= 4, limit=60)  # on each PC an agent and its command
+        process.send_signal(number)
+        await asyncio.to_thread(process.wait, 60)
+        assert process.returncode == code
+        await until(lambda: below(pcs.pid) == set(), limit=60)
+    book = written(tmp_path, "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.command: 'true'}]\n")
+    assert (await play(pcs, book, workers=dask.address)).code == 0
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """(certificate, key) files: one of its own for everybody, which is also the authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cluster")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return str(files[0]), str(files[1])
+
+
+async def test_a_cluster_with_tls_is_trusted_with_passwords(pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """The certificates are those of Dask's configuration; nothing is warned of, and a password goes to the worker."""
+    config = pytest.importorskip("dask.config")
+    made, key = certificate(tmp_path)
+    words = ("--tls-ca-file", made, "--tls-cert", made, "--tls-key", key)
+    book = written(
+        tmp_path,
+        "- hosts: all\n  gather_facts: false\n  vars: {ansible_password: not-needed}\n  tasks: [{ansible.builtin.command: 'true'}]\n",
+    )
+    own = {f"distributed.comm.tls.{name}": made for name in ("ca-file", "client.cert")} | {
+        "distributed.comm.tls.client.key": key
+    }
+    async with cluster(tmp_path / "dask", 1, "tls", *words) as dask:
+        with config.set(own):
+            played = await play(pcs, book, workers=dask.address)
+    assert played.code == 0, played.events
+    assert not played.of(ev.Warned)

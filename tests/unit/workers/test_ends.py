@@ -6,29 +6,21 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk import events as ev
-from tests.signals import hear_again
 from tests.unit.connections.conftest import marked, until
-from tests.unit.workers.conftest import play, workers_of, written
+from tests.unit.workers.conftest import LONG, as_process, play, workers_of, written
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
     from hotdesk.demo.embedded import EmbeddedPCs
 
-LONG = """
-- hosts: all
-  gather_facts: false
-  tasks:
-    - {name: Long, ansible.builtin.command: sleep 600}
-"""
 TURNS = """
 - hosts: all
   gather_facts: false
@@ -125,23 +117,8 @@ async def test_a_run_without_any_worker_left_says_so(pcs: EmbeddedPCs, tmp_path:
 @pytest.fixture
 def hotdesk(pcs: EmbeddedPCs, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``hotdesk play --workers 2`` as a process of its own, in a task on both PCs."""
-    book = written(tmp_path, LONG)
-    environment = {
-        **os.environ,
-        "HOME": str(tmp_path),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "ANSIBLE_CONFIG": os.devnull,
-    }
-    words = ["play", "-i", str(pcs.inventory_path), "--workers", "2", "--output", "json", str(book)]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "hotdesk", *words], env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=hear_again,
-    )  # fmt: skip
-    yield process
-    process.kill()
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
+    with as_process(pcs, tmp_path, "2") as process:
+        yield process
 
 
 @pytest.mark.parametrize(
@@ -171,6 +148,32 @@ async def test_a_stopped_run_leaves_nothing(
         finished: list[Any] = [each for each in told if each.get("event") == "RunFinished"]
         assert finished, out[-2000:]
         assert b"is gone" not in out
+
+
+async def test_a_frozen_worker_is_given_up_after_the_lease(pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """It has not ended, it says nothing more: its host is unreachable, the others finish, and the run ends it."""
+    book = written(tmp_path, LONG.replace("sleep 600", f"sh -c 'until test -e {tmp_path}/go; do sleep 0.05; done'"))
+    begun: set[str] = set()
+    both = asyncio.Event()
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed):
+            begun.add(event.host)
+            if len(begun) == 2:
+                both.set()
+
+    running = asyncio.ensure_future(play(pcs, book, heard, workers="2", lease="4"))
+    async with asyncio.timeout(60):
+        await both.wait()
+    frozen = workers_of(os.getpid())[0]
+    run = run_id_of(frozen)
+    os.kill(frozen, signal.SIGSTOP)
+    (tmp_path / "go").touch()
+    async with asyncio.timeout(60):
+        played = await running
+    assert played.code == 4
+    assert sum(event.result.unreachable for event in played.of(ev.TaskFinished)) == 1
+    await until(lambda: marked(run) == [])
 
 
 def run_id_of(pid: int) -> str:
