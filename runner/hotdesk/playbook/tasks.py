@@ -231,7 +231,7 @@ class TaskReader:
         for option in args:
             if option not in ("file", RAW):
                 raise PlaybookError(
-                    f"{written.name} has no option {str(option)!r}", place=place_of(option) or written.place
+                    f"Invalid options for {written.name}: {option}", place=place_of(option) or written.place
                 )
         name = args.get(RAW) or args.get("file")
         if not name:
