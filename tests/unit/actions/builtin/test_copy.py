@@ -163,6 +163,17 @@ async def test_directories_are_copied(result: RunResult, tmp_path: Path, slash: 
     assert not (await result("copy", src=f"{source}{'/' if slash else ''}", dest=dest)).changed
 
 
+async def test_links_to_nothing_and_to_what_holds_them_stay_links(result: RunResult, tmp_path: Path) -> None:
+    """Also where links are followed: there is nothing, or no end, to copy."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, target in (("dead", "nothing"), ("itself", "itself"), ("up", "../source")):
+        (source / name).symlink_to(target)
+    await result("copy", src=source, dest=tmp_path / "dest")
+    made = {link.name: str(link.readlink()) for link in (tmp_path / "dest" / "source").iterdir()}
+    assert made == {"dead": "nothing", "itself": "itself", "up": "../source"}
+
+
 async def test_links_in_a_tree_can_be_kept(result: RunResult, tmp_path: Path) -> None:
     """local_follow=false copies links as links."""
     source = tmp_path / "tree"
