@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from hotdesk.place import Place
     from hotdesk.playbook.model import Task
 
-COPY = "ansible.builtin.copy"
+ON_CONTROL = frozenset({"ansible.builtin.copy", "ansible.builtin.fetch"})
+"""Actions whose control half looks for what is required before any module does, and says it in its own way."""
 AS_ACTIONS = frozenset({"ansible.builtin.wait_for_connection"})
 """Actions without a module behind them: Ansible words what they are given wrongly in another way."""
 OPEN = frozenset({"ansible.builtin.set_fact", "ansible.builtin.add_host"})
@@ -117,8 +118,8 @@ def check(
         if unknown and action_name in AS_ACTIONS:
             named = f"Invalid options for {action_name.rpartition('.')[2]}: {', '.join(unknown)}"
             raise ArgumentError(named, place=place_of(unknown[0]) or place, remedy=nearest(unknown[0], spec.names))
-        if action_name == COPY:  # Ansible's copy looks for these before its module does, and says it so
-            problems = [f"{name} is required" for name in _absent(spec, values)] + problems
+        if action_name in ON_CONTROL and (absent := _absent(spec, values)):
+            problems = [f"{' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} required", *problems]
         raise ArgumentError(
             f"{action_name}: " + "; ".join(problems), place=next(filter(None, map(place_of, unknown)), place),
             remedy=nearest(unknown[0], spec.names) if unknown else "")  # fmt: skip
