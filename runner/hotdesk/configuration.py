@@ -157,6 +157,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "display_skipped_hosts": _defaults("display_skipped_hosts", "bool"),
     "display_ok_hosts": _defaults("display_ok_hosts", "bool"),
+    "private_role_vars": _defaults("private_role_vars", "bool"),
     "log_path": _defaults("log_path", "path"),
     "show_custom_stats": _defaults("show_custom_stats", "bool"),
     "deprecation_warnings": _defaults("deprecation_warnings", "bool"),

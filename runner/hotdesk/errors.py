@@ -53,6 +53,14 @@ class HotdeskError(Exception):
         self.place = place
         self.remedy = remedy
 
+    def report(self) -> str:
+        """``explain`` over several lines, in the order in which Ansible tells an error."""
+        lines = [self.message]
+        if self.place:
+            excerpt = self.place.excerpt()
+            lines.append(f"Origin: {self.place}" + (f"\n\n{excerpt}\n" if excerpt else ""))
+        return "\n".join([*lines, f"  {self.remedy}"] if self.remedy else lines)
+
     def explain(self) -> str:
         """The whole text for a person: place, message, the offending line, the remedy."""
         lines = [f"{self.place}: {self.message}" if self.place else self.message]

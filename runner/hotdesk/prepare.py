@@ -127,6 +127,8 @@ async def prepared(settings: Settings, paths: Sequence[Path], options: PlayOptio
         names = ActionNames(collections, ModuleFiles.of(settings, collections))
         paths = [_named(names, path) for path in paths]
         directories = [path.absolute().parent for path in paths] or directories
+        for folder in directories:
+            names.files.add(folder)
         beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
 
         def static(text: Any, variables: Mapping[str, Any]) -> Any:

@@ -91,6 +91,9 @@ class Settings:
     """None: when stdout is a terminal and NO_COLOR is not set."""
     display_skipped_hosts: bool = True
     display_ok_hosts: bool = True
+    private_role_vars: bool | None = None
+    """True: no role's defaults and vars are seen outside of it; False: those of every role are, also of include_role; None: those of
+    ``roles:`` and import_role are. ``public`` on an import or include decides before this."""
     log_path: Path | None = None
     """ANSIBLE_LOG_PATH: plain lines appended there too."""
     show_custom_stats: bool = False

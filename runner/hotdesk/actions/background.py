@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Call
 
-STARTED = {"ansible_job_id": str, "started": int, "finished": int, "results_file": str}
+STARTED = {"ansible_job_id": str, "started": bool, "finished": bool, "results_file": str}
 LATE = 5.0
 """Seconds behind the limit in which the watcher has to say that its time was over."""
 LARGEST = 10**12

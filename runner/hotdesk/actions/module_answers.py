@@ -126,7 +126,7 @@ def as_result(found: dict[str, Any], call: Call, warnings: list[str]) -> Result:
         warnings.append(f"Removed restricted key from module data: {brief(', '.join(refused))}")
     return Result(
         changed=bool(data.pop("changed", False)), failed=failed, skipped=bool(data.pop("skipped", False)),
-        unreachable=False, diff=diffs(data.pop("diff", None)) if call.diff else (), warnings=tuple(dict.fromkeys(warnings)),
+        unreachable=False, diff=diffs(data.pop("diff", None)), warnings=tuple(dict.fromkeys(warnings)),
         facts=facts, data={name: value for name, value in data.items() if name not in ("unreachable", "diff")},
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
-from hotdesk.actions.documentation import documentation_in, documentation_of
+from hotdesk.actions.documentation import documentation_of, whole_documentation
 from hotdesk.actions.groups import Groups, defaults_of
 from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
 from hotdesk.errors import JobError, PlaybookError, nearest
@@ -267,7 +267,7 @@ class ActionNames:
         found = self.collections.split(fqcn) if self.collections else None
         if self.collections is None or found is None:
             if path := self.files.find(fqcn):
-                return documentation_in(path)
+                return whole_documentation(path, self.collections.find if self.collections else lambda _name: None)
             raise JobError(f"{fqcn} is in no collection")
         return documentation_of(*found, self.collections.find)
 
@@ -323,7 +323,8 @@ def _check_meta(task: Task) -> None:
             f"there is no meta {str(what)!r}" if what else "meta does not say what to do", place=place_of(what) or task.place,
             remedy=nearest(str(what), META) or f"There are: {', '.join(META)}.")  # fmt: skip
     if what == "end_role" and (task.role is None or task.is_handler):
-        raise PlaybookError("meta end_role works only in the tasks of a role", place=task.place)
+        where = "a handler" if task.is_handler else "outside of a role"
+        raise PlaybookError(f"Cannot execute 'end_role' from {where}", place=task.place)
 
 
 @cache

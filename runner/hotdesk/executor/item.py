@@ -13,7 +13,7 @@ from hotdesk.actions.groups import defaults_of
 from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedError
 from hotdesk.executor import values
 from hotdesk.executor.asynchronous import in_background, limit_of
-from hotdesk.executor.attempt import Doing, call_action, error_result
+from hotdesk.executor.attempt import ARGUMENTS_FROM, Doing, call_action, error_result, with_invocation
 from hotdesk.executor.other_modules import run_module
 from hotdesk.executor.run import Working
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
@@ -124,10 +124,11 @@ class Work:
             self.item.delegate_facts = await values.flag(templates, task.delegate_facts, scope, "delegate_facts")
 
     def _delegate(self, name: str) -> None:
-        other = self.scopes.for_task(self.run.state(name), self.task, self.extra or None)
+        there = self.scopes.for_task(self.run.state(name), self.task, self.extra or None)
+        other = there.with_({"inventory_hostname": self.state.name})  # the task's host, also there: as in Ansible
         self.item.delegate = name
         self.delegate_scope = other
-        self.scope = self.scope.with_({"ansible_delegated_vars": {name: Lazy(lambda: VarsView(other))}})
+        self.scope = self.scope.with_({"ansible_delegated_vars": Lazy(lambda: {name: VarsView(other)})})
 
     async def _false_condition(self) -> Raw | None:
         return await values.holds(self.run.templates, self.task.when, self.scope, self.task.place, "when")
@@ -209,9 +210,10 @@ class Work:
             limit = await self._limit()
         except Exception as exc:
             return Outcome(error_result(exc, what=action.name))
-        return await call_action(
+        outcome = await call_action(
             self.run, action, call, limit=limit, doing=doing, stop=lambda: self._stop(call.machine.mark)
         )
+        return with_invocation(outcome, action, args) if settings.verbosity >= ARGUMENTS_FROM else outcome
 
     async def _limit(self) -> float:
         limit = await limit_of(self.run.templates, self.task, self.scope)

@@ -22,7 +22,7 @@ async def run_module(run: Run, scope: Scope, call: Call, name: str, args: Mappin
     module = run.actions.module(name, call.task.collections)
     if module is None:
         raise TaskError(
-            f"{call.task.written} needs the module {name!r}, which is not there", place=call.task.place,
+            f"Could not find a matching action: {call.task.written} needs the module {name!r}, which is not there", place=call.task.place,
             remedy="Modules of Ansible come with ansible-core (pip install 'hotdesk[ansible]') and with collections.")  # fmt: skip
     given = dict(args)
     own = module.fqcn == call.task.action  # its defaults are among the arguments already

@@ -195,7 +195,8 @@ class Plain:
 
     def _explain(self, task: str, result: Result) -> None:
         """Once for each message and task: the message as a person reads it, and where the task stands."""
-        text = f"[ERROR]: Task failed: {_indented(result.message or result.status.value)}\n"
+        message = (result.message or result.status.value).removeprefix("Task failed: ")
+        text = f"[ERROR]: Task failed: {_indented(message)}\n"
         place = self._tasks[task].place if task in self._tasks else None
         if place is not None:
             excerpt = place.excerpt()
@@ -242,8 +243,8 @@ class Plain:
         if event.deprecation and not self._style.deprecations:
             return
         kind = "DEPRECATION WARNING" if event.deprecation else "WARNING"
-        where = f" ({event.place})" if event.place else ""
-        text = f"[{kind}]: {f'[{event.host}] ' if event.host else ''}{_indented(event.text)}{where}"
+        where = ", ".join(filter(None, (event.host and f"on {event.host}", str(event.place or ""))))
+        text = f"[{kind}]: {_indented(event.text)}{f' ({where})' if where else ''}"
         if text not in self._warnings:
             self._warnings[text] = None
             self.line(text, "deprecation" if event.deprecation else "warning", self._warn)

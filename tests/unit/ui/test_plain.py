@@ -108,7 +108,7 @@ def test_warnings_are_repeated_at_the_end_once() -> None:
     """A warning is printed when it comes and again after the recap, however often it came."""
     warning = ev.Warned(text="old rsync", host="vega")
     shown = lines_of(warning, warning, ev.RunFinished(exit_code=0, recap={}, seconds=0.0))
-    assert shown.count("[WARNING]: [vega] old rsync") == 2
+    assert shown.count("[WARNING]: old rsync (on vega)") == 2
 
 
 def test_a_diff_is_unified_with_ansibles_headers() -> None:

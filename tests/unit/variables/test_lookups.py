@@ -224,6 +224,7 @@ def test_every_lookup_of_ansible_is_there() -> None:
         ("{{ lookup('vars', 42) }}", "Variable name must be 'str' not 'int'"),
         ("{{ lookup('csvfile', file='a.csv') }}", "Search key is required but was not found"),
         ("{{ lookup('csvfile', 'x file=a.csv stepp=1') }}", "'stepp' is not a valid option"),
+        ("{{ lookup('csvfile', 'x file=a.csv col=2,') }}", "'col' has an invalid value"),
         ("{{ lookup('csvfile', 'x', file='none_such') }}", "No such file or directory"),
     ],
 )
@@ -238,3 +239,15 @@ async def test_a_sequence_counts_from_keywords_alone_and_not_from_nothing(templa
     assert await templates.render(T("{{ q('sequence') }}"), {}) == []
     assert await templates.render(T("{{ q('sequence', count=2, start=10) }}"), {}) == ["10", "11"]
     assert await templates.render(T("{{ q('sequence', 'count=2 start=0', stride=-1) }}"), {}) == ["0", "-1", "-2", "-3"]
+
+
+async def test_a_key_of_a_csv_file_keeps_its_quotes_and_a_default_may_be_a_list(templates, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Quotes are part of the key; around an option's value they are not."""
+    (tmp_path / "a b.csv").write_text('"""The Rock"" J",Dwayne\n')
+    options = f"file='{tmp_path}/a b.csv' delimiter=,"
+    asked = T('{{ lookup("csvfile", term) }}')
+    assert await templates.render(asked, {"term": f'"The Rock" J {options}'}) == "Dwayne"
+    assert await templates.render(T("{{ q('csvfile', term, default=['a', 'b']) }}"), {"term": f"x {options}"}) == [
+        "a",
+        "b",
+    ]

@@ -34,12 +34,12 @@ def start(
     jid = "j%d.%d" % (number, os.getpid())
     path = os.path.join(os.path.expanduser(directory), jid)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    known = {"ansible_job_id": jid, "started": 1, "results_file": path}
+    known = {"ansible_job_id": jid, "started": True, "results_file": path}
     if not leashed:
         noted(path)
-    keep(path, dict(known, finished=0))
+    keep(path, dict(known, finished=False))
     _control(PR_SET_CHILD_SUBREAPER, 1)
-    yield dict(known, finished=0)
+    yield dict(known, finished=False)
     if leashed:
         _control(PR_SET_PDEATHSIG, 0)  # our own way to end is better: with all that we have started
         null = os.open(os.devnull, os.O_WRONLY)
@@ -50,13 +50,13 @@ def start(
         found = _watch(work, limit, leashed)
     except _Stopped:
         found = {"failed": True, "msg": "the run that had started this job was stopped before it was finished"}
-        keep(path, dict(found, **dict(known, finished=1)))  # before the agent's KILL ends us, too
+        keep(path, dict(found, **dict(known, finished=True)))  # before the agent's KILL ends us, too
         _end_all()
-    keep(path, dict(found, **dict(known, finished=1)))
+    keep(path, dict(found, **dict(known, finished=True)))
     if leashed:
         os._exit(0)
     os.unlink(path)
-    return dict(found, **dict(known, finished=1))
+    return dict(found, **dict(known, finished=True))
 
 
 class _Stopped(Exception):
