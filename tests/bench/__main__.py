@@ -1,14 +1,16 @@
 """``make bench``: hotdesk beside its peers, in one run on one machine. Prints medians and ratios; asserts nothing.
 
-``python -m tests.bench [commands] [transfer] [--hosts 1,5,25] [--tasks 20] [--rounds 3] [--without ansible,pyinfra]``
+``python -m tests.bench [commands] [modules] [transfer] [--hosts 1,5,25] [--tasks 20] [--rounds 3] [--without ansible,pyinfra]``
 """
 
 from __future__ import annotations
 
 import argparse
+import grp
 import json
 import os
 import platform
+import pwd
 import statistics
 import subprocess
 import sys
@@ -130,6 +132,48 @@ def commands(at: Server, hosts: Sequence[int], tasks: int, rounds: int, without:
         print(f"{count:>6} " + " ".join(f"{cell:>18}" for cell in cells), flush=True)
 
 
+MODULES = """
+    - {name: A group, ansible.builtin.group: {name: "{{ own_group }}"}}
+    - {name: A user, ansible.builtin.user: {name: "{{ own_user }}"}}
+    - {name: Files, ansible.builtin.find: {paths: "{{ folder }}", patterns: "*.ini"}}
+    - {name: A block, ansible.builtin.blockinfile: {path: "{{ folder }}/one.ini", create: true, block: "b=NUMBER"}}
+    - {name: A replacement, ansible.builtin.replace: {path: "{{ folder }}/one.ini", regexp: "^a=.*", replace: "a=NUMBER"}}
+"""
+"""Modules of ansible-core that hotdesk has no action for. (Of crontabs and ini files there may be no program, or no collection.)"""
+
+
+def modules(at: Server, hosts: int, rounds: int, without: Sequence[str]) -> None:
+    """40 tasks over modules that are not hotdesk's own; half of them change a file."""
+    folder = f"{at.home}/bench-modules"
+    tasks = "".join(MODULES.replace("NUMBER", str(number)) for number in range(8))
+    first = '    - {name: A folder, ansible.builtin.file: {path: "{{ folder }}", state: directory}}\n'
+    path = at.directory / "modules.yml"
+    group = grp.getgrgid(pwd.getpwnam(at.user).pw_gid).gr_name
+    path.write_text(
+        f"- name: Modules\n  hosts: all\n  gather_facts: false\n"
+        f"  vars: {{folder: '{folder}/{{{{ inventory_hostname }}}}', own_user: {at.user}, own_group: {group}}}\n"
+        f"  tasks:\n{first}{tasks}"
+    )
+    print(
+        f"\n40 tasks over modules of ansible-core that are not hotdesk's, {hosts} hosts: median wall seconds of {rounds}"
+    )
+    peers = [peer for name, peer in PEERS.items() if name in ("hotdesk", "ansible") and name not in without]
+    taken: dict[str, list[float]] = {}
+    recaps: dict[str, list[str]] = {}
+    for _ in range(rounds):
+        for peer in peers:
+            subprocess.run(["rm", "-rf", folder], check=True)
+            argv, environment = peer(at, hosts, 1)
+            found, said = run([*argv[:-1], str(path)], environment)
+            taken.setdefault(peer.__name__, []).append(found)
+            recaps[peer.__name__] = sorted(" ".join(line.split()) for line in said.splitlines() if " : ok=" in line)
+    medians = {name: statistics.median(values) for name, values in taken.items()}
+    for name, value in medians.items():
+        print(f"  {name:<10} {value:9.2f} ({value / medians['hotdesk']:5.1f}x)", flush=True)
+    if len(set(map(str, recaps.values()))) > 1:
+        raise SystemExit(f"bench: the recaps differ: {recaps}")
+
+
 def transfer(at: Server, rounds: int) -> None:
     """One big file, and many small ones: hotdesk.sync.folder beside ``rsync -e ssh``.
 
@@ -207,13 +251,13 @@ def _folder(at: Server, tree: Path, target: str) -> tuple[list[str], dict[str, s
 def main() -> None:
     """Parse, start the server, run."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=...")
-    parser.add_argument("what", nargs="*", help="commands, transfer (both)")
+    parser.add_argument("what", nargs="*", help="commands, modules, transfer (all)")
     parser.add_argument("--hosts", default="1,5,25")
     parser.add_argument("--tasks", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", default="")
     args = parser.parse_args()
-    what = args.what or ["commands", "transfer"]
+    what = args.what or ["commands", "modules", "transfer"]
     print(
         f"{time.strftime('%Y-%m-%d')}  Python {platform.python_version()}  {os.cpu_count()} cores  {platform.release()}"
     )
@@ -222,6 +266,8 @@ def main() -> None:
             commands(
                 at, [int(word) for word in args.hosts.split(",")], args.tasks, args.rounds, args.without.split(",")
             )
+        if "modules" in what:
+            modules(at, 10, args.rounds, args.without.split(","))
         if "transfer" in what:
             transfer(at, args.rounds)
 
