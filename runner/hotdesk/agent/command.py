@@ -63,7 +63,7 @@ class Command:
 
 def environment(agent: Agent, header: dict[str, Any]) -> dict[bytes, bytes]:
     """The environment of a request's process: ours, what it was given, the marks."""
-    env = dict(os.environb)
+    env = agent.environment.copy()
     env.update((os.fsencode(name), os.fsencode(value)) for name, value in (header.get("env") or {}).items())
     env[b"HOTDESK_RUN"] = agent.run.encode()
     env[b"HOTDESK_TASK"] = os.fsencode(header["task"])

@@ -41,6 +41,8 @@ class Agent:
         """Is everything that we have started below us, and can we look there?"""
         self.loop = Loop(self._on_signal)
         self.null = os.open(os.devnull, os.O_RDWR)
+        self.environment = dict(os.environb)
+        """Ours, which commands get: to copy ``os.environb`` each time is slow."""
         self.requests: dict[int, process.Process] = {}
         self.temporary: set[bytes] = set()
         self.codes: dict[str, Any] = {}

@@ -65,6 +65,7 @@ class Process:
         self._input: list[bytes] = []
         self._eof = False
         self._quiet: Any = None
+        self._late: Any = None
         self._finished = False
         self._discarding = False
 
@@ -253,7 +254,7 @@ class Process:
         for fd in self._streams:  # what is in the pipe now may be its own and is never cut off
             self._owed[fd] = _readable(fd)
         self._wait_for_silence()
-        self.agent.loop.later(DRAIN, self._overdue)
+        self._late = self.agent.loop.later(DRAIN, self._overdue)
         self._maybe_end()
 
     def _wait_for_silence(self) -> None:
@@ -272,7 +273,7 @@ class Process:
     def _overdue(self) -> None:
         # A slow runner is waited for; a background process that writes for ever is not.
         if self._paused or any(self._owed[fd] > 0 for fd in self._streams):
-            self.agent.loop.later(DRAIN, self._overdue)
+            self._late = self.agent.loop.later(DRAIN, self._overdue)
         else:
             self._end()
 
@@ -284,8 +285,9 @@ class Process:
         if self._finished:
             return
         self._finished = True
-        if self._quiet is not None:
-            self._quiet.cancel()
+        for timer in (self._quiet, self._late):
+            if timer is not None:
+                timer.cancel()
         for fd in list(self._streams):
             self._drop(fd)
         if self._report:
