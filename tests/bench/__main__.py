@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import grp
 import os
 import platform
+import pwd
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -52,7 +54,8 @@ def works(at: Server, chosen: Sequence[Work], hosts: Sequence[int], rounds: int,
 
 def _start(name: str, at: Server, work: Work, hosts: int) -> Measured:
     argv, environment = PEERS[name](at, work, hosts)
-    return run(argv, {**environment, "BENCH_HOME": str(at.home)})
+    group = grp.getgrgid(pwd.getpwnam(at.user).pw_gid).gr_name
+    return run(argv, {**environment, "BENCH_HOME": str(at.home), "BENCH_GROUP": group})
 
 
 def _report(work: Work, count: int, medians: dict[str, Measured]) -> int:

@@ -46,7 +46,7 @@ def parsing(rounds: int) -> None:
 def _pair(name: str, ours: Sequence[str], theirs: Sequence[str], rounds: int) -> None:
     turns = [[run([str(BIN / argv[0]), *argv[1:]]) for argv in (ours, theirs)] for _ in range(rounds)]
     mine, other = (median([turn[which] for turn in turns]) for which in (0, 1))
-    same = "" if "--help" in ours or mine.output.split() == other.output.split() else "  THE OUTPUT DIFFERS"
+    same = "" if "--help" in ours or mine.output.strip() == other.output.strip() else "  THE OUTPUT DIFFERS"
     print(f"  {name:<16} hotdesk {cell(mine, mine)}   ansible {cell(other, mine)}{same}", flush=True)
 
 

@@ -26,8 +26,14 @@ class Work:
     @property
     def playbook(self) -> str:
         """The play; each host has a folder of its own in the home that all names share."""
-        variables = "  vars:\n    there: \"{{ lookup('env', 'BENCH_HOME') }}/{{ inventory_hostname }}\"\n"
-        return f"- name: {self.name}\n  hosts: all\n  gather_facts: false\n{variables}  tasks:\n{self.tasks}"
+        variables = "".join(
+            f"    {name}: \"{{{{ lookup('env', '{variable}') }}}}{rest}\"\n"
+            for name, variable, rest in (
+                ("there", "BENCH_HOME", "/{{ inventory_hostname }}"),
+                ("own_group", "BENCH_GROUP", ""),
+            )
+        )
+        return f"- name: {self.name}\n  hosts: all\n  gather_facts: false\n  vars:\n{variables}  tasks:\n{self.tasks}"
 
 
 def _task(action: str, **options: object) -> str:
@@ -69,8 +75,8 @@ _MODULES = _FOLDER + _task("copy", content='"one\\ntwo\\n"', dest='"{{ there }}/
     + _task("replace", path='"{{ there }}/text"', regexp="'^one.*'", replace=f"'one {number}'")
     + _task("blockinfile", path='"{{ there }}/text"', block=f"'block {number}'", marker=f"'# {{mark}} {number}'")
     + _task("getent", database="passwd", key="root")
-    + _task("user", name="root", state="present")
-    + _task("group", name="root", state="present")
+    + _task("user", name='"{{ ansible_user }}"')
+    + _task("group", name='"{{ own_group }}"')
     for number in range(6)
 ) + _task("package_facts", manager="auto") + _GONE  # fmt: skip
 
