@@ -123,7 +123,7 @@ def to_json(data: Any) -> str:
 def _json(value: Any, line: str) -> str:
     """``line``: a newline and the indentation of what stands around."""
     if isinstance(value, str):
-        return json.encoder.encode_basestring(value)  # type: ignore[attr-defined, no-any-return]
+        return json.encoder.encode_basestring(value)
     inner = line + "    "
     if isinstance(value, dict) and value:
         parts = [f"{_json(str(key), inner)}: {_json(value[key], inner)}" for key in sorted(value)]
