@@ -21,7 +21,7 @@ help:
 	@echo 'make bench     time hotdesk beside ansible-playbook, Mitogen, pyinfra, rsync and a bare loop'
 	@echo 'make load      200 PCs in one inventory: memory, threads, turns of the event loop, every way to end a run (root: whole PCs)'
 	@echo 'make soak      an hour of runs with random faults on whole PCs: nothing may grow (root)'
-	@echo 'make conformance  the same playbooks under ansible-playbook and hotdesk'
+	@echo 'make conformance  playbooks under ansible-playbook and hotdesk; (root) ansible-core's own test suite (TARGETS="a b", ARGS=--accept)'
 	@echo 'make lab-test  the tests on whole PCs alone (root)'
 	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
 	@echo 'make matrix-peers  ansible-playbook, Mitogen and pyinfra in the same cells (root; half an hour)'
@@ -96,8 +96,10 @@ fuzz: $(VENV)/.ready
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) $(ARGS)
 
 conformance: $(VENV)/.ready
+	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock
 	@$(COMPILE)
-	@$(PYTEST) $(SIDE_BY_SIDE) -m '' tests/conformance $(ARGS)
+	@test -n '$(TARGETS)' || $(PYTEST) $(SIDE_BY_SIDE) -m '' tests/conformance
+	@$(BIN)/python -m tests.conformance.suite $(TARGETS) $(ARGS)
 
 bench: $(VENV)/.ready $(PEERS)/.ready
 	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock

@@ -226,5 +226,6 @@ async def in_thread(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 def use_pidfd_watcher() -> None:
     """Python 3.11 starts a thread for each child process; 3.12 and later wait on pidfds by themselves."""
-    if sys.version_info < (3, 12) and hasattr(asyncio, "PidfdChildWatcher"):
+    if sys.version_info < (3, 12) and not isinstance(asyncio.get_child_watcher(), asyncio.PidfdChildWatcher):
+        # Another one in its place would forget the children of whoever owns the loop.
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())

@@ -227,6 +227,8 @@ async def _whole(
                 run = stop.run = ready.run
                 stop.pool = ready.pool
                 await check_vaulted(run, ready.playbooks)
+                if ready.workers is not None:
+                    await ready.workers.start()
                 bus.emit(ev.RunStarted(run=run.id, command=options.command, check=settings.check, forks=settings.forks))
                 async with _beside(run):
                     await story(run, ready.playbooks)

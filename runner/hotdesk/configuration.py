@@ -99,6 +99,7 @@ OPTIONS: dict[str, Option] = {
     "handshakes": _ours("handshakes", "count", "connections"),
     "handshakes_per_address": _ours("handshakes_per_address", "count", "connections"),
     "transfers": _ours("transfers", "count", "transfers"),
+    "workers": _ours("workers", "workers"),
     "strategy": _defaults("strategy", "text"),
     "any_errors_fatal": _defaults("any_errors_fatal", "bool"),
     "force_handlers": _defaults("force_handlers", "bool"),
@@ -107,6 +108,7 @@ OPTIONS: dict[str, Option] = {
     "roles_path": _defaults("roles_path", "paths"),
     "collections_path": _defaults("collections_path", "paths"),
     "library": _defaults("library", "paths"),
+    "module_utils": _defaults("module_utils", "paths"),
     "filter_plugins": _defaults("filter_plugins", "paths"),
     "test_plugins": _defaults("test_plugins", "paths"),
     "lookup_plugins": _defaults("lookup_plugins", "paths"),
@@ -155,6 +157,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "display_skipped_hosts": _defaults("display_skipped_hosts", "bool"),
     "display_ok_hosts": _defaults("display_ok_hosts", "bool"),
+    "private_role_vars": _defaults("private_role_vars", "bool"),
     "log_path": _defaults("log_path", "path"),
     "show_custom_stats": _defaults("show_custom_stats", "bool"),
     "deprecation_warnings": _defaults("deprecation_warnings", "bool"),
@@ -222,6 +225,7 @@ def _default_paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "roles_path": (home / "roles", share / "roles", Path("/etc/ansible/roles")),
         "collections_path": (home / "collections", share / "collections"),
         "library": (home / "plugins/modules", share / "plugins/modules"),
+        "module_utils": (home / "plugins/module_utils", share / "plugins/module_utils"),
         **{
             f"{kind}_plugins": (home / "plugins" / kind, share / "plugins" / kind)
             for kind in ("filter", "test", "lookup")

@@ -153,6 +153,21 @@ def _vault(given: list[Given]) -> tuple[str, ...]:
     return tuple(found)
 
 
+CLUSTER = ("tcp://", "tls://")
+
+
+def _workers(given: Given) -> str:
+    """A number of processes, or the address of a Dask scheduler; 0: none."""
+    text = given.text()
+    if text.startswith(CLUSTER):
+        return text
+    if not text.isdecimal():
+        raise given.wrong(
+            "a number of workers", "Or name a Dask scheduler: tcp://SCHEDULER:8786, tls://SCHEDULER:8786."
+        )
+    return "" if int(text) == 0 else str(int(text))
+
+
 def _color(given: list[Given]) -> bool | None:
     """force_color beats nocolor (Ansible); NO_COLOR counts when it is not empty (https://no-color.org)."""
     wanted: bool | None = None
@@ -182,4 +197,5 @@ KINDS: dict[str, Callable[[Given], Any]] = {
     "list": _list,
     "sources": _sources,
     "host-keys": _host_keys,
+    "workers": _workers,
 }

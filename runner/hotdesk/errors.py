@@ -16,6 +16,7 @@ HotdeskError                        1   a fault of hotdesk itself
 │   │   ├── AuthenticationError
 │   │   ├── HostKeyError
 │   │   └── LinkLost                    the link ended before the exit frame arrived (R4)
+│   │       └── WorkerLost                  ... with the worker process that held the connection
 │   ├── BecomeError                 4   sudo refused, or asked for a password we do not have
 │   └── TaskError                   2   the task failed
 │       ├── ArgumentError               wrong arguments for an action
@@ -51,6 +52,14 @@ class HotdeskError(Exception):
         self.message = message
         self.place = place
         self.remedy = remedy
+
+    def report(self) -> str:
+        """``explain`` over several lines, in the order in which Ansible tells an error."""
+        lines = [self.message]
+        if self.place:
+            excerpt = self.place.excerpt()
+            lines.append(f"Origin: {self.place}" + (f"\n\n{excerpt}\n" if excerpt else ""))
+        return "\n".join([*lines, f"  {self.remedy}"] if self.remedy else lines)
 
     def explain(self) -> str:
         """The whole text for a person: place, message, the offending line, the remedy."""
@@ -140,6 +149,10 @@ class HostKeyError(Unreachable):
 
 class LinkLost(Unreachable):
     """The link ended while something was under way: what became of it is not known (R4)."""
+
+
+class WorkerLost(LinkLost):
+    """The worker that held the connection has ended, and the connection with it."""
 
 
 class BecomeError(Unreachable):

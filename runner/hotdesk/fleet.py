@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from hotdesk import events as ev
@@ -49,7 +50,7 @@ async def visit(
             warn(redaction.clean(event.text))
 
     bus.subscribe(tell)
-    options = PlayOptions(limit=limit)
+    options, settings = PlayOptions(limit=limit), replace(settings, workers="")
     answers: dict[str, T | HotdeskError] = {}
     async with prepared(settings, [], options, Around(bus=bus, redaction=redaction)) as ready:
         run = ready.run

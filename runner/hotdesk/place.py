@@ -18,13 +18,17 @@ class Place:
         return ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
 
     def excerpt(self) -> str:
-        """The line with a caret below the column; empty when it cannot be read (called once, when an error is shown)."""
+        """The line and the two before it, with a caret below the column, as Ansible shows them; empty when it cannot be read."""
         try:
-            text = Path(self.file).read_text(encoding="utf-8", errors="replace").splitlines()[self.line - 1]
-        except (OSError, IndexError):
+            lines = Path(self.file).read_text(encoding="utf-8", errors="replace").splitlines()[: self.line]
+        except OSError:
             return ""
-        if not self.line:
+        if not self.line or len(lines) < self.line:
             return ""
-        margin = f"{self.line:>5} | "
-        caret = "\n" + " " * (len(margin) + self.column - 1) + "^" if self.column else ""
-        return f"{margin}{text.rstrip()}{caret}"
+        width = len(str(self.line))
+        shown = [
+            f"{number:>{width}} {lines[number - 1].rstrip()}" for number in range(max(1, self.line - 2), self.line + 1)
+        ]
+        if self.column:
+            shown.append(" " * (width + self.column) + f"^ column {self.column}")
+        return "\n".join(shown)

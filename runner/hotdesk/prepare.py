@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk import events as ev
 from hotdesk.actions.arguments import check
 from hotdesk.actions.collections import Collections
+from hotdesk.actions.module_files import ModuleFiles
 from hotdesk.actions.registry import ActionNames
 from hotdesk.aio import in_thread
 from hotdesk.connections.pool import Pool
@@ -41,6 +42,7 @@ from hotdesk.variables.plugins import KINDS, Plugins
 from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault_passwords import Asking, load_secrets
 from hotdesk.variables.vaulted_files import decrypter
+from hotdesk.workers.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -79,6 +81,8 @@ class Prepared:
 
     run: Run
     pool: Pool
+    workers: Workers | None
+    """Not started."""
     playbooks: list[Playbook]
 
 
@@ -96,7 +100,7 @@ async def prepared(
 
     async with AsyncExitStack() as stack:
         ssh_password, become_password = await passwords(settings, prompt, redaction)
-        pool = await stack.enter_async_context(Pool(settings, run=run_id, on_event=bus.emit))
+        pool, workers = await _pool(stack, settings, run_id, bus)
         command = _control_command(pool)
         mask = redaction.add if redaction is not None else None
         vault = await load_secrets(
@@ -123,15 +127,21 @@ async def prepared(
             decrypt=decrypt, warn=warn,
         )  # fmt: skip
         loaded_inventory = await inventory()
-        names = ActionNames(collections)
+        names = ActionNames(collections, ModuleFiles.of(settings, collections))
         paths = [_named(names, path) for path in paths]
         directories = [path.absolute().parent for path in paths] or directories
+        for folder in directories:
+            names.files.add(folder)
         beside = Blocking(asyncio.get_running_loop())  # the loader works in a thread, where lookups may block
 
         def static(text: Any, variables: Mapping[str, Any]) -> Any:
             return beside.run(lambda: templates.render_now(text, variables))
 
-        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static, take_plugins=plugins.add)
+        def take_plugins(folder: Path) -> None:
+            plugins.add(folder)
+            names.files.add(folder)
+
+        loader = Loader(settings, actions=names, decrypt=decrypt, render_static=static, take_plugins=take_plugins)
         run = Run(
             id=run_id, settings=settings, options=options, bus=bus, inventory=loaded_inventory, templates=templates, loader=loader,
             machines=PoolMachines(settings, pool, templates, password=ssh_password, become_password=become_password),
@@ -139,10 +149,16 @@ async def prepared(
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
         holder.append(run)
-        run.jobs = await stack.enter_async_context(
-            JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
-        )
-        yield Prepared(run, pool, await _playbooks(run, paths, check))
+        jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
+        run.jobs = await stack.enter_async_context(jobs)
+        yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
+
+
+async def _pool(stack: AsyncExitStack, settings: Settings, run: str, bus: Bus) -> tuple[Pool, Workers | None]:
+    workers = None
+    if settings.workers:
+        workers = await stack.enter_async_context(Workers(settings, run=run, on_event=bus.emit))
+    return await stack.enter_async_context(Pool(settings, run=run, on_event=bus.emit, elsewhere=workers)), workers
 
 
 def _plugins(settings: Settings, collections: Collections) -> Plugins:
@@ -170,10 +186,13 @@ async def _playbooks(run: Run, paths: Sequence[Path], check: bool) -> list[Playb
 
 
 def _selected(run: Sequence[Run], pattern: str) -> list[str]:
-    """For lookups: hosts of a pattern. Raises TemplateError while the inventory is still being read (an inventory plugin asks)."""
+    """For lookups: hosts of a pattern, none for a name that nothing has.
+
+    Raises TemplateError while the inventory is still being read (an inventory plugin asks).
+    """
     if not run:
         raise TemplateError("the inventory is still being read")
-    return select(run[0].inventory, pattern)
+    return select(run[0].inventory, pattern, mismatch="ignore")
 
 
 def _named(names: ActionNames, path: Path) -> Path:
@@ -230,7 +249,7 @@ def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], froze
     def checked(
         action: Action, given: Mapping[str, Any], *, place: Place | None = None
     ) -> tuple[Mapping[str, Any], frozenset[str]]:
-        if action.raw_args:
+        if action.raw_args or action.unchecked:
             return given, frozenset(map(str, given))
         spec = names.spec(action.name)
         return check(

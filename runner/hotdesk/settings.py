@@ -58,6 +58,9 @@ class Settings:
     """Connections being set up at once, over all; at most ``handshakes_per_address`` of them to one address or jump host."""
     handshakes_per_address: int = 8
     transfers: int = 4
+    workers: str = ""
+    """Who holds the connections: so many processes of this machine, or those of a Dask cluster (``tcp://SCHEDULER:8786``, ``tls://...``).
+    Empty: the control process itself."""
     strategy: str = "linear"
     any_errors_fatal: bool = False
     force_handlers: bool = False
@@ -88,6 +91,9 @@ class Settings:
     """None: when stdout is a terminal and NO_COLOR is not set."""
     display_skipped_hosts: bool = True
     display_ok_hosts: bool = True
+    private_role_vars: bool | None = None
+    """True: no role's defaults and vars are seen outside of it; False: those of every role are, also of include_role; None: those of
+    ``roles:`` and import_role are. ``public`` on an import or include decides before this."""
     log_path: Path | None = None
     """ANSIBLE_LOG_PATH: plain lines appended there too."""
     show_custom_stats: bool = False
@@ -100,6 +106,8 @@ class Settings:
     """Results of every task are censored."""
     library: tuple[Path, ...] = ()
     """Folders with modules (``ANSIBLE_LIBRARY``)."""
+    module_utils: tuple[Path, ...] = ()
+    """Folders with what modules may import as ``ansible.module_utils`` (``ANSIBLE_MODULE_UTILS``)."""
     filter_plugins: tuple[Path, ...] = ()
     """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next two, for tests and lookups."""
     test_plugins: tuple[Path, ...] = ()

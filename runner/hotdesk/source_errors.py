@@ -62,7 +62,8 @@ def _by_complaint(said: str, character: str, place: Place) -> tuple[str, Place, 
         return "a 'key: value' cannot stand here", place, remedy
     if "expected <block end>" in said or "did not find expected" in said or "could not find expected" in said:
         remedy = "Check the indentation against the lines above, and that every key is followed by ': '."
-        return "this line does not fit what stands above it", place, remedy
+        parser = f"YAML parsing failed: {said[:1].upper()}{said[1:]}"
+        return f"this line does not fit what stands above it ({parser})", place, remedy
     if "sequence entries are not allowed" in said:
         remedy = "Put the '- ' on the next line, indented, or write the list in brackets: [a, b]."
         return "a list cannot begin on the line of its key", place, remedy

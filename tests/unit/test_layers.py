@@ -35,6 +35,7 @@ LAYERS = (
     "playbook",
     "agent",
     "connections",
+    "workers",
     "transfer",
     "jobs",
     "snapshots",

@@ -55,19 +55,24 @@ async def ask(
 def result_of(answer: dict[str, Any], call: Call) -> Result:
     """The Result of an answer; ``diff`` is kept only when the task wants it. Facts are for ``setup`` alone to give."""
     data = {name: value for name, value in answer.items() if name not in NOT_OURS and not name.startswith("_ansible_")}
-    diff = data.pop("diff", None) or []
+    diff = data.pop("diff", None)
     return Result(
         changed=bool(data.pop("changed", False)),
         failed=bool(data.pop("failed", False)),
         skipped=bool(data.pop("skipped", False)),
         warnings=tuple(data.pop("warnings", ())),
-        diff=tuple(_diff(one) for one in (diff if isinstance(diff, list) else [diff])) if call.diff else (),
+        diff=diffs(diff) if call.diff else (),
         data=data,
     )
 
 
 NOT_OURS = frozenset({"ansible_facts", "unreachable", "results"})
 """Keys of a registered result that are the executor's to set."""
+
+
+def diffs(found: Any) -> tuple[Diff, ...]:
+    """What an answer has as its ``diff``: a mapping, a list of them, or nothing."""
+    return tuple(_diff(one) for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict) and one)
 
 
 def _diff(raw: dict[str, Any]) -> Diff:

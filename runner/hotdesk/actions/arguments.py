@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from hotdesk.place import Place
     from hotdesk.playbook.model import Task
 
+ON_CONTROL = frozenset({"ansible.builtin.copy", "ansible.builtin.fetch"})
+"""Actions whose control half looks for what is required before any module does, and says it in its own way."""
+AS_ACTIONS = frozenset({"ansible.builtin.wait_for_connection"})
+"""Actions without a module behind them: Ansible words what they are given wrongly in another way."""
 OPEN = frozenset({"ansible.builtin.set_fact", "ansible.builtin.add_host"})
 """Actions whose further arguments are variables of the user's choice."""
 
@@ -108,9 +112,14 @@ def check(
     if action_name in OPEN:
         extra |= {key: value for key, value in rest.items() if key not in spec.names}
         rest = {key: value for key, value in rest.items() if key in spec.names}
-    values, problems = validate(spec, rest)
+    values, problems = validate(spec, rest, module=action_name.rpartition(".")[2])
     if problems:
         unknown = [key for key in rest if key not in spec.names]
+        if unknown and action_name in AS_ACTIONS:
+            named = f"Invalid options for {action_name.rpartition('.')[2]}: {', '.join(unknown)}"
+            raise ArgumentError(named, place=place_of(unknown[0]) or place, remedy=nearest(unknown[0], spec.names))
+        if action_name in ON_CONTROL and (absent := _absent(spec, values)):
+            problems = [f"{' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} required", *problems]
         raise ArgumentError(
             f"{action_name}: " + "; ".join(problems), place=next(filter(None, map(place_of, unknown)), place),
             remedy=nearest(unknown[0], spec.names) if unknown else "")  # fmt: skip
@@ -118,10 +127,23 @@ def check(
     return {**values, **extra}, names
 
 
-def validate(spec: Spec, given: Mapping[str, Any], above: str = "") -> tuple[dict[str, Any], list[str]]:
-    """(values with defaults, every problem). ``above`` names the option these are suboptions of, for the messages."""
+def without_secrets(documentation: str | Spec, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as a result may show them: ``no_log`` options hold Ansible's words for that."""
+    options = (spec_of(documentation) if isinstance(documentation, str) else documentation).options
+    hidden = {name for name, option in options.items() if option.no_log}
+    return {name: HIDDEN if name in hidden and value is not None else value for name, value in args.items()}
+
+
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+def validate(
+    spec: Spec, given: Mapping[str, Any], above: str = "", *, module: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """(values with defaults, every problem). For the messages: ``above`` names the option these are suboptions of, ``module`` whose
+    arguments they are."""
     problems: list[str] = []
-    values, used = _by_name(spec, given, problems, above)
+    values, used = _by_name(spec, given, problems, f" for ({module}) module" if module else "", above)
     present = {name for name, value in values.items() if value is not None}
     problems.extend(_missing(spec, values, above))
     for name, option in spec.options.items():
@@ -138,14 +160,14 @@ def validate(spec: Spec, given: Mapping[str, Any], above: str = "") -> tuple[dic
 
 
 def _by_name(
-    spec: Spec, given: Mapping[str, Any], problems: list[str], above: str
+    spec: Spec, given: Mapping[str, Any], problems: list[str], called: str, above: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     used: dict[str, str] = {}
     unknown = [str(key) for key in given if key not in spec.names]
     if unknown:
         problems.append(
-            f"unsupported option{'s' * (len(unknown) > 1)}: {', '.join(unknown)}{_in(above)}; there are: {', '.join(spec.options)}"
+            f"Unsupported parameters{called}: {', '.join(unknown)}{_in(above)}. Supported parameters include: {', '.join(spec.options)}"
         )
     for key, value in given.items():
         name = spec.names.get(key)
@@ -156,6 +178,10 @@ def _by_name(
 
 def _in(above: str) -> str:
     return f" found in {above}" if above else ""
+
+
+def _absent(spec: Spec, values: Mapping[str, Any]) -> list[str]:
+    return [name for name, option in spec.options.items() if option.required and values.get(name) is None]
 
 
 def _missing(spec: Spec, values: Mapping[str, Any], above: str) -> Iterator[str]:

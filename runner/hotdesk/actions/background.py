@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Call
 
-STARTED = {"ansible_job_id": str, "started": int, "finished": int, "results_file": str}
+STARTED = {"ansible_job_id": str, "started": bool, "finished": bool, "results_file": str}
 LATE = 5.0
 """Seconds behind the limit in which the watcher has to say that its time was over."""
 LARGEST = 10**12
@@ -45,6 +45,10 @@ class Background:
     ) -> dict[str, Any]:
         """What ``function`` of the on_target half ``module`` answers, with the keys of a job; with ``poll: 0`` only these."""
         work = {"source": source_text(bundle(module)), "function": function, "kwargs": kwargs}
+        return await self.work(call, work, change=change)
+
+    async def work(self, call: Call, work: dict[str, Any], *, change: bool) -> dict[str, Any]:
+        """The same of what ``on_target.background`` takes as work."""
         name, half = secrets.randbelow(LARGEST), bundle(background)
         given = (call.async_dir, name, self.seconds, work)
         if self.forgotten:

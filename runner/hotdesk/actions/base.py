@@ -72,6 +72,10 @@ class Outcome:
     effects: tuple[Effect, ...] = ()
 
 
+async def _no_module(call: Call, name: str, _args: Mapping[str, Any]) -> Result:
+    raise ArgumentError(f"there is no module {name!r}", place=call.task.place)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One execution of an action on one host (one item of a loop): everything it may see."""
@@ -116,6 +120,10 @@ class Call:
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
+    run_module: Callable[[Call, str, Mapping[str, Any]], Awaitable[Result]] = _no_module
+    """``await run_module(call, name, args)``: what this action has done its part for, a module that is not ours (``actions.module``)."""
+    has_module: Callable[[str], bool] = lambda _name: False
+    """Is there such a module?"""
     transfers: JobRun | None = None
     """What the sync jobs of a run share: the limit on transfers and the locks. One object for the whole run."""
 
@@ -153,6 +161,8 @@ class Action(ABC):
     """True: runs once for all hosts of the batch (add_host, pause)."""
     background: ClassVar[bool] = False
     """True: may be done in the background (``async``): all that it does there is one function, called by ``ask``."""
+    unchecked: ClassVar[bool] = False
+    """True: ``args`` are rendered, and it checks them itself where it runs."""
     raw_args: ClassVar[bool] = False
     """True: ``args`` are as the user wrote them, neither templated nor checked nor filled with defaults (only a template that is the
     whole mapping has been rendered); the action renders what is text and checks it itself: set_fact, debug (``var``), assert (``that``)."""

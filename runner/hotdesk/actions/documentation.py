@@ -41,13 +41,18 @@ def documentation_of(collection: Collection, name: str, find: Find) -> str:
         raise JobError(
             f"{collection.name}.{name} has no documentation, and that is its argument spec",
             remedy=f"Add plugins/modules/{name}.py with DOCUMENTATION to the collection.")  # fmt: skip
+    return whole_documentation(path, find, collection)
+
+
+def whole_documentation(path: Path, find: Find, own: Collection | None = None) -> str:
+    """The same of a module's file; ``own``: the collection that it is in."""
     text = documentation_in(path)
     if _EXTENDS not in text:
         return text
     found = _loaded(text, path)
     wanted = found.pop(_EXTENDS, None) or ()
     for fragment in wanted.split(",") if isinstance(wanted, str) else wanted:
-        _extend(found, *_fragment(str(fragment).strip(), collection, find, path))
+        _extend(found, *_fragment(str(fragment).strip(), own, find, path))
     return _dumped(found)
 
 
@@ -65,7 +70,7 @@ def documentation_in(path: Path) -> str:
     return text
 
 
-def _fragment(written: str, own: Collection, find: Find, module: Path) -> tuple[dict[str, Any], Path]:
+def _fragment(written: str, own: Collection | None, find: Find, module: Path) -> tuple[dict[str, Any], Path]:
     """A fragment and its file: ``namespace.collection.file``, with ``.variable`` for another text of that file than DOCUMENTATION."""
     short = written.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
     words = short.split(".")
@@ -73,7 +78,7 @@ def _fragment(written: str, own: Collection, find: Find, module: Path) -> tuple[
         folder, names = _of_ansible(), words
     else:
         name = ".".join(words[:2])
-        collection = own if name == own.name else find(name)
+        collection = own if own and name == own.name else find(name)
         folder, names = collection.path / "plugins/doc_fragments" if collection else None, words[2:]
     for file, variable in ((names, "DOCUMENTATION"), (names[:-1], names[-1].upper())):
         path = folder.joinpath(*file).with_suffix(".py") if folder and file else None

@@ -1,6 +1,7 @@
 """Every action by its fully qualified name. A literal table; an action's module is imported when it is first needed.
 
-``ActionNames`` says what a name written in a playbook means; it knows more modules than hotdesk can run, so that these are refused by name.
+``ActionNames`` says what a name written in a playbook means. What has no action here is a module of ansible-core, of a collection or of the
+user's own (``actions.module``); what cannot be run is refused by name.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
-from hotdesk.actions.documentation import documentation_of
+from hotdesk.actions.documentation import documentation_of, whole_documentation
 from hotdesk.actions.groups import Groups, defaults_of
+from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
 from hotdesk.errors import JobError, PlaybookError, nearest
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.actions.collections import Collections
+    from hotdesk.actions.module import ModuleAction
+    from hotdesk.actions.module_payload import Payloads
     from hotdesk.playbook.model import Task
 
     Kind = Literal["builtin", "control", "job", "module"]
@@ -32,10 +36,12 @@ _HERE = "hotdesk.actions.builtin"
 TABLE: dict[str, str] = {
     "ansible.builtin.add_host": f"{_HERE}.add_host:AddHost",
     "ansible.builtin.assert": f"{_HERE}.assert_:Assert",
+    "ansible.builtin.assemble": f"{_HERE}.assemble:Assemble",
     "ansible.builtin.async_status": f"{_HERE}.async_status:AsyncStatus",
     "ansible.builtin.command": f"{_HERE}.command:Command",
     "ansible.builtin.copy": f"{_HERE}.copy:Copy",
     "ansible.builtin.debug": f"{_HERE}.debug:Debug",
+    "ansible.builtin.dnf": f"{_HERE}.dnf:Dnf",
     "ansible.builtin.fail": f"{_HERE}.fail:Fail",
     "ansible.builtin.fetch": f"{_HERE}.fetch:Fetch",
     "ansible.builtin.file": f"{_HERE}.file:File",
@@ -43,10 +49,13 @@ TABLE: dict[str, str] = {
     "ansible.builtin.group_by": f"{_HERE}.group_by:GroupBy",
     "ansible.builtin.include_vars": f"{_HERE}.include_vars:IncludeVars",
     "ansible.builtin.lineinfile": f"{_HERE}.lineinfile:Lineinfile",
+    "ansible.builtin.package": f"{_HERE}.package:Package",
     "ansible.builtin.pause": f"{_HERE}.pause:Pause",
     "ansible.builtin.ping": f"{_HERE}.ping:Ping",
     "ansible.builtin.raw": f"{_HERE}.raw:Raw",
+    "ansible.builtin.reboot": f"{_HERE}.reboot:Reboot",
     "ansible.builtin.script": f"{_HERE}.script:Script",
+    "ansible.builtin.service": f"{_HERE}.service:Service",
     "ansible.builtin.set_fact": f"{_HERE}.set_fact:SetFact",
     "ansible.builtin.set_stats": f"{_HERE}.set_stats:SetStats",
     "ansible.builtin.setup": f"{_HERE}.setup:Setup",
@@ -55,6 +64,8 @@ TABLE: dict[str, str] = {
     "ansible.builtin.stat": f"{_HERE}.stat:Stat",
     "ansible.builtin.tempfile": f"{_HERE}.tempfile:Tempfile",
     "ansible.builtin.template": f"{_HERE}.template:Template",
+    "ansible.builtin.unarchive": f"{_HERE}.unarchive:Unarchive",
+    "ansible.builtin.uri": f"{_HERE}.uri:Uri",
     "ansible.builtin.validate_argument_spec": f"{_HERE}.validate_argument_spec:ValidateArgumentSpec",
     "ansible.builtin.wait_for": f"{_HERE}.wait_for:WaitFor",
     "ansible.builtin.wait_for_connection": f"{_HERE}.wait_for_connection:WaitForConnection",
@@ -72,23 +83,38 @@ META = (
     "refresh_inventory", "reset_connection",
 )  # fmt: skip
 
-_NOT_YET = frozenset(
-    f"ansible.builtin.{name}"
+CONTROL_HALF = frozenset(
+    BUILTIN + name
     for name in (
-        "apt", "apt_key", "apt_repository", "assemble", "blockinfile", "cron", "deb822_repository", "debconf",
-        "dnf", "dnf5", "dpkg_selections", "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables",
-        "known_hosts", "mount_facts", "package", "package_facts", "pip", "reboot", "replace", "rpm_key", "service",
-        "service_facts", "subversion", "systemd", "systemd_service", "sysvinit", "unarchive", "uri", "user",
-        "yum_repository",
+        "add_host", "assemble", "assert", "async_status", "command", "copy", "debug", "dnf", "fail", "fetch", "gather_facts",
+        "group_by", "include_vars", "package", "pause", "raw", "reboot", "script", "service", "set_fact", "set_stats", "shell",
+        "template", "unarchive", "uri", "validate_argument_spec", "wait_for_connection",
     )
 )  # fmt: skip
-"""Modules of ansible-core 2.19 that hotdesk cannot run yet."""
+"""What Ansible does in part, or wholly, on the control node: its modules alone would do less than their names say."""
+
+_CORE = frozenset(
+    BUILTIN + name
+    for name in (
+        "apt", "apt_key", "apt_repository", "blockinfile", "cron", "deb822_repository", "debconf", "dnf5", "dpkg_selections",
+        "expect", "find", "get_url", "getent", "git", "group", "hostname", "iptables", "known_hosts", "mount_facts",
+        "package_facts", "pip", "replace", "rpm_key", "service_facts", "subversion", "systemd", "systemd_service",
+        "sysvinit", "user", "yum_repository",
+    )
+)  # fmt: skip
+"""Modules of ansible-core 2.19 that have no action here: known by name where ansible-core is not installed."""
 
 _MOVED = {
     name: f"ansible.posix.{name}"
     for name in ("acl", "at", "authorized_key", "firewalld", "mount", "patch", "seboolean", "selinux", "synchronize", "sysctl")
 }  # fmt: skip
 """Short names that Ansible still redirects to a collection."""
+
+MODULE, PAYLOADS = "hotdesk.actions.module:ModuleAction", "hotdesk.actions.module_payload:Payloads"
+"""What runs a module that is not ours (called with its name, its file and the one Payloads), and what makes ready to be sent."""
+
+_RENAMED = 5
+"""Names that one name may lead to."""
 
 SYNC_JOB = "hotdesk.actions.sync_job:SyncJobAction"
 """The action that runs a sync job: called with (fully qualified name, the job's file, its documentation)."""
@@ -97,48 +123,68 @@ SYNC_JOB = "hotdesk.actions.sync_job:SyncJobAction"
 class ActionNames:
     """What the names in a playbook mean. One per run; answers are remembered."""
 
-    def __init__(self, collections: Collections | None = None) -> None:
+    def __init__(self, collections: Collections | None = None, files: ModuleFiles | None = None) -> None:
         self.collections = collections
+        self.files = files or ModuleFiles(collections)
+        self._payloads: Payloads | None = None
         self.groups = Groups(collections)
-        self._resolved: dict[tuple[str, tuple[str, ...]], str | None] = {}
+        self._resolved: dict[tuple[str, tuple[str, ...], int], str | None] = {}
         self._loaded: dict[str, Action] = {}
+        self._modules: dict[str, ModuleAction | None] = {}
         self._specs: dict[str, Spec | None] = {}
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name; short names are looked for in ``collections``, then in ansible.builtin. None: unknown."""
-        key = (str(written), tuple(collections))
+        key = (str(written), tuple(collections), len(self.files.library))
         if key not in self._resolved:
-            self._resolved[key] = self._look(*key)
+            self._resolved[key] = self._look(key[0], key[1])
         return self._resolved[key]
 
     def _look(self, written: str, collections: tuple[str, ...]) -> str | None:
         if "." in written:
-            if written.startswith("ansible.legacy."):
-                written = "ansible.builtin." + written.removeprefix("ansible.legacy.")
-            return written if self._exists(written) else None
+            return self._legacy(written.removeprefix(LEGACY)) if written.startswith(LEGACY) else self._there(written)
         for collection in collections:
-            if collection in ("ansible.builtin", "ansible.legacy"):
+            if collection == "ansible.builtin":
+                return self._there(BUILTIN + written) or _MOVED.get(written)
+            if collection == "ansible.legacy":
                 break
-            if self._exists(f"{collection}.{written}"):
-                return f"{collection}.{written}"
-        builtin = f"ansible.builtin.{written}"
-        return builtin if self._exists(builtin) else _MOVED.get(written)
+            if found := self._there(f"{collection}.{written}"):
+                return found
+        return self._legacy(written)
+
+    def _legacy(self, name: str) -> str | None:
+        """What a short name means: a module of the user's own, or one of Ansible's."""
+        builtin = BUILTIN + name
+        if builtin not in CONTROL | CONTROL_HALF and self.files.own(name):
+            return LEGACY + name
+        return self._there(builtin) or _MOVED.get(name)
+
+    def _there(self, fqcn: str) -> str | None:
+        """``fqcn`` or what it was renamed to; None when there is no such thing."""
+        for _ in range(_RENAMED):
+            if self._exists(fqcn):
+                return fqcn
+            renamed = self.files.redirect(fqcn)
+            if renamed is None:
+                break
+            fqcn = renamed
+        return None
 
     def _exists(self, fqcn: str) -> bool:
-        if fqcn in TABLE or fqcn in CONTROL or fqcn in _NOT_YET or fqcn in _MOVED.values():
+        if fqcn in TABLE or fqcn in CONTROL or fqcn in _CORE or fqcn in CONTROL_HALF or fqcn in _MOVED.values():
             return True
         found = self.collections.split(fqcn) if self.collections else None
-        return bool(found and (found[0].job(found[1]) or found[0].module(found[1])))
+        return bool((found and (found[0].job(found[1]) or found[0].module(found[1]))) or self.files.find(fqcn))
 
     def known(self) -> Iterable[str]:
         """Every fully qualified name that could be meant."""
-        names = {*TABLE, *CONTROL, *_NOT_YET}
+        names = {*TABLE, *CONTROL, *CONTROL_HALF, *_CORE, *self.files.names()}
         for collection in self.collections.all() if self.collections else ():
             names.update(f"{collection.name}.{name}" for name in (*collection.jobs(), *collection.modules()))
         return sorted(names)
 
     def kind(self, fqcn: str) -> Kind:
-        """builtin: an action of ours; control: done by loader or executor; job: a sync job; module: known, not runnable yet."""
+        """builtin: an action of ours; control: done by loader or executor; job: a sync job; module: any other."""
         if fqcn in CONTROL:
             return "control"
         if fqcn in TABLE:
@@ -153,7 +199,13 @@ class ActionNames:
         """Why a known action cannot be run; empty when it can."""
         if self.kind(fqcn) != "module":
             return ""
-        return f"the module {fqcn} is known, but hotdesk cannot run it yet; ansible-playbook can"
+        if fqcn in CONTROL_HALF or self.files.controller_half(fqcn):
+            return f"{fqcn} does a part of its work in Ansible's own process, and hotdesk has no action of that name; ansible-playbook can run it"
+        if self.files.find(fqcn):
+            return ""
+        if fqcn.startswith(BUILTIN) and ansible_core() is None:
+            return f"the module {fqcn} is ansible-core's, which is not installed beside hotdesk: pip install 'hotdesk[ansible]'"
+        return f"the module {fqcn} has no program that could be run here"
 
     def job(self, fqcn: str) -> Path | None:
         """The file of a sync job."""
@@ -187,8 +239,25 @@ class ActionNames:
     def _make(self, fqcn: str) -> Action:
         job = self.job(fqcn) if fqcn not in TABLE else None
         if job is None:
-            return builtin(fqcn)
+            return (self.module(fqcn) if fqcn not in TABLE else None) or builtin(fqcn)
         made: Action = _class(SYNC_JOB)(fqcn, job, self.documentation(fqcn))
+        return made
+
+    def module(self, name: str, collections: Sequence[str] = ()) -> ModuleAction | None:
+        """The module of a name, also where an action of ours has the name too; None when there is none."""
+        fqcn = self.resolve(name, collections)
+        if fqcn is None:
+            return None
+        if fqcn not in self._modules:
+            own = self.files.own(fqcn.removeprefix(BUILTIN)) if "." not in name else None
+            path = own or self.files.find(fqcn)
+            self._modules[fqcn] = self._module(fqcn, path) if path else None
+        return self._modules[fqcn]
+
+    def _module(self, fqcn: str, path: Path) -> ModuleAction:
+        if self._payloads is None:
+            self._payloads = _class(PAYLOADS)(self.files)
+        made: ModuleAction = _class(MODULE)(fqcn, path, self._payloads)
         return made
 
     def documentation(self, fqcn: str) -> str:
@@ -197,6 +266,8 @@ class ActionNames:
             return builtin(fqcn).DOCUMENTATION
         found = self.collections.split(fqcn) if self.collections else None
         if self.collections is None or found is None:
+            if path := self.files.find(fqcn):
+                return whole_documentation(path, self.collections.find if self.collections else lambda _name: None)
             raise JobError(f"{fqcn} is in no collection")
         return documentation_of(*found, self.collections.find)
 
@@ -218,6 +289,8 @@ class ActionNames:
         if spec is None or isinstance(task.args, str) or task.action in OPEN:
             return
         action = builtin(task.action) if task.action in TABLE else None
+        if action and action.unchecked:
+            return
         free_form = action.free_form if action else None
         check_literals(self._with_defaults(task), spec, free_form=free_form, values=not (action and action.raw_args))
 
@@ -250,7 +323,8 @@ def _check_meta(task: Task) -> None:
             f"there is no meta {str(what)!r}" if what else "meta does not say what to do", place=place_of(what) or task.place,
             remedy=nearest(str(what), META) or f"There are: {', '.join(META)}.")  # fmt: skip
     if what == "end_role" and (task.role is None or task.is_handler):
-        raise PlaybookError("meta end_role works only in the tasks of a role", place=task.place)
+        where = "a handler" if task.is_handler else "outside of a role"
+        raise PlaybookError(f"Cannot execute 'end_role' from {where}", place=task.place)
 
 
 @cache

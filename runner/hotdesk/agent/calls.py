@@ -3,6 +3,9 @@
 The fork is a session of its own, marked like a command, with stdin from the runner (or /dev/null) and stdout and stderr collected
 as text. What it makes under a temporary name it notes first (``about_to_make``): killed, it leaves nothing. On the stream ``result``
 it sends frames ``{"item": v}``..., then one of ``{"result": v}`` and ``{"error": kind, ...}``.
+
+A call with ``parts`` (hashes of what was sent before) is of a module that stays in the agent itself: its ``ready(parts, sent)`` is
+called there first, so that what it unpacks and imports is in every later fork.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class Failed(Exception):
 
 
 def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    """Fork for a call: {module (its name), hash (None: a module of this package), function, args, kwargs, env, stdin, leashed} + payload."""
+    """Fork for a call: {module (its name), hash (None: a module of this package), function, args, kwargs, env, stdin, leashed, parts} + payload."""
     ident = header["id"]
     code = None
     if header.get("hash") is not None:
@@ -41,6 +44,8 @@ def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
         if isinstance(code, bytes):
             _warm(code)
             code = agent.codes[header["hash"]] = compile(code, "<" + header["module"] + ">", "exec", dont_inherit=True)
+    if header.get("parts") is not None:
+        _stay(header["module"], code).ready(header["parts"], agent.codes)
     kwargs = dict(header["kwargs"])
     if header.get("payload"):
         kwargs["payload"] = body
@@ -68,6 +73,16 @@ def _warm(source: bytes) -> None:
                 pass
 
 
+def _stay(name: str, code: Any) -> Any:
+    """The module ``name``, in the agent itself."""
+    import sys
+
+    if name not in sys.modules:
+        module = sys.modules[name] = type(sys)(name)
+        exec(code, module.__dict__)
+    return sys.modules[name]
+
+
 def release(agent: Agent) -> None:
     """The run has finished: what goes on in the background is told so on its stdin, and is nobody's from now on."""
     for each in [request for request in agent.requests.values() if request.leashed]:
@@ -93,10 +108,14 @@ def _function(header: dict[str, Any], code: Any, note: Note) -> Callable[..., An
     import sys
     from importlib import import_module
 
-    module = type(sys)(header["module"]) if code is not None else import_module("hotdesk.agent." + header["module"])
+    stays = header.get("parts") is not None
+    if stays:
+        module = sys.modules[header["module"]]
+    else:
+        module = type(sys)(header["module"]) if code is not None else import_module("hotdesk.agent." + header["module"])
     module.__dict__["Failed"] = Failed
     module.__dict__["about_to_make"] = note.about_to_make
-    if code is not None:
+    if code is not None and not stays:
         sys.modules[header["module"]] = module
         exec(code, module.__dict__)
     return getattr(module, header["function"])  # type: ignore[no-any-return]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotdesk.actions.collections import Collections
+from hotdesk.actions.module_files import ModuleFiles
 from hotdesk.actions.registry import ActionNames
 from hotdesk.cli.options import settings_from
-from hotdesk.errors import UsageError, nearest
+from hotdesk.errors import HotdeskError, UsageError, nearest
 from hotdesk.source import load_yaml
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ WIDTH = 100
 @click.option("-l", "--list", "list_all", is_flag=True, help="List every module and sync job hotdesk can run.")
 def command(names: tuple[str, ...], list_all: bool) -> None:
     """Show the documentation of modules and sync jobs, by short or full name."""
-    actions = ActionNames(Collections(settings_from({}), (Path.cwd(),)))
+    settings = settings_from({})
+    collections = Collections(settings, (Path.cwd(),))
+    actions = ActionNames(collections, ModuleFiles.of(settings, collections))
+    actions.files.add(Path.cwd())
     if list_all:
         for known in actions.known():
             if not actions.refusal(known):
@@ -59,7 +63,10 @@ def _documentation(actions: ActionNames, fqcn: str) -> Mapping[str, Any]:
 
 
 def _short(actions: ActionNames, fqcn: str) -> str:
-    return _plain(str(_documentation(actions, fqcn).get("short_description", "")))
+    try:
+        return _plain(str(_documentation(actions, fqcn).get("short_description", "")))
+    except (HotdeskError, ValueError):
+        return ""  # a module of somebody else's, without documentation or with one that cannot be read
 
 
 def _page(fqcn: str, doc: Mapping[str, Any]) -> Iterator[str]:

@@ -106,7 +106,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except Interrupted as exc:
         code = exc.code
     except HotdeskError as exc:
-        click.echo(f"[ERROR]: {exc.explain()}", err=True)
+        click.echo(f"[ERROR]: {exc.report()}", err=True)
         code = exc.exit_code
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT

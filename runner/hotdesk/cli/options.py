@@ -97,6 +97,12 @@ PLANNING = (
         "-f", "--forks", "forks", type=click.IntRange(min=1), metavar="N", help="Hosts worked on at once (50)."
     ),
     click.option(
+        "--workers",
+        "workers",
+        metavar="N|URL",
+        help="Let N processes, or a Dask cluster (tcp://SCHEDULER:8786), hold the connections (docs/workers.md).",
+    ),
+    click.option(
         "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="key=value, YAML/JSON, or @FILE."
     ),
     click.option("-D", "--diff", "diff", is_flag=True, help="Show what changes inside files."),
@@ -142,6 +148,7 @@ SAME_NAME = (
     "become_method",
     "become_user",
     "forks",
+    "workers",
     "output",
     "connection",
     "become_password_file",

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from hotdesk.agent.frames import Decoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,9 @@ class Connection(ABC):
     async def aclose(self) -> None:
         """Close, politely and bounded (at most 2 s)."""
 
+    def reset(self) -> None:  # noqa: B027 - for most there is nothing to break off
+        """Break it off at once, where a close may wait for the other end."""
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -122,3 +127,20 @@ class Connection(ABC):
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+class Far(Connection):
+    """A connection that another process holds. Agents are started there, so that what a start takes does not travel."""
+
+    @abstractmethod
+    async def start_agent(
+        self, escalation: Escalation | None, config: dict[str, Any], *, limit: float
+    ) -> tuple[Channel, Decoder, dict[str, Any], bytearray]:
+        """As ``startup.start_agent``."""
+
+
+class Elsewhere(Protocol):
+    """Who makes connections in other processes."""
+
+    async def connect(self, endpoint: Endpoint) -> Far:
+        """A new connection. Raises ConnectError, AuthenticationError, HostKeyError or LinkLost."""

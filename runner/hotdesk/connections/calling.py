@@ -10,19 +10,39 @@ from hotdesk.connections.streams import Answer
 from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from hotdesk.connections.wire import Exchange, Wire
 
 
+def called_module(text: str) -> tuple[str, str]:
+    """(the name of the module that a text is on a PC, the text's hash)"""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"hotdesk_call_{digest[:12]}", digest
+
+
 def called(wire: Wire, sources: set[str], module: str, function: str, args: Any, kwargs: Any) -> dict[str, Any]:
     """The header of a call of ``function``; the text of ``module`` is sent when it is not among ``sources``, the hashes that the agent has."""
-    digest = hashlib.sha256(module.encode("utf-8", "surrogatepass")).hexdigest()
+    name, digest = called_module(module)
     if digest not in sources:
         wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
         sources.add(digest)
-    named = {"module": f"hotdesk_call_{digest[:12]}", "hash": digest, "function": function}
+    named = {"module": name, "hash": digest, "function": function}
     return {"op": "call", **named, "args": args, "kwargs": kwargs}
+
+
+def with_parts(
+    wire: Wire, sources: set[str], header: dict[str, Any], parts: Iterable[tuple[str, bytes]]
+) -> dict[str, Any]:
+    """``header`` of a call that works with ``parts`` (hash, content); each is sent when the agent does not have it.
+    Their hashes are its argument ``parts``."""
+    hashes = []
+    for digest, data in parts:
+        hashes.append(digest)
+        if digest not in sources:
+            wire.post({"op": "source", "id": 0, "hash": digest}, data)
+            sources.add(digest)
+    return {**header, "parts": hashes, "kwargs": {**header["kwargs"], "parts": hashes}}
 
 
 async def begun(wire: Wire, header: dict[str, Any], abandon: Callable[[Exchange], Awaitable[None]]) -> Any:

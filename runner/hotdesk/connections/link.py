@@ -12,14 +12,14 @@ from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections import protocol
 from hotdesk.connections.answers import INTERRUPTED, AgentInfo, Completed, DiskState, disk_change, disk_states
 from hotdesk.connections.bulk import Bulk, Prefixed, start_bulk, start_remote_shell
-from hotdesk.connections.calling import begun, called
+from hotdesk.connections.calling import begun, called, with_parts
 from hotdesk.connections.startup import start_agent
 from hotdesk.connections.streams import Answer, Capture, Feed, completed, feed_bytes, feed_chunks, lock_held, read_file
 from hotdesk.connections.wire import Exchange, Wire
 from hotdesk.errors import LinkLost, TaskError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from hotdesk.connections.base import Connection, Escalation
 
@@ -274,6 +274,16 @@ class Link:
         header |= {"task": task, "env": dict(environment or {}), "payload": payload is not None}
         answer = Answer(self._wire.host, on_item)
         return answer.value(await self._perform(header, payload or b"", take=answer.take))
+
+    async def execute(
+        self, module: str, function: str, /, *args: Any, parts: Iterable[tuple[str, bytes]], task: str,
+        environment: Mapping[str, str] | None = None, **kwargs: Any,
+    ) -> Completed:  # fmt: skip
+        """As ``call``, of a function that ends as a program does: with output and a code. It stays in the agent (``agent.calls``), and so do
+        ``parts`` (hash, content), each of which is sent once; their hashes are its argument ``parts``."""
+        header = called(self._wire, self._sources, module, function, args, kwargs)
+        header = with_parts(self._wire, self._sources, header, parts)
+        return await self.command({**header, "env": dict(environment or {})}, task=task)
 
     async def begin(self, module: str, function: str, /, *args: Any, task: str, **kwargs: Any) -> Any:
         """As ``call``, of a generator that goes on behind its first item, which is returned. It is ended with the agent, but not by an orderly

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from hotdesk import aio
-from hotdesk.connections.base import Connection, Endpoint, Escalation
+from hotdesk.connections.base import Connection, Elsewhere, Endpoint, Escalation
 from hotdesk.connections.gate import Gate
 from hotdesk.connections.host_keys import HostKeyFiles
 from hotdesk.connections.link import Link
@@ -18,7 +18,7 @@ from hotdesk.connections.local import LocalConnection
 from hotdesk.connections.ssh import SSHConnection
 from hotdesk.connections.ssh_errors import Refused
 from hotdesk.connections.ssh_options import SSHFiles, prepare
-from hotdesk.errors import ConnectError, HostError, LinkLost, TaskError, Unreachable
+from hotdesk.errors import ConnectError, HostError, LinkLost, TaskError, Unreachable, WorkerLost
 from hotdesk.events import Connected, Connecting, Event, Warned
 
 if TYPE_CHECKING:
@@ -68,8 +68,17 @@ class Pool:
     Attempts belong to the pool, not to who asked: a cancelled caller does not take the link away from the others who wait for it.
     """
 
-    def __init__(self, settings: Settings, *, run: str, on_event: Callable[[Event], None] = lambda event: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        run: str,
+        on_event: Callable[[Event], None] = lambda event: None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """``elsewhere``: who makes and holds the connections, but for those to this PC; None: we ourselves."""
         self._settings = settings
+        self._elsewhere = elsewhere
         self._run = run
         self._emit = on_event
         self._files = SSHFiles(host_keys=HostKeyFiles(writable=not settings.check))
@@ -177,14 +186,15 @@ class Pool:
         return outcome
 
     async def _start(self, endpoint: Endpoint, escalation: Escalation | None) -> Link:
-        connection = await self._connection(endpoint)
-        lease = self._lease(endpoint)
-        host = self._hosts.get(endpoint)
-        async with (host and host.starts) or contextlib.nullcontext():
-            limit = STARTS * endpoint.connect_timeout
-            link = await Link.start(
-                connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace, start_limit=limit
-            )
+        try:
+            connection = await self._connection(endpoint)
+            lease = self._lease(endpoint)
+            async with self.starting(endpoint):
+                link = await Link.start(
+                    connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace, start_limit=STARTS * endpoint.connect_timeout,
+                )  # fmt: skip
+        except WorkerLost:  # nothing has begun there yet, and there may be another worker
+            return await self._start(endpoint, escalation)
         if self._grace != link.grace:
             link.grace = self._grace
         if self._lease(endpoint) != lease:
@@ -197,11 +207,16 @@ class Pool:
         link.on_silence = lambda: self._after_silence(endpoint, connection)
         return link
 
+    def starting(self, endpoint: Endpoint) -> contextlib.AbstractAsyncContextManager[None]:
+        """Around the start of an agent there: a few at a time on one PC."""
+        host = self._hosts.get(endpoint)
+        return (host and host.starts) or contextlib.nullcontext()
+
     def _after_silence(self, endpoint: Endpoint, connection: Connection) -> None:
         """Nobody there is heard: one that may hear us sees the connection's end now, not when TCP has given up."""
         host = self._hosts.get(endpoint)
         links = [link for task in (host.links.values() if host else ()) if (link := _result(task)) and not link.lost]
-        if isinstance(connection, SSHConnection) and all(link.silence > link.lease / 2 for link in links):
+        if all(link.silence > link.lease / 2 for link in links):
             connection.reset()
 
     def _after_death(self, endpoint: Endpoint, escalation: Escalation | None, tasks: set[str]) -> None:
@@ -252,8 +267,9 @@ class Pool:
         if endpoint.kind == "local":
             host.starts = self._place(("", 0, None))
             return LocalConnection(endpoint)
+        making = self._elsewhere.connect(endpoint) if self._elsewhere else self._connect_ssh(endpoint, host)
         try:
-            connection = await self._connect_ssh(endpoint, host)
+            connection: Connection = await making
         except Unreachable:
             host.failures += 1
             raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.agent.frames import FrameError
 from hotdesk.aio import TaskGroup, first, in_thread
 from hotdesk.connections import protocol, shipping
+from hotdesk.connections.base import Far
 from hotdesk.errors import BecomeError, ConnectError, HostError, LinkLost
 from hotdesk.text import brief
 
@@ -32,6 +33,8 @@ async def start_agent(
     connection: Connection, escalation: Escalation | None, config: dict[str, Any], *, limit: float
 ) -> tuple[Channel, Decoder, dict[str, Any], bytearray]:
     """(its channel, the frames' decoder, its hello, what it says on stderr). Raises BecomeError, ConnectError or LinkLost."""
+    if isinstance(connection, Far):
+        return await connection.start_agent(escalation, config, limit=limit)
     endpoint = connection.endpoint
     try:
         return await _attempt(connection, escalation, config, limit, None)

@@ -287,10 +287,11 @@ class Wire:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _listen(self) -> None:
-        while data := await self._channel.read_stderr():
-            self._stderr += data
-            del self._stderr[:-_TAIL]
-            await asyncio.sleep(0)
+        with contextlib.suppress(LinkLost):  # whoever reads its frames says so
+            while data := await self._channel.read_stderr():
+                self._stderr += data
+                del self._stderr[:-_TAIL]
+                await asyncio.sleep(0)
 
     async def _heartbeat(self) -> None:
         """Ping, and give up an agent that has not been heard for the lease: no later, since one that hears us but cannot be heard ends its

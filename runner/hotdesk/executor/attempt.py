@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
+from hotdesk.actions.arguments import without_secrets
 from hotdesk.actions.base import Outcome
 from hotdesk.aio import owned
-from hotdesk.errors import HostError, HotdeskError, TimedOut, Unreachable
+from hotdesk.errors import HostError, HotdeskError, TemplateError, TimedOut, Unreachable
 from hotdesk.results import Result, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from hotdesk.actions.base import Action, Call
     from hotdesk.executor.run import Run
 
 log = logging.getLogger(__name__)
+
+TASK_FAILED = "Task failed: "
+"""How Ansible's message begins when not the action failed but what stands around it: a template, a condition."""
+ARGUMENTS_FROM = 3
+"""The verbosity from which results hold ``invocation``, which nothing shows below it."""
 
 
 @dataclass(slots=True)
@@ -84,6 +90,15 @@ async def _run(action: Action, call: Call) -> Outcome:
     return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
 
 
+def with_invocation(outcome: Outcome, action: Action, args: Mapping[str, Any]) -> Outcome:
+    """With the arguments as the module got them, but for those that are secret."""
+    result = outcome.result
+    if not action.needs_machine or action.raw_args or result.unreachable or "invocation" in result.data:
+        return outcome
+    shown = without_secrets(action.DOCUMENTATION, args)
+    return replace(outcome, result=result.but(data={**result.data, "invocation": {"module_args": shown}}))
+
+
 async def _end(run: Run, call: Call, task: asyncio.Task[Any], stop: Callable[[], Awaitable[None]]) -> None:
     """Cancel and wait; then stop its processes and give it up. A second cancel of ours shortens nothing that must be done."""
     task.cancel()
@@ -125,6 +140,8 @@ def error_result(exc: Exception, *, what: str = "") -> Result:
             return Result(unreachable=True, data={"msg": _message(exc), **exc.data})
         case HostError():
             return failure(_message(exc), **exc.data)
+        case TemplateError():
+            return failure(f"{TASK_FAILED}{_message(exc)}")
         case HotdeskError():
             return failure(_message(exc))
         case OSError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from hotdesk.aio import in_thread
 from hotdesk.errors import HotdeskError, PlaybookError, TaskError
 from hotdesk.executor import handlers, values
 from hotdesk.executor.attempt import error_result
+from hotdesk.executor.effects import regrown
 from hotdesk.executor.host import HostEnded, HostFailed, RoleEnded
 from hotdesk.playbook.roles import OPTIONS as ROLE_OPTIONS
 from hotdesk.results import EMPTY
@@ -68,7 +70,8 @@ async def load(walk: Walk, task: Task, finished: Finished, at: Position) -> list
 async def walk_through(walk: Walk, groups: list[tuple[int, Group]], at: Position) -> None:
     """Do the tasks of what ``load`` has loaded."""
     for number, group in groups:
-        if group.use is not None and group.include.args.get("public"):
+        public = group.include.args.get("public", walk.batch.run.settings.private_role_vars is False)
+        if group.use is not None and str(public).lower() in values.TRUE:
             walk.state.public_roles.append(group.use)
         await walk.sequence(group.items, (*at, 1 + number))
 
@@ -179,8 +182,17 @@ async def meta(walk: Walk, task: Task, at: Position, first: bool) -> None:
     elif not await _holds(walk, task):
         note = f"META: {name} conditional evaluated to False, continuing execution for {walk.state.name}"
         batch.run.emit(ev.Noted(text=note, verbosity=2))
+        _say_skipped(walk, note.removeprefix("META: "))
         return
     await _carry_out(walk, task, name, at, first or not batch.together)
+
+
+def _say_skipped(walk: Walk, reason: str) -> None:
+    """The line of a skipped task: meta tasks have no result, and none is counted."""
+    settings = walk.batch.run.settings
+    if settings.display_skipped_hosts:
+        why = f" => {json.dumps({'skip_reason': reason})}" if settings.verbosity else ""
+        walk.batch.run.emit(ev.Noted(text=f"skipping: [{walk.state.name}]{why}"))
 
 
 async def _meta_name(walk: Walk, task: Task) -> str:
@@ -242,6 +254,7 @@ async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: boo
         case "refresh_inventory":
             if first and run.reload_inventory is not None:
                 run.inventory = await run.reload_inventory()
+                regrown(run)
                 batch.scopes.inventory_changed()
         case "reset_connection":
             await run.machines.reset(state.name, batch.scopes.for_task(state, task), task)

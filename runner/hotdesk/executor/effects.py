@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hotdesk.executor.item import Item
     from hotdesk.executor.run import Run
     from hotdesk.executor.scopes import Scopes
-    from hotdesk.inventory.model import VarsFiles
+    from hotdesk.inventory.model import Inventory, VarsFiles
     from hotdesk.playbook.model import Task
     from hotdesk.results import Result
     from hotdesk.variables.scope import Scope
@@ -61,17 +61,28 @@ async def _grown(
     run: Run, scopes: Scopes, state: HostState, effect: AddHost | GroupBy, result: Result, *, explicit: bool
 ) -> Result:
     before = run.inventory
-    if isinstance(effect, AddHost):
-        run.inventory = with_host(before, effect.name, groups=effect.groups, variables=effect.variables)
-    else:
-        run.inventory = with_group(before, effect.key, hosts=(state.name,), parents=effect.parents)
+    run.inventory = _with(before, effect, state.name)
     if run.inventory is before:
         return result if explicit else result.but(changed=False)
+    run.grown.append((effect, state.name))
     groups, hosts = run.inventory.groups.keys() - before.groups.keys(), run.inventory.hosts.keys() - before.hosts.keys()
     if groups or hosts:
         await _vars_files(run, scopes, groups, hosts)
     scopes.inventory_changed()
     return result
+
+
+def regrown(run: Run) -> None:
+    """What ``add_host`` and ``group_by`` have added, again: the inventory was read anew."""
+    for effect, host in run.grown:
+        if isinstance(effect, AddHost) or host in run.inventory.hosts:
+            run.inventory = _with(run.inventory, effect, host)
+
+
+def _with(inventory: Inventory, effect: AddHost | GroupBy, host: str) -> Inventory:
+    if isinstance(effect, AddHost):
+        return with_host(inventory, effect.name, groups=effect.groups, variables=effect.variables)
+    return with_group(inventory, effect.key, hosts=(host,), parents=effect.parents)
 
 
 async def _vars_files(run: Run, scopes: Scopes, groups: Collection[str], hosts: Collection[str]) -> None:

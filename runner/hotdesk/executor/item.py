@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
@@ -12,7 +13,8 @@ from hotdesk.actions.groups import defaults_of
 from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedError
 from hotdesk.executor import values
 from hotdesk.executor.asynchronous import in_background, limit_of
-from hotdesk.executor.attempt import Doing, call_action, error_result
+from hotdesk.executor.attempt import ARGUMENTS_FROM, Doing, call_action, error_result, with_invocation
+from hotdesk.executor.other_modules import run_module
 from hotdesk.executor.run import Working
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
 from hotdesk.playbook.keywords import is_template
@@ -122,10 +124,11 @@ class Work:
             self.item.delegate_facts = await values.flag(templates, task.delegate_facts, scope, "delegate_facts")
 
     def _delegate(self, name: str) -> None:
-        other = self.scopes.for_task(self.run.state(name), self.task, self.extra or None)
+        there = self.scopes.for_task(self.run.state(name), self.task, self.extra or None)
+        other = there.with_({"inventory_hostname": self.state.name})  # the task's host, also there: as in Ansible
         self.item.delegate = name
         self.delegate_scope = other
-        self.scope = self.scope.with_({"ansible_delegated_vars": {name: Lazy(lambda: VarsView(other))}})
+        self.scope = self.scope.with_({"ansible_delegated_vars": Lazy(lambda: {name: VarsView(other)})})
 
     async def _false_condition(self) -> Raw | None:
         return await values.holds(self.run.templates, self.task.when, self.scope, self.task.place, "when")
@@ -207,9 +210,10 @@ class Work:
             limit = await self._limit()
         except Exception as exc:
             return Outcome(error_result(exc, what=action.name))
-        return await call_action(
+        outcome = await call_action(
             self.run, action, call, limit=limit, doing=doing, stop=lambda: self._stop(call.machine.mark)
         )
+        return with_invocation(outcome, action, args) if settings.verbosity >= ARGUMENTS_FROM else outcome
 
     async def _limit(self) -> float:
         limit = await limit_of(self.run.templates, self.task, self.scope)
@@ -256,6 +260,7 @@ class Work:
             variables=scope, render=render, render_file=render_file, condition=condition, search=task.search, settings=run.settings,
             inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, transfers=run.jobs,
             wait_for_connection=wait_for_connection, machine_for=machine_for, decrypt=run.decrypt,
+            run_module=partial(run_module, run, scope), has_module=lambda name: run.actions.module(name, task.collections) is not None,
             emit_note=lambda text: run.emit(ev.Noted(text=text, host=self.state.name)),
         )  # fmt: skip
 

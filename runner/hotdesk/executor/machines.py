@@ -142,7 +142,10 @@ class PoolMachines:
         except TypeError:  # a list among the values
             return endpoint.endpoint_for(host, known, self._settings, **keywords)
         if found is None:
-            found = self._points[key] = endpoint.endpoint_for(host, known, self._settings, **keywords)
+            try:
+                found = self._points[key] = endpoint.endpoint_for(host, known, self._settings, **keywords)
+            except InventoryError as exc:  # no way to the host, as when nothing answers there
+                raise Unreachable(exc.message, remedy=exc.remedy) from None
         return found
 
     async def _variables(self, scope: Scope) -> dict[str, Any]:

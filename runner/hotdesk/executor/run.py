@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from pathlib import Path
 
-    from hotdesk.actions.base import Action
+    from hotdesk.actions.base import Action, AddHost, GroupBy
     from hotdesk.bus import Bus
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
@@ -121,6 +121,8 @@ class Run:
     jobs: JobRun | None = None
     """What sync jobs share."""
     hosts: dict[str, HostState] = field(default_factory=dict)
+    grown: list[tuple[AddHost | GroupBy, str]] = field(default_factory=list)
+    """What add_host and group_by (on which host) have added to the inventory: it outlives a refresh."""
     custom_stats: dict[str, Any] = field(default_factory=dict)
     stop: Stop = field(default_factory=lambda: Stop())
     started: bool = True

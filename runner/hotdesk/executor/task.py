@@ -71,7 +71,9 @@ class Finished:
 
     @property
     def shown(self) -> Result:
-        return censored(self.result) if self.no_log else self.result
+        """For events: without a diff that nobody asked for (a module may give one all the same; it is registered)."""
+        shown = censored(self.result) if self.no_log else self.result
+        return shown if any(item.diff for item in self.items) else shown.but(diff=())
 
 
 async def run_task(
@@ -223,6 +225,7 @@ class _Looping:
         if item.include is not None and not item.result.failed and not item.result.skipped:
             return  # events.Included says it
         result = censored(item.result) if item.no_log else item.result
+        result = result if item.diff else result.but(diff=())
         self.run.emit(
             ev.ItemFinished(
                 task=self.task.id, host=self.state.name, label=label, result=result, delegate=item.delegate, ignored=item.ignore_errors

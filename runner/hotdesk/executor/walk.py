@@ -165,7 +165,7 @@ class Walk:
             run.under_way.pop(self.state.name, None)
         if task.register:
             registered = finished.registered()
-            if finished.result.failed:
+            if finished.result.failed and not finished.looped:
                 registered.setdefault("exception", NO_TRACEBACK)
             for state in others:
                 state.set_facts[task.register] = registered

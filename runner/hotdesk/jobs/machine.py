@@ -13,7 +13,7 @@ import shlex
 import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hotdesk.errors import CheckModeError, Stalled, TaskError, TimedOut
 from hotdesk.events import Changed, JobDone, Output, Progressed, Transferred, Warned
@@ -36,6 +36,18 @@ STALL_TIMEOUT = 600.0
 DETAIL_LIMIT = 500
 """Characters of a command that an event carries."""
 CENSORED = "(hidden: no_log)"
+
+
+class Sent(Protocol):
+    """What ``execute`` sends."""
+
+    @property
+    def module(self) -> str:
+        """Its name, for events."""
+
+    @property
+    def parts(self) -> tuple[tuple[str, bytes], ...]:
+        """(hash, content)"""
 
 
 def _silent(_event: Event) -> None:
@@ -147,6 +159,15 @@ class Machine:
             source_text(module), function, *args, task=self.mark, on_item=on_item, payload=payload, **kwargs
         )
         return expect(found, answers, self.host, what)
+
+    async def execute(self, module: ModuleType, function: str, payload: Sent, /, **kwargs: Any) -> Completed:
+        """Run a function that ends as a program does, with what it works with (see Link.execute); the task's ``environment:`` is its own.
+        It is told of check mode and has to keep to it."""
+        if not self.check:
+            self.announce("module", payload.module)
+        return await self.link.execute(
+            source_text(module), function, parts=payload.parts, task=self.mark, environment=self.environment, **kwargs
+        )
 
     async def begin(
         self, module: ModuleType, function: str, *args: Any, change: bool, answers: Any, name: str, **kwargs: Any

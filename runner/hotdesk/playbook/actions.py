@@ -83,13 +83,12 @@ def find_action(
     return Written(str(key), fqcn, _arguments(values[key], extra, fqcn, str(key), place), place)
 
 
-def own_module(name: str, folders: Iterable[Path]) -> Path | None:
-    """The file of a module that lies in ``library/`` or ``action_plugins/`` beside a playbook or in a role."""
+def own_action(name: str, folders: Iterable[Path]) -> Path | None:
+    """The file of an action plugin that lies in ``action_plugins/`` beside a playbook or in a role."""
     for folder in folders:
-        for subfolder in ("library", "action_plugins"):
-            path = folder / subfolder / f"{name}.py"
-            if is_file(path):
-                return path
+        path = folder / "action_plugins" / f"{name}.py"
+        if is_file(path):
+            return path
     return None
 
 
@@ -101,9 +100,9 @@ def _no_action(
     for key in others if len(others) > 1 else ():
         if nearest(str(key), LEVELS[level]):  # a misspelled keyword beside a misspelled module is named first
             return unknown(key, level, where=values.place)
-    if place := own_module(str(others[0]), folders):
+    if place := own_action(str(others[0]), folders):
         return PlaybookError(
-            f"{str(others[0])!r} is a module of your own ({place}), and hotdesk cannot run these yet",
+            f"{str(others[0])!r} is an action plugin of your own ({place}), and hotdesk cannot run these",
             place=place_of(others[0]) or values.place, remedy="ansible-playbook can.")  # fmt: skip
     return unknown_action(str(others[0]), actions, place_of(others[0]) or values.place, level)
 

@@ -103,7 +103,8 @@ def parse(text: str, *, command: bool = False, place: Place | None = None) -> di
     where = getattr(text, "place", None) or place
     options: dict[str, str] = {}
     raw: list[tuple[int, int]] = []
-    for start, end in words(text, where):
+    found = words(text, where)
+    for start, end in found:
         option = _option(text[start:end])
         if option is None or (command and option[0] not in COMMAND_OPTIONS):
             raw.append((start, end))
@@ -111,6 +112,9 @@ def parse(text: str, *, command: bool = False, place: Place | None = None) -> di
             options[like(text, option[0], where)] = like(text, option[1], where)
     if raw:
         pieces = "".join(_joined(text, raw, keep=command))
+        if command:
+            before = text[: raw[0][0]] if raw[0] == found[0] else ""
+            pieces = before + pieces + (text[raw[-1][1] :] if raw[-1] == found[-1] else "")
         options["_raw_params"] = like(text, pieces, where)
     return options
 
@@ -127,7 +131,7 @@ def _joined(text: str, raw: list[tuple[int, int]], *, keep: bool) -> Iterator[st
         if number:
             gap = text[previous:start]
             yield gap if gap.isspace() else ("\n" if "\n" in gap else " ")
-        word = text[start:end]
+        word = text[start:end].removeprefix("\\\n")  # a line that is continued: a lone backslash
         yield word if keep else word.replace("\\=", "=")
         previous = end
 

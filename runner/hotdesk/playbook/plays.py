@@ -162,7 +162,7 @@ class PlayReader:
     def _unknown(self, key: Any, values: Map) -> PlaybookError:
         if "hosts" not in values and self.context.actions.resolve(str(key)):
             return PlaybookError(
-                f"{str(key)!r} is a task, and a play is expected here", place=place_of(key) or values.place,
+                f"{str(key)!r} is not a valid attribute for a Play: it is a task", place=place_of(key) or values.place,
                 remedy="Put it under 'tasks:' of a play; a file of tasks alone is used with import_tasks or include_tasks.")  # fmt: skip
         return unknown(key, "play", where=values.place)
 

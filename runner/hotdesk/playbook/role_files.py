@@ -189,7 +189,9 @@ def _missing(path: Path, subfolder: str, chosen: str, place: Place | None) -> Pl
 
 def _inside(file: Path, path: Path, subfolder: str, place: Place | None) -> None:
     if not _normal(file).is_relative_to(_normal(path / subfolder)):
-        raise PlaybookError(f"{file} is not inside {path / subfolder}", place=place)
+        raise PlaybookError(
+            f"{file} cannot be read, as it is not inside the expected role path {path / subfolder}", place=place
+        )
 
 
 def _variables(context: Context, path: Path, subfolder: str, chosen: str, place: Place | None) -> Mapping[str, Any]:

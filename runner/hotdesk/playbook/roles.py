@@ -99,7 +99,10 @@ class RoleReader:
         name = str(self.context.static(name, {**static_variables(inside), **params}, "a role's name", values.place))
         said = {k: v for k, v in keywords.items() if k not in ("role", "name")}
         key = (_frozen(said), _frozen(params), MAIN, False)
-        entry = _Entry(name=name, params=params, key=key, place=place_of(values.get("role")) or values.place)
+        public = not self.context.settings.private_role_vars
+        entry = _Entry(
+            name=name, params=params, key=key, public=public, place=place_of(values.get("role")) or values.place
+        )
         return self._apply(entry, inside, around, parents)
 
     def imported(self, args: Mapping[str, Any], inside: Inherited, place: Place | None) -> Applied:
@@ -109,7 +112,13 @@ class RoleReader:
                 raise PlaybookError(
                     f"import_role has no option {str(option)!r}", place=place_of(option) or place,
                     remedy=nearest(str(option), OPTIONS) or "Variables for the role go under 'vars:'.")  # fmt: skip
-        return self.named(args, inside, place, public=_flag(args, "public", True), from_include=True)
+        return self.named(
+            args,
+            inside,
+            place,
+            public=_flag(args, "public", not self.context.settings.private_role_vars),
+            from_include=True,
+        )
 
     def named(
         self, args: Mapping[str, Any], inside: Inherited, place: Place | None, *, public: bool, from_include: bool
@@ -222,7 +231,7 @@ def _text(args: Mapping[str, Any], name: str, place: Place | None) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise PlaybookError(f"{name!r} must be the name of a file, not {shown(value)}", place=place_of(value) or place)
+        raise PlaybookError(f"Expected a string for {name} but got {shown(value)}", place=place_of(value) or place)
     return str(value)
 
 

@@ -150,6 +150,11 @@ class TaskReader:
                 raise PlaybookError(
                     f"{written.name} has no option {str(option)!r}", place=place_of(option) or written.place,
                     remedy=nearest(str(option), _INCLUDES[written.fqcn]) or "Variables for the included tasks go under 'vars:'.")  # fmt: skip
+            value = written.args[option]
+            if str(option).endswith("_from") and not isinstance(value, (str, Vaulted)):
+                raise PlaybookError(
+                    f"Expected a string for {option} but got {shown(value)}", place=place_of(value) or written.place
+                )
         apply = written.args.get("apply")
         if apply is not None:
             if not isinstance(apply, Map):
@@ -174,7 +179,7 @@ class TaskReader:
             if values.get(name) is not None:
                 fields[field] = values[name]
         return Task(
-            id=next_id(), action=written.fqcn, written=written.name, args=written.args, place=written.place or _anywhere(values),
+            id=next_id(), action=written.fqcn, written=written.name, args=written.args, place=_anywhere(values),
             name=_text(values.get("name")), role=role, vars=own.vars, include_params=around.include_params, when=own.when,
             loop=read_loop(values), register=str(values.get("register") or ""), until=as_tuple(values.get("until")),
             retries=values.get("retries"), notify=own.notify, tags=own.tags, become=own.become, environment=own.environment,
@@ -226,7 +231,7 @@ class TaskReader:
         for option in args:
             if option not in ("file", RAW):
                 raise PlaybookError(
-                    f"{written.name} has no option {str(option)!r}", place=place_of(option) or written.place
+                    f"Invalid options for {written.name}: {option}", place=place_of(option) or written.place
                 )
         name = args.get(RAW) or args.get("file")
         if not name:

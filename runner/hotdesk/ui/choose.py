@@ -87,4 +87,4 @@ def renderer(settings: Settings, redaction: Redaction) -> Iterator[View]:
             with Live(cast("IO[str]", screen), style_of(settings)) as live:
                 yield View(screen, live, live)
         else:
-            yield View(screen, Plain(screen.write, style_of(settings)))
+            yield View(screen, Plain(screen.write, style_of(settings), warn=screen.warn))

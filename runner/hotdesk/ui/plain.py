@@ -48,10 +48,14 @@ class Style:
 
 
 class Plain:
-    """A subscriber that turns events into lines. ``write`` takes text and must not block."""
+    """A subscriber that turns events into lines. ``write`` takes text and must not block; ``warn``, where there is one, takes the
+    warnings as they come (Ansible's stderr): below the recap they are among the lines in any case."""
 
-    def __init__(self, write: Callable[[str], object], style: Style) -> None:
+    def __init__(
+        self, write: Callable[[str], object], style: Style, *, warn: Callable[[str], object] | None = None
+    ) -> None:
         self._write = write
+        self._warn = warn or write
         self._style = style
         self._tasks: dict[str, ev.TaskStarted] = {}
         self._shown = ""
@@ -115,10 +119,10 @@ class Plain:
 
     # Lines
 
-    def line(self, text: str, color: str | None = None) -> None:
+    def line(self, text: str, color: str | None = None, write: Callable[[str], object] | None = None) -> None:
         """One line (or several), untrusted characters escaped."""
         text = safe(text)
-        self._write((paint(text, color) if color and self._style.color else text) + "\n")
+        (write or self._write)((paint(text, color) if color and self._style.color else text) + "\n")
 
     def banner(self, text: str) -> None:
         """A heading filled with stars to the terminal's width, at least 79 columns as Ansible's."""
@@ -191,7 +195,8 @@ class Plain:
 
     def _explain(self, task: str, result: Result) -> None:
         """Once for each message and task: the message as a person reads it, and where the task stands."""
-        text = f"[ERROR]: Task failed: {_indented(result.message or result.status.value)}\n"
+        message = (result.message or result.status.value).removeprefix("Task failed: ")
+        text = f"[ERROR]: Task failed: {_indented(message)}\n"
         place = self._tasks[task].place if task in self._tasks else None
         if place is not None:
             excerpt = place.excerpt()
@@ -238,11 +243,11 @@ class Plain:
         if event.deprecation and not self._style.deprecations:
             return
         kind = "DEPRECATION WARNING" if event.deprecation else "WARNING"
-        where = f" ({event.place})" if event.place else ""
-        text = f"[{kind}]: {f'[{event.host}] ' if event.host else ''}{_indented(event.text)}{where}"
+        where = ", ".join(filter(None, (event.host and f"on {event.host}", str(event.place or ""))))
+        text = f"[{kind}]: {_indented(event.text)}{f' ({where})' if where else ''}"
         if text not in self._warnings:
             self._warnings[text] = None
-            self.line(text, "deprecation" if event.deprecation else "warning")
+            self.line(text, "deprecation" if event.deprecation else "warning", self._warn)
 
     def _disk(self, event: ev.DiskCrossed) -> None:
         kind = "CRITICAL" if event.level == "minimum" else "WARNING"

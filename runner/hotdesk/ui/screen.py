@@ -19,12 +19,21 @@ MOST = 20_000
 """Pieces of text that may wait for a terminal that takes none; later ones are dropped and counted."""
 
 
-class Screen:
-    """A context manager over stdout (or another text stream). ``write`` never blocks; leaving waits at most ``patience`` s."""
+class _Warning(str):
+    """Text that goes to the other stream."""
 
-    def __init__(self, redaction: Redaction, stream: TextIO | None = None, *, patience: float = 5.0) -> None:
+    __slots__ = ()
+
+
+class Screen:
+    """A context manager over stdout and stderr (or other text streams). Writing never blocks; leaving waits at most ``patience`` s."""
+
+    def __init__(
+        self, redaction: Redaction, stream: TextIO | None = None, errors: TextIO | None = None, *, patience: float = 5.0
+    ) -> None:
         self._redaction = redaction
         self._stream: TextIO | None = stream or sys.stdout
+        self._errors: TextIO | None = errors or sys.stderr
         self._patience = patience
         self._waiting: queue.Queue[str | Callable[[], object] | None] = queue.Queue(MOST)
         self._dropped = 0
@@ -51,6 +60,10 @@ class Screen:
             self._waiting.put_nowait(text)
         except queue.Full:
             self._dropped += 1
+
+    def warn(self, text: str) -> None:
+        """As ``write``, on stderr: in its turn, so that where both are one terminal the lines stand in order."""
+        self.write(_Warning(text))
 
     async def caught_up(self, patience: float = 1.0) -> None:
         """Wait until all that was written before has reached the stream, at most ``patience`` seconds."""
@@ -79,10 +92,14 @@ class Screen:
         return self._stream.fileno()
 
     def _drain(self) -> None:
-        stream = self._stream
+        stream, errors = self._stream, self._errors
         while (piece := self._waiting.get()) is not None:
             if not isinstance(piece, str):
                 piece()
+                continue
+            if isinstance(piece, _Warning):
+                with contextlib.suppress(OSError, ValueError):
+                    _both(stream, errors, self._redaction.clean(piece))
                 continue
             if stream is None:
                 continue
@@ -92,6 +109,16 @@ class Screen:
                     stream.flush()
             except (OSError, ValueError):  # nobody reads any more: the run goes on without a screen
                 stream = None
+
+
+def _both(stream: TextIO | None, errors: TextIO | None, text: str) -> None:
+    if errors is None:
+        return
+    if stream is not None:
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    _put(errors, text)
+    errors.flush()
 
 
 def _put(stream: TextIO, text: str) -> None:

@@ -15,7 +15,7 @@ from hotdesk.errors import TemplateError, nearest
 from hotdesk.paths import is_file
 from hotdesk.place import Place
 from hotdesk.variables import blocking
-from hotdesk.variables.environment import Environment, concat_text
+from hotdesk.variables.environment import Environment, concat, concat_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +46,12 @@ class TextEnvironment(Environment):
     literal_backslashes = False
 
 
+class DataEnvironment(TextEnvironment):
+    """For ``lookup('template')``: a file that is one expression gives its value, not the value's text."""
+
+    final = staticmethod(concat)
+
+
 class FileLoader(jinja2.BaseLoader):
     """Includes and imports: relative to the search path, first one wins. Reading happens in a thread, never on the loop."""
 
@@ -71,17 +77,17 @@ class TextEnvironments:
         self._made: dict[Any, Environment] = {}
 
     def environment(
-        self, text: str, path: str, search: Sequence[Path], options: Mapping[str, Any]
+        self, text: str, path: str, search: Sequence[Path], options: Mapping[str, Any], *, native: bool = False
     ) -> tuple[Environment, str]:
         """The environment for a file, and its text without the ``#jinja2:`` line. Raises TemplateError for a wrong option."""
         header, body = self._header(text, path)
         wanted = {**_checked(options, Place(path)), **header}
         directories = (*search, Path(path).parent)
-        key = (tuple(sorted(wanted.items())), directories)
+        key = (tuple(sorted(wanted.items())), directories, native)
         if key not in self._made:
             if len(self._made) >= MOST_KEPT:
                 self._made.clear()
-            env = TextEnvironment(loader=FileLoader(directories), **wanted)
+            env = (DataEnvironment if native else TextEnvironment)(loader=FileLoader(directories), **wanted)
             self._made[key] = self._prepare(env)
         return self._made[key], body
 
@@ -94,7 +100,8 @@ class TextEnvironments:
             name, colon, value = pair.partition(":")
             if not colon:
                 raise TemplateError(
-                    f"the {HEADER} line must hold `name: value` pairs, not {pair.strip()!r}", place=Place(path, 1)
+                    f"Missing key-value separator: the {HEADER} line must hold `name: value` pairs, not {pair.strip()!r}",
+                    place=Place(path, 1),
                 )
             found[name.strip()] = _literal(value.strip())
         return _checked(found, Place(path, 1)), body

@@ -27,7 +27,7 @@ from hotdesk.variables.scope import Root, Scope, recursion
 from hotdesk.variables.template_files import TextEnvironments
 from hotdesk.variables.trust import OMIT, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
-from hotdesk.variables.vault import Vault
+from hotdesk.variables.vault import Decrypted, Vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,17 +189,29 @@ class Templates:
         )
 
     def render_file_now(
-        self, text: str, path: str, variables: Mapping[str, Any], *, search: Sequence[Path] = (), **options: Any
-    ) -> str | None:
-        """``render_file`` for callers that cannot wait; None for a file that puts nothing out, not even text without characters."""
+        self,
+        text: str,
+        path: str,
+        variables: Mapping[str, Any],
+        *,
+        search: Sequence[Path] = (),
+        native: bool = False,
+        **options: Any,
+    ) -> Any:
+        """``render_file`` for callers that cannot wait; None for a file that puts nothing out, not even text without characters.
+
+        ``native``: a file that is one expression gives its value.
+        """
         scope = self._scope(variables)
-        env, body = self._files.environment(text, path, search, options)
+        env, body = self._files.environment(text, path, search, options, native=native)
 
         def call() -> Any:
             return self._run(env, self._compiler.template(env, body, Place(path, 1), path), scope)
 
         result = self._translated(call, scope, Place(path))
-        return None if result is None else with_newlines(body, str(result), env.newline_sequence)
+        if result is None or not isinstance(result, str):
+            return plain(result)
+        return with_newlines(body, str(result), env.newline_sequence)
 
     def check(self, value: Any) -> list[TemplateError]:
         """Problems of all templates in ``value`` that are known without any variable: syntax, unknown filters, tests and lookups."""
@@ -274,7 +286,7 @@ class Templates:
             blocking.prefer_thread()  # ten thousand rounds of hashing
         text = self.vault.decrypt(value.ciphertext, value.place).decode("utf-8", "surrogateescape")
         self.on_secret(text)
-        return text
+        return Decrypted(text)
 
     def leave_loop(self) -> None:
         """See ``blocking.leave_loop``."""

@@ -21,7 +21,7 @@ from hotdesk.variables.filters.data import to_bool
 from hotdesk.variables.filters.numbers import holds
 from hotdesk.variables.matching import bounded, compiled
 from hotdesk.variables.plugin import table
-from hotdesk.variables.vault import is_encrypted
+from hotdesk.variables.vault import Decrypted, is_encrypted
 from hotdesk.variables.versions import version_compare
 
 Test = Callable[..., bool]
@@ -128,7 +128,7 @@ def nan(value: Any) -> bool:
 
 
 def vault_encrypted(value: Any) -> bool:
-    return isinstance(value, Vaulted) or is_encrypted(value)
+    return isinstance(value, (Vaulted, Decrypted)) or is_encrypted(value)
 
 
 def vaulted_file(value: Any) -> bool:

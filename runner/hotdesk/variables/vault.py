@@ -150,6 +150,12 @@ def encrypt(plaintext: bytes, password: bytes, *, vault_id: str = "", salt: byte
     return "\n".join([header, *(payload[i : i + 80] for i in range(0, len(payload), 80)), ""])
 
 
+class Decrypted(str):
+    """What a ``!vault`` value holds, as templates see it: ``is vault_encrypted`` still knows it. Whatever is made of it is plain text."""
+
+    __slots__ = ()
+
+
 def is_encrypted(text: object) -> bool:
     """Whether a text is in vault format."""
     return isinstance(text, str) and text.lstrip().startswith(f"{HEADER};")

@@ -98,9 +98,10 @@ def version_compare(
         raise ValueError(f"there is no version type {kind!r}. {nearest(kind, TYPES)}")
     if operator not in OPERATORS:
         raise ValueError(f"there is no operator {operator!r}; there are {', '.join(OPERATORS)}")
-    for text in (value, version):
-        if not str(text):
-            raise ValueError("a version number is empty")
+    if not str(value):
+        raise ValueError("the version value cannot be empty")
+    if not str(version):
+        raise ValueError("the version to compare against cannot be empty")
     try:
         return OPERATORS[operator](TYPES[kind](str(value)), TYPES[kind](str(version)))
     except TypeError:

@@ -73,7 +73,7 @@ def test_values_become_what_the_documentation_says(given: dict[str, Any], name: 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"stat": "file"}, "unsupported option: stat"),
+        ({"stat": "file"}, "Unsupported parameters for (z) module: stat. Supported parameters include: "),
         ({"state": "fil"}, "value of state must be one of: file, absent, no, got: fil"),
         ({"count": "many"}, "argument 'count' cannot be converted to int: 'many' is not a whole number"),
         ({"recurse": "perhaps"}, "cannot be converted to bool"),
@@ -84,7 +84,10 @@ def test_values_become_what_the_documentation_says(given: dict[str, Any], name: 
         ({"words": "a"}, "parameters are required together: words, numbers"),
         ({"state": "absent"}, "state is absent but all of the following are missing: extra"),
         ({"users": [{}]}, "missing required arguments: name found in users"),
-        ({"users": [{"name": "a", "gid": 1}]}, "unsupported option: gid found in users"),
+        (
+            {"users": [{"name": "a", "gid": 1}]},
+            "Unsupported parameters: gid found in users. Supported parameters include: name, uid",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(given: dict[str, Any], message: str) -> None:

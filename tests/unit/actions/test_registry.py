@@ -25,6 +25,8 @@ def names(tmp_path: Path) -> ActionNames:
         plugins__jobs__folder="",
         plugins__modules__folder="DOCUMENTATION = '''\noptions: {path: {required: true}}\n'''\n",
         plugins__modules__other="DOCUMENTATION = ''",
+        plugins__modules__halved="",
+        plugins__action__halved="",
         playbooks__site="",
     )
     (path / "roles" / "desk").mkdir(parents=True)
@@ -80,8 +82,10 @@ def test_kinds_tell_who_does_it(names: ActionNames) -> None:
         names.kind(one) for one in ("ansible.builtin.copy", "ansible.builtin.meta", "my.pcs.folder", "my.pcs.other")
     ]
     assert kinds == ["builtin", "control", "job", "module"]
-    assert "my.pcs.other is known" in names.refusal("my.pcs.other")
-    assert names.refusal("my.pcs.folder") == names.refusal("ansible.builtin.copy") == ""
+    assert "Ansible's own process" in names.refusal("my.pcs.halved")
+    assert (
+        names.refusal("my.pcs.other") == names.refusal("my.pcs.folder") == names.refusal("ansible.builtin.copy") == ""
+    )
     assert all(names.control(one) for one in CONTROL)
     assert {"my.pcs.folder", "ansible.builtin.copy", "ansible.builtin.user"} <= set(names.known())
 

@@ -44,14 +44,14 @@ async def test_a_run_is_logged_and_its_exit_code_given(place: Path, capsys: pyte
     (log,) = (place.parent / "state" / "hotdesk").rglob("*.jsonl")
     assert [json.loads(line)["text"] for line in log.read_text().splitlines()] == ["mind this", "hello"]
     assert (place / "plain.log").read_text().endswith("| hello\n")
-    assert capsys.readouterr().out == "[WARNING]: mind this\nhello\n"
+    assert capsys.readouterr() == ("hello\n", "[WARNING]: mind this\n")
 
 
 async def test_a_log_path_that_cannot_be_written_is_a_warning(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The run goes on."""
     settings = replace(load_settings({"output": "plain"}), log_path=place)
     assert await shown(settings, story) == 7
-    assert "cannot be written: Is a directory" in capsys.readouterr().out
+    assert "cannot be written: Is a directory" in capsys.readouterr().err
 
 
 async def test_check_mode_writes_nothing(place: Path) -> None:

@@ -62,7 +62,7 @@ async def test_it_goes_on_behind_an_orderly_end(own: Link, run_id: str, tmp_path
     await own.aclose()
     assert len(marked(run_id, task="job")) >= 2
     assert watcher(found).exists()
-    assert '"finished": 0' in Path(found["results_file"]).read_text()
+    assert '"finished": false' in Path(found["results_file"]).read_text()
 
 
 async def test_it_ends_with_a_run_that_does_not_finish(own: Link, run_id: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hotdesk.connections import protocol
 from hotdesk.connections.base import Channel
 from hotdesk.connections.wire import Wire
+from hotdesk.errors import LinkLost
 
 from .conftest import until
 
@@ -101,3 +102,19 @@ async def test_an_end_while_the_link_is_closed_is_no_fault(caplog: pytest.LogCap
     await wire.aclose(0)
     assert wire.lost == "the agent is gone"
     assert caplog.records == []
+
+
+class BrokenChannel(SlowChannel):
+    """Its connection has ended."""
+
+    async def read(self, limit: int = 65536) -> bytes:
+        raise LinkLost("the connection ended")
+
+
+async def test_a_connection_that_breaks_is_told_by_whoever_waits_and_nobody_else() -> None:
+    """The stream of the agent's last words breaks too: no error is left for the interpreter to write about."""
+    wire = Wire(BrokenChannel(0), protocol.decoder(), host="pc", lease=LEASE, stderr=bytearray())
+    await until(lambda: wire.lost is not None)
+    assert wire.lost == "the connection ended"
+    await wire.aclose(0)
+    assert wire._owner.cancelled() or wire._owner.exception() is None

@@ -197,3 +197,47 @@ async def test_duplicate_keys_of_a_playbook_may_be_an_error(play: Play) -> None:
     """Before any host is touched."""
     with pytest.raises(PlaybookError, match="duplicate mapping key 'x'"):
         await play("- hosts: h1\n  vars: {x: 1, x: 2}\n", duplicate_dict_key="error")
+
+
+async def test_a_delegated_task_is_still_for_its_own_host(play: Play) -> None:
+    """``inventory_hostname`` in the delegate's variables is the task's host, as in Ansible."""
+    ran = await play("""
+        - {name: seen, debug: {msg: "{{ ansible_delegated_vars['h2'].inventory_hostname }}"}, delegate_to: h2, when: inventory_hostname == 'h1'}
+    """)
+    assert ran.results("seen")["h1"].message == "h1"
+
+
+async def test_what_was_added_outlives_a_refresh(play: Play) -> None:
+    """``meta: refresh_inventory`` keeps the hosts of add_host and the groups of group_by."""
+    ran = await play("""
+        - hosts: h1
+          gather_facts: false
+          tasks:
+            - {add_host: {name: new, groups: made}}
+            - {group_by: {key: mine}}
+            - meta: refresh_inventory
+            - {name: seen, debug: {msg: "{{ groups.made + groups.mine }}"}}
+    """)
+    assert ran.results("seen")["h1"].data["msg"] == ["new", "h1"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said", "seen"),
+    [(None, "", "no"), (None, "public: yes", "yes"), (False, "", "yes"), (False, "public: no", "no"), (True, "", "no")],
+)
+async def test_a_setting_says_whose_the_variables_of_a_role_are(
+    play: Play, setting: bool | None, said: str, seen: str
+) -> None:
+    """private_role_vars decides for an include that does not say ``public``."""
+    write("roles/r/vars/main.yml", "own: 'yes'\n")
+    ran = await play(
+        f"""
+        - hosts: h1
+          gather_facts: false
+          tasks:
+            - {{include_role: {{name: r, {said}}}}}
+            - {{name: seen, debug: {{msg: "{{{{ own | default('no') }}}}"}}}}
+        """,
+        private_role_vars=setting,
+    )
+    assert ran.results("seen")["h1"].message == seen

@@ -26,10 +26,9 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         settings = Settings()
+        names = ActionNames(Collections(settings, (path,)))
         self.loader = Loader(
-            settings,
-            actions=ActionNames(Collections(settings, (path,))),
-            render_static=Templates(settings).render_now,
+            settings, actions=names, render_static=Templates(settings).render_now, take_plugins=names.files.add
         )
 
     def write(self, name: str, text: str) -> Path:

@@ -77,7 +77,6 @@ def test_values_keep_their_place(project: Project) -> None:
         ("- debug: just words", "debug takes options only", ""),
         ("- debug: {mgs: a}", "debug has no option 'mgs'", "msg"),
         ("- ping: {_ansible_check_mode: true}", "'_ansible_check_mode' is not an option", ""),
-        ("- ansible.builtin.user: {name: a}", "known, but hotdesk cannot run it yet", ""),
         ("- copy: {src: a}", "copy needs the option 'dest'", ""),
         ("- file: {path: /a, state: present}", "must be one of", ""),
         ("- file: {path: /a, state: directry}", "must be one of", "directory"),
@@ -125,7 +124,14 @@ def test_a_templated_action_stays_as_written(project: Project) -> None:
     assert task.args == {"name": "x"}
 
 
-def test_a_module_of_the_users_own_is_refused_by_name(project: Project) -> None:
-    """It is not taken for a misspelling."""
-    project.write("library/my_module.py", "")
-    assert "is a module of your own" in project.refused_task("- my_module: {}").message
+def test_an_action_plugin_of_the_users_own_is_refused_by_name(project: Project) -> None:
+    """It is not taken for a misspelling: it would need Ansible's own process."""
+    project.write("action_plugins/my_action.py", "")
+    assert "is an action plugin of your own" in project.refused_task("- my_action: {}").message
+
+
+def test_a_module_beside_the_playbook_goes_before_one_of_ansible(project: Project) -> None:
+    """Under its short name; the full name still means Ansible's."""
+    project.write("library/user.py", "")
+    own, theirs = project.tasks("- user: {name: a}\n- ansible.builtin.user: {name: a}")
+    assert (own.action, theirs.action) == ("ansible.legacy.user", "ansible.builtin.user")

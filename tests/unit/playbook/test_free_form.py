@@ -40,6 +40,9 @@ def test_options_are_read_out_of_a_line(text: str, options: dict[str, str]) -> N
         (r"printf 'a\n' \\", {"_raw_params": r"printf 'a\n' \\"}),
         ("one\ntwo three", {"_raw_params": "one\ntwo three"}),
         ("a chdir=/x b", {"_raw_params": "a b", "chdir": "/x"}),
+        ("  cat <<E\n  x\nE\n", {"_raw_params": "  cat <<E\n  x\nE\n"}),
+        ("chdir=/x\na\n", {"_raw_params": "a\n", "chdir": "/x"}),
+        ('echo \\\n"b" \\\n| cat\n', {"_raw_params": 'echo "b" | cat\n'}),
     ],
 )
 def test_a_command_keeps_its_text(text: str, options: dict[str, str]) -> None:

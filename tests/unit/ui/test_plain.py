@@ -57,7 +57,8 @@ def test_a_failure_shows_where_the_task_stands(tmp_path) -> None:  # type: ignor
     task = ev.TaskStarted(task="t1", name="x", action="ansible.builtin.command", place=place)
     finished = [ev.TaskFinished(task="t1", host=host, result=failure("no"), place=place) for host in "ab"]
     shown = lines_of(task, *finished)
-    assert f"[ERROR]: Task failed: no\nOrigin: {book}:3:7\n\n    3 |     - command: false\n" in shown
+    excerpt = "1 - hosts: all\n2   tasks:\n3     - command: false\n        ^ column 7"
+    assert f"[ERROR]: Task failed: no\nOrigin: {book}:3:7\n\n{excerpt}\n" in shown
     assert shown.count("[ERROR]") == 1, "the same for the next host is said once, as Ansible does"
     assert shown.endswith('fatal: [b]: FAILED! => {"changed": false, "msg": "no"}\n')
 
@@ -107,7 +108,7 @@ def test_warnings_are_repeated_at_the_end_once() -> None:
     """A warning is printed when it comes and again after the recap, however often it came."""
     warning = ev.Warned(text="old rsync", host="vega")
     shown = lines_of(warning, warning, ev.RunFinished(exit_code=0, recap={}, seconds=0.0))
-    assert shown.count("[WARNING]: [vega] old rsync") == 2
+    assert shown.count("[WARNING]: old rsync (on vega)") == 2
 
 
 def test_a_diff_is_unified_with_ansibles_headers() -> None:

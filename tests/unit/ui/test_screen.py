@@ -25,6 +25,22 @@ def test_secrets_are_masked_on_the_way_out() -> None:
     assert out.getvalue() == "the password is ********, see https://me:********@example.org/\n"
 
 
+def test_warnings_go_to_stderr_in_their_turn() -> None:
+    """stdout is flushed first, so that where both are one file the lines stand in order; secrets are masked there too."""
+    redaction, both = Redaction(), io.StringIO()
+    redaction.add("hunter22")
+    with Screen(redaction, both, both) as screen:
+        screen.write("one\n")
+        screen.warn("hunter22\n")
+        screen.write("two\n")
+    assert both.getvalue() == "one\n********\ntwo\n"
+    out, errors = io.StringIO(), io.StringIO()
+    with Screen(redaction, out, errors) as screen:
+        screen.write("one\n")
+        screen.warn("mind\n")
+    assert (out.getvalue(), errors.getvalue()) == ("one\n", "mind\n")
+
+
 def test_a_reader_that_never_reads_does_not_stop_the_writer() -> None:
     """A full pipe leaves write() free; what does not fit is dropped."""
     read, write = os.pipe()

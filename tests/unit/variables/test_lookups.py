@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hotdesk.errors import TemplateError, UndefinedError
+from hotdesk.errors import TemplateError, UndefinedError, VariableError
 from hotdesk.settings import Settings
 from hotdesk.source import Map, Seq, Trusted
 from hotdesk.variables.lookups import LOOKUPS
@@ -206,3 +207,47 @@ def test_every_lookup_of_ansible_is_there() -> None:
     assert {line.split()[0] for line in listed.stdout.splitlines() if line.startswith("ansible.builtin.")} <= set(
         LOOKUPS
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ lookup('sequence', 'start=0 junk=3') }}", "unrecognized arguments to with_sequence: 'junk'"),
+        ("{{ lookup('sequence', 'A-4/2') }}", "has an invalid value"),
+        ("{{ lookup('sequence', 'start=A end=3') }}", "has an invalid value"),
+        ("{{ lookup('sequence', 'start=1') }}", "must specify count or end in with_sequence"),
+        ("{{ lookup('sequence', 'end=4 count=2') }}", "can't specify both count and end in with_sequence"),
+        ("{{ lookup('sequence', 'start=1 end=4 stride=-2') }}", "to count forward don't make stride negative"),
+        ("{{ lookup('sequence', 'end=4 format=d') }}", "bad formatting string: d"),
+        ("{{ q('together') }}", "with_together requires at least one element in each list"),
+        ("{{ lookup('vars', 'none_such') }}", "No variable named 'none_such' was found"),
+        ("{{ lookup('vars', 42) }}", "Variable name must be 'str' not 'int'"),
+        ("{{ lookup('csvfile', file='a.csv') }}", "Search key is required but was not found"),
+        ("{{ lookup('csvfile', 'x file=a.csv stepp=1') }}", "'stepp' is not a valid option"),
+        ("{{ lookup('csvfile', 'x file=a.csv col=2,') }}", "'col' has an invalid value"),
+        ("{{ lookup('csvfile', 'x', file='none_such') }}", "No such file or directory"),
+    ],
+)
+async def test_a_failure_has_the_words_that_playbooks_look_for(templates, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
+    """Playbooks test for Ansible's messages in registered results."""
+    with pytest.raises(VariableError, match=re.escape(message)):
+        await templates.render(T(text), {})
+
+
+async def test_a_sequence_counts_from_keywords_alone_and_not_from_nothing(templates) -> None:  # type: ignore[no-untyped-def]
+    """No term and no option is no number; a negative stride with a count gives what Ansible gives."""
+    assert await templates.render(T("{{ q('sequence') }}"), {}) == []
+    assert await templates.render(T("{{ q('sequence', count=2, start=10) }}"), {}) == ["10", "11"]
+    assert await templates.render(T("{{ q('sequence', 'count=2 start=0', stride=-1) }}"), {}) == ["0", "-1", "-2", "-3"]
+
+
+async def test_a_key_of_a_csv_file_keeps_its_quotes_and_a_default_may_be_a_list(templates, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Quotes are part of the key; around an option's value they are not."""
+    (tmp_path / "a b.csv").write_text('"""The Rock"" J",Dwayne\n')
+    options = f"file='{tmp_path}/a b.csv' delimiter=,"
+    asked = T('{{ lookup("csvfile", term) }}')
+    assert await templates.render(asked, {"term": f'"The Rock" J {options}'}) == "Dwayne"
+    assert await templates.render(T("{{ q('csvfile', term, default=['a', 'b']) }}"), {"term": f"x {options}"}) == [
+        "a",
+        "b",
+    ]

@@ -121,3 +121,12 @@ async def test_a_missing_password_is_an_error(tmp_path: Path, source: str) -> No
     (tmp_path / "FAILS").chmod(0o755)
     with pytest.raises(VaultError):
         await load_secrets([str(tmp_path / source) if source.isupper() else source], Asking(run=run_command))
+
+
+async def test_a_template_knows_what_was_vaulted() -> None:
+    """``is vault_encrypted`` holds for the variable itself, and not for what is made of it."""
+    variables = {"v": Vaulted(encrypt(b"hush", b"pw"))}
+    templates = Templates(Settings(), vault=Vault([("default", b"pw")]))
+    assert await templates.condition(Trusted("v is vault_encrypted"), variables)
+    assert await templates.condition(Trusted("(v ~ '') is not vault_encrypted"), variables)
+    assert type(await templates.render(Trusted("{{ v }}"), variables)) is str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hotdesk.actions.answers import ask, result_of
+from hotdesk.actions.answers import result_of
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.fact_names import cleaned
+from hotdesk.actions.module_answers import as_result, unwrapped
 from hotdesk.actions.on_target import background
 from hotdesk.errors import ArgumentError
 from hotdesk.jobs.shipping import bundle
@@ -45,6 +45,6 @@ options:
                 bundle(background), "forget", call.async_dir, jid, change=True, answers={str: object}
             )
             return result_of(answer, call)
-        answer = await ask(call, background, "status", writes=False, directory=call.async_dir, jid=jid)
-        facts, _ = cleaned(answer.pop("ansible_facts", {}))
-        return result_of(answer, call).but(facts=facts)
+        half = bundle(background)
+        answer = await call.machine.call(half, "status", call.async_dir, jid, change=False, answers={str: object})
+        return as_result(unwrapped(answer), call, [])

@@ -144,7 +144,9 @@ options:
                 place=call.task.place,
             )
         if len(present) > 1:
-            raise ArgumentError("only one of a free form command, cmd and argv can be given", place=call.task.place)
+            raise ArgumentError(
+                "parameters are mutually exclusive: a free form command, cmd and argv", place=call.task.place
+            )
         argv = split(present[0], call) if isinstance(present[0], str) else [str(word) for word in present[0]]
         result = await execute(call, argv, shown=argv, expand=bool(call.args.get("expand_argument_vars", True)))
         if call.args.get("executable"):

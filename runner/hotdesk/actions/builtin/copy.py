@@ -82,7 +82,7 @@ options:
     async def run(self, call: Call) -> Result:
         args = call.args
         src, content = args.get("src"), args.get("content")
-        if content is None and src is None:
+        if content is None and not src:
             raise ArgumentError("src (or content) is required", place=call.task.place)
         if content is not None and src is not None:
             raise ArgumentError("src and content are mutually exclusive", place=call.task.place)
@@ -234,20 +234,19 @@ class _Found:
 
 
 def walk(root: Path, prefix: str, follow: bool) -> _Found:
-    """List a local directory (blocking). ``follow``: links are what they point to; a directory is entered once on each way to it."""
+    """List a local directory (blocking). ``follow``: links are what they point to, but for those to nothing and those to a directory above."""
     found = _Found(directories=[prefix] if prefix else [])
 
     def visit(directory: Path, relative: str, above: tuple[str, ...]) -> None:
         for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
             path, name = Path(entry.path), str(PurePath(relative, entry.name))
-            if entry.is_symlink() and not follow:
+            real = os.path.realpath(path)
+            if entry.is_symlink() and (not follow or not path.exists() or real in above):
                 found.links[name] = str(path.readlink())
-            elif entry.is_dir():
-                real = os.path.realpath(path)
-                if real not in above:
-                    found.directories.append(name)
-                    visit(path, name, (*above, real))
-            elif entry.is_file():
+            elif path.is_dir():
+                found.directories.append(name)
+                visit(path, name, (*above, real))
+            elif path.is_file():
                 found.files[name] = path
 
     visit(root, prefix, (os.path.realpath(root),))

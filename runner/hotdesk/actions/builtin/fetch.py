@@ -21,7 +21,7 @@ _FETCHABLE = {"path": str, "problem?": str, "sha1?": str, "size?": int}
 _PROBLEMS = {
     "missing": "the remote file does not exist",
     "directory": "remote file is a directory, fetch cannot work on directories",
-    "denied": "the remote file cannot be read, it lacks the permission",
+    "denied": "File is not readable: the permission is lacking",
 }
 
 
@@ -38,7 +38,7 @@ attributes:
   check_mode: {support: none, details: Nothing is fetched in a preview.}
   diff_mode: {support: none}
 options:
-  src: {description: The file on the target., type: path, required: true}
+  src: {description: The file on the target., type: raw, required: true}
   dest: {description: "A directory here; with O(flat), a file, or a directory when it ends in a slash.", type: path, required: true}
   flat: {description: Leave host name and directories out of the path here., type: bool, default: false}
   fail_on_missing: {description: Fail when the file is not there or cannot be read., type: bool, default: true}
@@ -49,6 +49,8 @@ options:
         args = call.args
         if call.check:
             return Result(skipped=True, data={"msg": "check mode not (yet) supported for this module"})
+        if not isinstance(args["src"], str):
+            raise ArgumentError("Invalid type supplied for source option, it must be a string", place=call.task.place)
         path = str(args["src"])
         there = await ask(call, inspecting, "fetchable", writes=False, answers=_FETCHABLE, path=path)
         if there.get("failed") or there.get("problem") or not {"sha1", "size"} <= there.keys():
@@ -58,9 +60,10 @@ options:
 
     async def _bring(self, call: Call, there: dict[str, Any], place: Place) -> Result:
         if await place.is_directory():
-            raise ArgumentError(
-                f"dest is an existing directory: {place.path}", remedy="End it with a slash", place=call.task.place
-            )
+            if str(call.args["dest"]).endswith("/"):
+                raise ArgumentError(f"calculated dest '{place.path}' is an existing directory", place=call.task.place)
+            remedy = "End it with a slash"
+            raise ArgumentError(f"dest is an existing directory: {place.path}", remedy=remedy, place=call.task.place)
         data: dict[str, Any] = {"dest": str(place.path), "file": there["path"], "checksum": there["sha1"]}
         if await place.digest("sha1") == there["sha1"]:
             return Result(data={**data, "md5sum": await place.digest("md5")})

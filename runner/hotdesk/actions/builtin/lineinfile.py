@@ -13,6 +13,11 @@ from hotdesk.errors import ArgumentError
 if TYPE_CHECKING:
     from hotdesk.results import Result
 
+MATCHES_ALL = (
+    "The {} is an empty string, which will match every line in the file. "
+    "This may have unintended consequences, such as replacing the last line in the file rather than appending."
+)
+"""Ansible's warning, word for word: playbooks look for it among a result's warnings."""
 OPTIONS = (
     "state",
     "line",
@@ -66,7 +71,14 @@ options:
         answer = await ask(
             call, lines, "set_line", writes=True, path=str(args["path"]), options=options, attributes=wanted(args)
         )
-        return result_of(answer, call)
+        result = result_of(answer, call)
+        warnings = []
+        if args.get("regexp") == "":
+            remedy = "If this is desired, use '^' to match every line in the file and avoid this warning."
+            warnings.append(f"{MATCHES_ALL.format('regular expression')} {remedy}")
+        if args.get("search_string") == "":
+            warnings.append(MATCHES_ALL.format("search string"))
+        return result.but(warnings=(*result.warnings, *warnings)) if warnings else result
 
     def _check(self, call: Call) -> None:
         args, place = call.args, call.task.place

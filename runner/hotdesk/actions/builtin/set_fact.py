@@ -7,7 +7,7 @@ from typing import Any
 from hotdesk.actions.base import Action, Call, Outcome, SetFacts
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result
-from hotdesk.source import place_of
+from hotdesk.source import Vaulted, place_of
 
 _TRUE = frozenset({"yes", "on", "true", "1", "y", "t"})
 _FALSE = frozenset({"no", "off", "false", "0", "n", "f"})
@@ -35,7 +35,8 @@ options:
     async def run(self, call: Call) -> Outcome:
         args = dict(call.args)
         cacheable = boolean(await call.render(args.pop("cacheable", False)), "cacheable", call)
-        facts: dict[str, Any] = {}
+        facts: dict[str, Any] = {}  # what is vaulted stays so: "is vault_encrypted" still knows it
+        shown: dict[str, Any] = {}
         for raw, value in args.items():
             name = await call.render(raw)
             if not isinstance(name, str) or not name.isidentifier():
@@ -44,11 +45,12 @@ options:
                     remedy="A name starts with a letter or underscore and goes on with letters, digits and underscores",
                     place=place_of(raw) or call.task.place,
                 )
-            facts[str(name)] = await call.render(value)
+            shown[str(name)] = await call.render(value)
+            facts[str(name)] = value if isinstance(value, Vaulted) and not cacheable else shown[str(name)]
         if not facts:
             raise ArgumentError("no name and value given, at least one is needed", place=call.task.place)
         # Under ``data``, not ``facts``: the executor sets them by the effect, with set_fact's precedence.
-        return Outcome(Result(data={"ansible_facts": facts}), (SetFacts(facts, cacheable),))
+        return Outcome(Result(data={"ansible_facts": shown}), (SetFacts(facts, cacheable),))
 
 
 def boolean(value: Any, option: str, call: Call) -> bool:

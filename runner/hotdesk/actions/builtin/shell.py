@@ -34,12 +34,22 @@ options:
   executable: {description: "The shell, as an absolute path. It must understand -c.", type: path}
   stdin: {description: Text for the command's standard input., type: str}
   stdin_add_newline: {description: End that text with a newline., type: bool, default: true}
+  expand_argument_vars: {description: "Refused, as Ansible does: the shell expands what it is given.", type: bool}
 """
 
     async def run(self, call: Call) -> Result:
-        given = [value for value in (call.args.get("_raw_params"), call.args.get("cmd")) if value]
+        if call.args.get("expand_argument_vars") is not None:
+            text = "Unsupported parameters for (shell) module: expand_argument_vars"
+            raise ArgumentError(text, place=call.task.place)
+        given = [
+            value for value in (call.args.get("_raw_params"), call.args.get("cmd")) if value and str(value).strip()
+        ]
         if len(given) != 1:
-            what = "no command given" if not given else "only one of a free form command and cmd can be given"
+            what = (
+                "no command given: one of the following is required: free form, cmd"
+                if not given
+                else "parameters are mutually exclusive: a free form command and cmd"
+            )
             raise ArgumentError(what, remedy="Give it in free form or as cmd:", place=call.task.place)
-        line = str(given[0]).strip()
+        line = str(given[0])
         return await execute(call, [call.args.get("executable") or "/bin/sh", "-c", line], shown=line)

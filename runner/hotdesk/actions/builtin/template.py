@@ -46,7 +46,7 @@ attributes:
   diff_mode: {support: full}
 options:
   src: {description: The template; relative paths are looked for in the templates directories of role and play., type: path, required: true}
-  dest: {description: "Where to; in a directory the file is called as the template, without .j2.", type: path, required: true}
+  dest: {description: "Where to; in a directory the file is called as the template, with its .j2.", type: path, required: true}
   backup: {description: Keep what was there under a name with the time., type: bool, default: false}
   force: {description: "Replace a file that differs; false: only write what is missing.", type: bool, default: true}
   follow: {description: "When the destination is a link, write to what it points to.", type: bool, default: false}
@@ -83,7 +83,7 @@ options:
         if newline != "\n":
             rendered = rendered.replace("\n", newline)
         body = rendered.encode(str(args.get("output_encoding") or "utf-8"), "surrogateescape")
-        payload = Payload(path.name.removesuffix(".j2"), str(path), hashlib.sha1(body).hexdigest(), len(body), body)
+        payload = Payload(path.name, str(path), hashlib.sha1(body).hexdigest(), len(body), body)
         attributes = wanted(args)
         if attributes.get("mode") == "preserve":
             attributes["mode"] = await in_thread(_mode, path)

@@ -27,19 +27,19 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 def start(
     directory: str, number: int, limit: float, work: Mapping[str, Any], *, leashed: bool
 ) -> Generator[Mapping[str, Any], None, Mapping[str, Any]]:
-    """Begin ``work`` ({source, function, kwargs}) and yield what is known of it at once; return its result.
+    """Begin ``work`` ({source, function, kwargs}, or ``resident``, a module that is there, for source); yield what is known; return its result.
 
     ``leashed``: the runner does not wait; stdin is the agent's leash, and the result is in the job file alone.
     """
     jid = "j%d.%d" % (number, os.getpid())
     path = os.path.join(os.path.expanduser(directory), jid)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    known = {"ansible_job_id": jid, "started": 1, "results_file": path}
+    known = {"ansible_job_id": jid, "started": True, "results_file": path}
     if not leashed:
         noted(path)
-    keep(path, dict(known, finished=0))
+    keep(path, dict(known, finished=False))
     _control(PR_SET_CHILD_SUBREAPER, 1)
-    yield dict(known, finished=0)
+    yield dict(known, finished=False)
     if leashed:
         _control(PR_SET_PDEATHSIG, 0)  # our own way to end is better: with all that we have started
         null = os.open(os.devnull, os.O_WRONLY)
@@ -50,13 +50,13 @@ def start(
         found = _watch(work, limit, leashed)
     except _Stopped:
         found = {"failed": True, "msg": "the run that had started this job was stopped before it was finished"}
-        keep(path, dict(found, **dict(known, finished=1)))  # before the agent's KILL ends us, too
+        keep(path, dict(found, **dict(known, finished=True)))  # before the agent's KILL ends us, too
         _end_all()
-    keep(path, dict(found, **dict(known, finished=1)))
+    keep(path, dict(found, **dict(known, finished=True)))
     if leashed:
         os._exit(0)
     os.unlink(path)
-    return dict(found, **dict(known, finished=1))
+    return dict(found, **dict(known, finished=True))
 
 
 class _Stopped(Exception):
@@ -103,10 +103,15 @@ def _perform(work: Mapping[str, Any], report: int) -> None:
         os.setsid()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        module = type(sys)("hotdesk_background_work")
-        module.__dict__.update(Failed=_Failed, about_to_make=lambda _path: None)
-        sys.modules[module.__name__] = module
-        exec(compile(work["source"], "<work>", "exec", dont_inherit=True), module.__dict__)
+        given = {"Failed": _Failed, "about_to_make": lambda _path: None}
+        if "resident" in work:
+            module = sys.modules[work["resident"]]
+            module.__dict__.update(given)
+        else:
+            module = type(sys)("hotdesk_background_work")
+            module.__dict__.update(given)
+            sys.modules[module.__name__] = module
+            exec(compile(work["source"], "<work>", "exec", dont_inherit=True), module.__dict__)
         found = getattr(module, work["function"])(**work["kwargs"])
     except _Failed as no:
         found = dict(no.data, failed=True, msg=str(no))

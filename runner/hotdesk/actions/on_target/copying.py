@@ -224,6 +224,8 @@ def copy_there(
     _verify(source, options)
     path = full_path(dest)
     if path.endswith("/") or os.path.isdir(path):
+        if not os.path.isdir(path) and not check:
+            make_directories(path, options.get("directory_mode"), wanted)
         path = os.path.join(path, os.path.basename(source))
     checksum, size = digest(source), os.path.getsize(source)
     body, temporary = None, None

@@ -160,6 +160,8 @@ def whole(path: str) -> dict[str, Any]:
         raise Refused("File not found: %s" % source)
     except PermissionError:
         raise Refused("File is not readable: %s" % source)
+    except OSError as problem:
+        raise Refused("Unable to slurp file: %s" % problem)
     if len(content) > WHOLE:
         raise Refused("File is larger than %d MiB, fetch it instead: %s" % (WHOLE >> 20, source))
     return {"content": base64.b64encode(content).decode("ascii"), "source": source, "encoding": "base64"}

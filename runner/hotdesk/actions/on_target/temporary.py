@@ -13,6 +13,9 @@ from hotdesk.actions.on_target.refusal import Refused, answers
 @answers
 def make(*, state: str, path: str | None, prefix: str, suffix: str, check: bool) -> dict[str, Any]:
     """A new file or directory; check mode never comes here (the action is skipped)."""
+    for name, part in (("prefix", prefix), ("suffix", suffix)):
+        if part and os.sep in part:
+            raise Refused("%s must be a valid file name component: it holds a path" % name)
     folder = full_path(path) if path else None
     try:
         if state == "directory":

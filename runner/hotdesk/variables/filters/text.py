@@ -134,7 +134,7 @@ def split_url(value: Any, query: str = "") -> Any:
     if not query:
         return result
     if query not in result:
-        raise ValueError(f"a URL has no part {query!r}. {nearest(query, names)}")
+        raise ValueError(f"unknown URL component: {query!r}. {nearest(query, names)}")
     return result[query]
 
 

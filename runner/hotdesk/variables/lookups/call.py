@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.errors import TemplateError, nearest
 from hotdesk.paths import exists, expanded
@@ -80,7 +81,7 @@ class LookupCall:
         for path in tried:
             if exists(path):
                 return path
-        raise self.fail(f"there is no file {name!r}", "Looked for " + ", ".join(str(path) for path in tried))
+        raise self.fail(f"No such file or directory: {name!r}", "Looked for " + ", ".join(str(path) for path in tried))
 
     def read(self, path: Path) -> bytes:
         """The content of ``path``, decrypted if it is vaulted."""
@@ -113,10 +114,21 @@ def _converted(value: Any, default: Any) -> Any:
     return type(default)(value) if isinstance(default, (int, float)) else value
 
 
-def words_and_options(term: str) -> tuple[list[str], dict[str, str]]:
-    """``name a=1 b='x y'`` as (words, options); a word before the first ``=`` may hold spaces."""
+_WORD: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
+
+
+def words_and_options(term: str, *, literal: bool = False) -> tuple[list[str], dict[str, str]]:
+    """``name a=1 b='x y'`` as (words, options); a word before the first ``=`` may hold spaces. ``literal``: words keep their quotes."""
     words: list[str] = []
     options: dict[str, str] = {}
+    if literal:
+        for part in _WORD.findall(term):
+            name, equals, value = part.partition("=")
+            if equals and name.isidentifier():
+                options[name] = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
+            else:
+                words.append(part)
+        return words, options
     lexer = shlex.shlex(str(term), posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
     for part in lexer:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from hotdesk.errors import nearest
 from hotdesk.paths import exists, is_file
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.lookups.call import LookupCall, flattened, words_and_options
@@ -53,7 +54,7 @@ def template(call: LookupCall) -> list[Any]:
         text = _text(call, call.read(path), str(term))
         within = scope.with_({**_facts_of(path), **extra})
         search = [path.parent, *call.search_path()]
-        result.append(call.templates.render_file_now(text, str(path), within, search=search, **jinja))
+        result.append(call.templates.render_file_now(text, str(path), within, search=search, native=True, **jinja))
     return result
 
 
@@ -116,30 +117,41 @@ def _on(value: Any) -> bool:
     return value is True or str(value).strip().lower() in ("true", "yes", "on", "1")
 
 
+CSVFILE: Final = ("col", "default", "delimiter", "encoding", "file", "keycol")
+
+
 def csvfile(call: LookupCall) -> list[Any]:
     """The value of column ``col`` in the row whose first column (``keycol``) is the term."""
     result: list[Any] = []
-    for term in call.terms:
-        words, given = words_and_options(str(term))
+    for term in call.terms or [""]:
+        words, given = words_and_options(str(term), literal=True)
+        if unknown := given.keys() - set(CSVFILE):
+            raise call.fail(f"{min(unknown)!r} is not a valid option", nearest(min(unknown), CSVFILE))
         key = " ".join(words)
         if not key:
-            raise call.fail("it needs a key to look for")
+            raise call.fail("Search key is required but was not found")
         settings = _Given(call, given)
+        column, keys = _column(call, settings, "col", "1"), _column(call, settings, "keycol", "0")
         name, delimiter = settings.text("file", "ansible.csv"), settings.text("delimiter", "TAB")
         path = call.find(name)
         text = call.read(path).decode(settings.text("encoding", "utf-8"))
-        row = _row(
-            text, "\t" if delimiter in ("TAB", "t", "\\t") else delimiter, int(settings.text("keycol", "0")), key
-        )
-        column = int(settings.text("col", "1"))
+        row = _row(text, "\t" if delimiter in ("TAB", "t", "\\t") else delimiter, keys, key)
         if row is None:
             default = settings.value("default", None)
-            result += [] if default is None else [default]
+            result += [] if default is None else default if isinstance(default, list) else [default]
         elif column >= len(row):
             raise call.fail(f"{path} has no column {column} in the row of {key!r}")
         else:
             result.append(row[column])
     return result
+
+
+def _column(call: LookupCall, settings: _Given, name: str, default: str) -> int:
+    text = settings.text(name, default)
+    try:
+        return int(text)
+    except ValueError:
+        raise call.fail(f"option {name!r} has an invalid value: {text!r} is not a whole number") from None
 
 
 def _row(text: str, delimiter: str, column: int, key: str) -> list[str] | None:

@@ -240,6 +240,7 @@ CONFIG: Final = {
     "DEFAULT_VERBOSITY": "verbosity",
     "DISPLAY_SKIPPED_HOSTS": "display_skipped_hosts",
     "DISPLAY_OK_HOSTS": "display_ok_hosts",
+    "DEFAULT_PRIVATE_ROLE_VARS": "private_role_vars",
     "DEFAULT_LOG_PATH": "log_path",
     "SHOW_CUSTOM_STATS": "show_custom_stats",
     "DEPRECATION_WARNINGS": "deprecation_warnings",
@@ -266,6 +267,7 @@ def config(call: LookupCall) -> list[Any]:
                 call.templates.warn(problem.message)
             continue
         value = _shown(getattr(settings, name))
+        value = bool(value) if name == "private_role_vars" else value  # Ansible's has no third state
         result.append([value, settings.origin.get(name, "default")] if show_origin else value)
     return result
 

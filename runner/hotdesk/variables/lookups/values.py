@@ -45,11 +45,11 @@ def vars_(call: LookupCall) -> list[Any]:
     lookup = getattr(call.variables, "lookup", call.variables.__getitem__)
     for term in call.terms:
         if not isinstance(term, str):
-            raise call.fail(f"a variable's name is text, not {type_debug(term)}")
+            raise call.fail(f"Variable name must be 'str' not {type_debug(term)!r}")
         try:
             value = lookup(term)
         except KeyError:
-            value = Undefined(name=term)
+            value = Undefined(f"No variable named {term!r} was found.", name=term)
         if isinstance(value, Undefined) and "default" in call.options:
             value = call.options["default"]
         result.append(value)
@@ -69,7 +69,7 @@ def varnames(call: LookupCall) -> list[Any]:
 
 def together(call: LookupCall) -> list[Any]:
     if not call.terms:
-        raise call.fail("it needs at least one list")
+        raise call.fail("with_together requires at least one element in each list")
     return [list(row) for row in itertools.zip_longest(*(_as_list(term) for term in call.terms))]
 
 
@@ -142,7 +142,8 @@ SEQUENCE: Final = ("start", "end", "count", "stride", "format")
 
 def sequence(call: LookupCall) -> list[Any]:
     """Numbers as text: ``start=1 end=9 stride=2 format=%02d`` or ``1-9/2:%02d``; the options work as keywords too."""
-    return [text for term in call.terms or [""] for text in _sequence(call, str(term))]
+    terms = call.terms or ([""] if call.options else [])
+    return [text for term in terms for text in _sequence(call, str(term))]
 
 
 def _sequence(call: LookupCall, term: str) -> list[str]:
@@ -154,23 +155,30 @@ def _sequence(call: LookupCall, term: str) -> list[str]:
         words, options = words_and_options(term)
         if words:
             raise call.fail(
-                f"{words[0]!r} is not understood", "Write start=1 end=9 stride=2 format=%02d, or 1-9/2:%02d."
+                f"{words[0]!r} has an invalid value", "Write start=1 end=9 stride=2 format=%02d, or 1-9/2:%02d."
             )
         given.update(options)
     if unknown := set(given) - set(SEQUENCE):
-        raise call.fail(f"there is no option {min(unknown)!r}")
+        raise call.fail(f"unrecognized arguments to with_sequence: {', '.join(map(repr, sorted(unknown)))}")
     start, stride = _number(call, given.get("start", 1)), _number(call, given.get("stride", 1))
     end, count = given.get("end"), given.get("count")
-    if (end is None) == (count is None):
-        raise call.fail("it needs either end or count")
+    if end is None and count is None:
+        raise call.fail("must specify count or end in with_sequence")
+    if end is not None and count is not None:
+        raise call.fail("can't specify both count and end in with_sequence")
     if count is not None:
         number = _number(call, count)
-        values = range(start, start + number * stride, stride) if number and stride else range(0)
+        last = (
+            start + number * stride - 1
+        )  # also for a negative stride: there Ansible's 'count' gives more than that many
+        values = range(start, last + (1 if stride > 0 else -1), stride) if number and stride else range(0)
     else:
         last = _number(call, end)
         if (stride > 0 and last < start) or (stride < 0 and last > start):
             raise call.fail(
-                "to count backwards make stride negative" if stride > 0 else "to count forward make stride positive"
+                "to count backwards make stride negative"
+                if stride > 0
+                else "to count forward don't make stride negative"
             )
         values = range(start, last + (1 if stride > 0 else -1), stride) if stride else range(0)
     form = str(given.get("format", "%d"))
@@ -180,7 +188,7 @@ def _sequence(call: LookupCall, term: str) -> list[str]:
     try:
         return [form % value for value in values]
     except (TypeError, ValueError) as exc:
-        raise call.fail(f"the format {form!r} does not work: {exc}") from None
+        raise call.fail(f"bad formatting string: {form} ({exc})") from None
 
 
 def _number(call: LookupCall, value: Any) -> int:
@@ -190,7 +198,7 @@ def _number(call: LookupCall, value: Any) -> int:
         try:
             return int(str(value))  # 010: no octal of Python's
         except ValueError:
-            raise call.fail(f"{value!r} is not a whole number") from None
+            raise call.fail(f"{value!r} has an invalid value: it is not a whole number") from None
 
 
 def inventory_hostnames(call: LookupCall) -> list[Any]:

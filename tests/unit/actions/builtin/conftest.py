@@ -32,7 +32,7 @@ def make_call(action: Action, machine: Any, control: Any, args: dict[str, Any], 
     templates = Templates(settings)
     place = Place("site.yml", 3, 7)
     given = frozenset(args)
-    if not action.raw_args:
+    if not action.raw_args and not action.unchecked:
         args, given = check_arguments(action.name, action.DOCUMENTATION, args, place=place, free_form=action.free_form)
 
     async def render(value: Any, extra: dict[str, Any] | None = None) -> Any:

@@ -163,6 +163,17 @@ async def test_directories_are_copied(result: RunResult, tmp_path: Path, slash: 
     assert not (await result("copy", src=f"{source}{'/' if slash else ''}", dest=dest)).changed
 
 
+async def test_links_to_nothing_and_to_what_holds_them_stay_links(result: RunResult, tmp_path: Path) -> None:
+    """Also where links are followed: there is nothing, or no end, to copy."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, target in (("dead", "nothing"), ("itself", "itself"), ("up", "../source")):
+        (source / name).symlink_to(target)
+    await result("copy", src=source, dest=tmp_path / "dest")
+    made = {link.name: str(link.readlink()) for link in (tmp_path / "dest" / "source").iterdir()}
+    assert made == {"dead": "nothing", "itself": "itself", "up": "../source"}
+
+
 async def test_links_in_a_tree_can_be_kept(result: RunResult, tmp_path: Path) -> None:
     """local_follow=false copies links as links."""
     source = tmp_path / "tree"
@@ -170,6 +181,13 @@ async def test_links_in_a_tree_can_be_kept(result: RunResult, tmp_path: Path) ->
     (source / "link").symlink_to("elsewhere")
     await result("copy", src=f"{source}/", dest=tmp_path / "dest", local_follow=False)
     assert (tmp_path / "dest/link").readlink() == Path("elsewhere")
+
+
+async def test_a_directory_that_is_not_there_is_made_for_a_file_of_the_target(result: RunResult, tmp_path: Path) -> None:
+    """A destination that ends in a slash, with remote_src; not in check mode."""
+    (tmp_path / "src").write_text("x")
+    await result("copy", src=tmp_path / "src", dest=f"{tmp_path}/new/deep/", remote_src=True)
+    assert (tmp_path / "new/deep/src").read_text() == "x"
 
 
 async def test_remote_src_copies_on_the_spot(result: RunResult, tmp_path: Path) -> None:
@@ -242,7 +260,7 @@ async def test_a_template_is_rendered_here(result: RunResult, tmp_path: Path) ->
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/conf.j2").write_text("{% for n in names %}\n{{ n }}\n{% endfor %}\n")
     done = await result("template", src="conf.j2", dest=f"{tmp_path}/", mode="0600", _variables={"names": ["a", "b"]})
-    assert (done.changed, (tmp_path / "conf").read_text()) == (True, "a\nb\n")
+    assert (done.changed, (tmp_path / "conf.j2").read_text()) == (True, "a\nb\n")
     again = await result("template", src="conf.j2", dest=f"{tmp_path}/", _variables={"names": ["a", "b"]})
     assert not again.changed
 

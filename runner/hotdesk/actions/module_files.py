@@ -1,0 +1,142 @@
+"""Where the modules are that are not ours: in ansible-core, in collections, and in ``library/`` folders of the user's own.
+
+Source: Ansible's "Adding modules and plugins locally" page: a module of the user's own goes before one of Ansible's under its short name,
+and one that a role brings is there for everything that comes after it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotdesk.errors import InputError
+from hotdesk.paths import is_dir, is_file, names_in
+from hotdesk.source import load_yaml_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hotdesk.actions.collections import Collections
+    from hotdesk.settings import Settings
+
+BUILTIN, LEGACY = "ansible.builtin.", "ansible.legacy."
+_NO_MODULES = (
+    ".md",
+    ".txt",
+    ".rst",
+    ".cfg",
+    ".ini",
+    ".yml",
+    ".yaml",
+    ".json",
+    ".pyc",
+    ".pyo",
+    ".ps1",
+    ".psm1",
+    ".orig",
+    ".rej",
+    "~",
+)
+"""Endings of what lies in a folder of modules and is none (or is one for Windows)."""
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+@cache
+def ansible_core() -> Path | None:
+    """The folder of the Python package ``ansible``; None where ansible-core is not installed (the extra ``hotdesk[ansible]``)."""
+    found = find_spec("ansible")
+    folder = Path(found.origin).parent if found and found.origin else None
+    return folder if folder and is_file(folder / "modules/__init__.py") else None
+
+
+@dataclass(slots=True)
+class ModuleFiles:
+    """The modules that a run can see; folders are added while playbooks and roles are loaded."""
+
+    collections: Collections | None = None
+    library: list[Path] = field(default_factory=list)
+    """Folders with modules of the user's own, those that go first first."""
+    module_utils: list[Path] = field(default_factory=list)
+    """Folders with what these modules may import as ``ansible.module_utils``."""
+
+    @classmethod
+    def of(cls, settings: Settings, collections: Collections | None) -> ModuleFiles:
+        return cls(collections, list(settings.library), list(settings.module_utils))
+
+    def add(self, folder: Path) -> None:
+        """Take ``library/`` and ``module_utils/`` of a playbook's or role's directory."""
+        for name, known in (("library", self.library), ("module_utils", self.module_utils)):
+            found = folder.absolute() / name
+            if found not in known and is_dir(found):
+                known.append(found)
+
+    def own(self, name: str) -> Path | None:
+        """The file of a module of the user's own."""
+        if not _NAME.fullmatch(name):
+            return None
+        return next((found for folder in self.library if (found := _in(folder, name))), None)
+
+    def find(self, fqcn: str) -> Path | None:
+        """The file of a module by its full name; None when there is none that runs anywhere but on Windows."""
+        if fqcn.startswith(LEGACY):
+            return self.own(fqcn.removeprefix(LEGACY))
+        if fqcn.startswith(BUILTIN):
+            core = ansible_core()
+            return _in(core / "modules", fqcn.removeprefix(BUILTIN)) if core else None
+        found = self.collections.split(fqcn) if self.collections else None
+        return _in(found[0].path / "plugins/modules", found[1]) if found else None
+
+    def controller_half(self, fqcn: str) -> bool:
+        """It has an action plugin of its name: a part of it runs in Ansible's own process, and cannot run in ours."""
+        found = self.collections.split(fqcn) if self.collections else None
+        return bool(found and is_file(found[0].path / "plugins/action" / f"{found[1]}.py"))
+
+    def redirect(self, fqcn: str) -> str | None:
+        """The module that stands for ``fqcn`` now, as ``plugin_routing`` of its collection says (meta/runtime.yml)."""
+        entry = self._routing(fqcn).get(fqcn.split(".", 2)[2]) if fqcn.count(".") >= 2 else None
+        target = entry.get("redirect") if isinstance(entry, dict) else None
+        return target if isinstance(target, str) else None
+
+    def _routing(self, fqcn: str) -> Mapping[str, Any]:
+        if fqcn.startswith(BUILTIN):
+            core = ansible_core()
+            return routing(core / "config/ansible_builtin_runtime.yml", "modules") if core else {}
+        found = self.collections.split(fqcn) if self.collections else None
+        return routing(found[0].path / "meta/runtime.yml", "modules") if found else {}
+
+    def names(self) -> Iterator[str]:
+        """The full names of Ansible's own modules and the user's own."""
+        core = ansible_core()
+        folders = [(LEGACY, folder) for folder in self.library]
+        for prefix, folder in [(BUILTIN, core / "modules")] * bool(core) + folders if core else folders:
+            for name in names_in(folder):
+                stem = name.removesuffix(".py")
+                if _NAME.fullmatch(stem) and not stem.startswith("_") and _in(folder, stem):
+                    yield prefix + stem
+
+
+@cache
+def routing(file: Path, kind: str) -> Mapping[str, Any]:
+    """``plugin_routing`` of a collection for one kind of plugin; none when it says nothing."""
+    if not is_file(file):
+        return {}
+    try:
+        found = load_yaml_file(file)
+        return dict(found["plugin_routing"][kind])
+    except (InputError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _in(folder: Path, name: str) -> Path | None:
+    """``NAME.py``, ``NAME`` itself, or ``NAME`` with the ending of any other language; with dots, in a folder below."""
+    *inner, last = name.split(".")
+    below = folder.joinpath(*inner)
+    for candidate in (f"{last}.py", last):
+        if is_file(below / candidate):
+            return below / candidate
+    others = [one for one in names_in(below) if one.rpartition(".")[0] == last and not one.endswith(_NO_MODULES)]
+    return next((below / one for one in sorted(others) if is_file(below / one)), None)

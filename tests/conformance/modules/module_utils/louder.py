@@ -1,0 +1,2 @@
+def louder(word: str) -> str:
+    return word.upper() + "!"

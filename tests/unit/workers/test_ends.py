@@ -1,0 +1,188 @@
+"""How workers, and runs with workers, end: what is seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hotdesk import events as ev
+from tests.unit.connections.conftest import marked, until
+from tests.unit.workers.conftest import LONG, as_process, play, workers_of, written
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hotdesk.demo.embedded import EmbeddedPCs
+
+TURNS = """
+- hosts: all
+  gather_facts: false
+  serial: 1
+  tasks:
+    - {name: First, ansible.builtin.shell: "echo x >> {{ count }}", vars: {count: "%s/{{ inventory_hostname }}"}}
+    - {name: Waits, ansible.builtin.command: "sh -c 'until test -e %s/go; do sleep 0.05; done'", when: inventory_hostname == 'pc1'}
+"""
+
+
+async def test_the_hosts_of_a_killed_worker_are_unreachable_and_the_others_finish(
+    pcs: EmbeddedPCs, tmp_path: Path
+) -> None:
+    """kill -9 of one of two workers: one line names it, its host says why, the other host's task ends well, and nothing is left."""
+    book, started = (
+        written(tmp_path, LONG.replace("sleep 600", f"sh -c 'until test -e {tmp_path}/go; do sleep 0.05; done'")),
+        asyncio.Event(),
+    )
+    begun: set[str] = set()
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed):
+            begun.add(event.host)
+            if len(begun) == 2:
+                started.set()
+
+    running = asyncio.ensure_future(play(pcs, book, heard, workers="2"))
+    async with asyncio.timeout(60):
+        await started.wait()
+    run = run_id_of(workers_of(os.getpid())[0])
+    await until(lambda: len(marked(run)) >= 2 + 2 + 2)  # workers, agents, commands
+    killed = workers_of(os.getpid())[0]
+    os.kill(killed, signal.SIGKILL)
+    await until(lambda: len(workers_of(os.getpid())) == 1)
+    (tmp_path / "go").touch()
+    async with asyncio.timeout(60):
+        played = await running
+    assert played.code == 4
+    lines = [event.text for event in played.of(ev.Warned) if "is gone" in event.text]
+    assert len(lines) == 1
+    assert f"(pid {killed})" in lines[0]
+    assert "SIGKILL" in lines[0]
+    results = {event.host: event.result for event in played.of(ev.TaskFinished)}
+    lost = [host for host, result in results.items() if result.unreachable]
+    assert len(lost) == 1
+    assert f"(pid {killed})" in str(results[lost[0]])
+    assert [host for host, result in results.items() if result.changed] == [
+        host for host in ("pc1", "pc2") if host not in lost
+    ]
+    await until(lambda: marked(run) == [])
+
+
+async def test_tasks_that_have_not_begun_move_to_another_worker(pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """While pc1 is at work the worker that is to have pc2 is killed: pc2's batch goes through the other one, each task once."""
+    (tmp_path / "counts").mkdir()
+    book, waiting = written(tmp_path, TURNS % (f"{tmp_path}/counts", tmp_path)), asyncio.Event()
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed) and "until" in event.detail:
+            waiting.set()
+
+    running = asyncio.ensure_future(play(pcs, book, heard, workers="2"))
+    async with asyncio.timeout(60):
+        await waiting.wait()
+    idle = [pid for pid in workers_of(os.getpid()) if not connected(pid)]
+    assert len(idle) == 1
+    os.kill(idle[0], signal.SIGKILL)
+    (tmp_path / "go").touch()
+    async with asyncio.timeout(60):
+        played = await running
+    assert played.code == 0
+    assert [(tmp_path / "counts" / name).read_text() for name in ("pc1", "pc2")] == ["x\n", "x\n"]
+
+
+async def test_a_run_without_any_worker_left_says_so(pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """The only worker is killed: its hosts are unreachable, and so is whoever comes after them."""
+    (tmp_path / "counts").mkdir()
+    book, waiting = written(tmp_path, TURNS % (f"{tmp_path}/counts", tmp_path)), asyncio.Event()
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed) and "until" in event.detail:
+            waiting.set()
+
+    running = asyncio.ensure_future(play(pcs, book, heard, workers="1", any_errors_fatal=False))
+    async with asyncio.timeout(60):
+        await waiting.wait()
+        os.kill(workers_of(os.getpid())[0], signal.SIGKILL)
+        played = await running
+    assert played.code == 4
+    assert any("no worker is left" in event.text for event in played.of(ev.Warned))
+    assert not (tmp_path / "counts/pc2").exists()
+
+
+@pytest.fixture
+def hotdesk(pcs: EmbeddedPCs, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``hotdesk play --workers 2`` as a process of its own, in a task on both PCs."""
+    with as_process(pcs, tmp_path, "2") as process:
+        yield process
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code", "to_all"),
+    [((signal.SIGINT,), 130, True), ((signal.SIGTERM,), 143, True), ((signal.SIGHUP,), 129, False), ((signal.SIGINT, signal.SIGINT), 130, True),
+     ((signal.SIGKILL,), -signal.SIGKILL, False)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP", "SIGINT twice", "kill -9"],
+)  # fmt: skip
+async def test_a_stopped_run_leaves_nothing(
+    hotdesk: subprocess.Popen[bytes], numbers: tuple[int, ...], code: int, to_all: bool
+) -> None:
+    """Ctrl-C reaches the workers too, as in a terminal: the stop is in order all the same, and no process of the run is left anywhere."""
+    await until(lambda: len(workers_of(hotdesk.pid)) == 2, limit=60)
+    workers = workers_of(hotdesk.pid)
+    run = run_id_of(workers[0])
+    await until(lambda: len(marked(run)) >= 2 + 2 + 2, limit=60)
+    for number in numbers:
+        for pid in workers if to_all else ():
+            os.kill(pid, number)
+        os.kill(hotdesk.pid, number)
+        await asyncio.sleep(0)
+    out, _ = await asyncio.to_thread(hotdesk.communicate, None, 60)
+    assert hotdesk.returncode == code
+    await until(lambda: marked(run) == [])
+    if code > 0:
+        told = [json.loads(line) for line in out.splitlines() if line.startswith(b"{")]
+        finished: list[Any] = [each for each in told if each.get("event") == "RunFinished"]
+        assert finished, out[-2000:]
+        assert b"is gone" not in out
+
+
+async def test_a_frozen_worker_is_given_up_after_the_lease(pcs: EmbeddedPCs, tmp_path: Path) -> None:
+    """It has not ended, it says nothing more: its host is unreachable, the others finish, and the run ends it."""
+    book = written(tmp_path, LONG.replace("sleep 600", f"sh -c 'until test -e {tmp_path}/go; do sleep 0.05; done'"))
+    begun: set[str] = set()
+    both = asyncio.Event()
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed):
+            begun.add(event.host)
+            if len(begun) == 2:
+                both.set()
+
+    running = asyncio.ensure_future(play(pcs, book, heard, workers="2", lease="4"))
+    async with asyncio.timeout(60):
+        await both.wait()
+    frozen = workers_of(os.getpid())[0]
+    run = run_id_of(frozen)
+    os.kill(frozen, signal.SIGSTOP)
+    (tmp_path / "go").touch()
+    async with asyncio.timeout(60):
+        played = await running
+    assert played.code == 4
+    assert sum(event.result.unreachable for event in played.of(ev.TaskFinished)) == 1
+    await until(lambda: marked(run) == [])
+
+
+def run_id_of(pid: int) -> str:
+    with open(f"/proc/{pid}/environ", "rb") as stream:  # noqa: PTH123
+        words = stream.read().split(b"\0")
+    return next(word for word in words if word.startswith(b"HOTDESK_RUN=")).partition(b"=")[2].decode()
+
+
+def connected(pid: int) -> bool:
+    """Has this process a socket but its event loop's own pair?"""
+    links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]  # noqa: PTH115, PTH208
+    return sum(link.startswith("socket:") for link in links) > 2
