@@ -5,25 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hotdesk.errors import LinkLost
 
-from .conftest import alive, marked, started, until
+from .conftest import alive, guardians, marked, started, until
 
 if TYPE_CHECKING:
     import asyncio
+    from pathlib import Path
 
     from hotdesk.connections.link import Link
-
-
-def guardians(link: Link) -> list[int]:
-    """The pids of the shells that wait for the end of this link's agent."""
-    found = Path(f"/proc/{link.info.pid}/task/{link.info.pid}/children").read_text().split()
-    return [int(pid) for pid in found if b"\0read -r _" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 async def lost(running: asyncio.Task[object]) -> None:
