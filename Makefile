@@ -18,7 +18,7 @@ help:
 	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
 	@echo 'make test      run the tests (real PCs too, when root and sshd are there)'
 	@echo 'make check     lint, types and tests'
-	@echo 'make bench     time hotdesk beside ansible-playbook, pyinfra and a bare loop'
+	@echo 'make bench     time hotdesk beside ansible-playbook, Mitogen, pyinfra, rsync and a bare loop'
 	@echo 'make load      200 PCs in one inventory: memory, threads, turns of the event loop, every way to end a run (root: whole PCs)'
 	@echo 'make soak      an hour of runs with random faults on whole PCs: nothing may grow (root)'
 	@echo 'make conformance  playbooks under ansible-playbook and hotdesk; (root) ansible-core's own test suite (TARGETS="a b", ARGS=--accept)'
@@ -101,7 +101,7 @@ conformance: $(VENV)/.ready
 	@test -n '$(TARGETS)' || $(PYTEST) $(SIDE_BY_SIDE) -m '' tests/conformance
 	@$(BIN)/python -m tests.conformance.suite $(TARGETS) $(ARGS)
 
-bench: $(VENV)/.ready
+bench: $(VENV)/.ready $(PEERS)/.ready
 	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock
 	@$(COMPILE)
 	@$(BIN)/python -m tests.bench $(ARGS)

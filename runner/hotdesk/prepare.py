@@ -87,8 +87,11 @@ class Prepared:
 
 
 @asynccontextmanager
-async def prepared(settings: Settings, paths: Sequence[Path], options: PlayOptions, around: Around) -> AsyncIterator[Prepared]:  # fmt: skip
-    """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this."""
+async def prepared(
+    settings: Settings, paths: Sequence[Path], options: PlayOptions, around: Around, *, check: bool = True
+) -> AsyncIterator[Prepared]:
+    """Load inventory and playbooks and put the parts together. Raises InputError, UsageError. ``--list-*`` needs no more than this, and
+    without ``check`` not that each template compiles: compiling takes as long as all else."""
     bus, run_id, prompt, redaction = around.bus, around.run_id, around.prompt, around.redaction
     options = with_settings(options, settings)
 
@@ -144,7 +147,7 @@ async def prepared(settings: Settings, paths: Sequence[Path], options: PlayOptio
         holder.append(run)
         jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         run.jobs = await stack.enter_async_context(jobs)
-        yield Prepared(run, pool, workers, await _playbooks(run, paths))
+        yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
 
 
 async def _pool(stack: AsyncExitStack, settings: Settings, run: str, bus: Bus) -> tuple[Pool, Workers | None]:
@@ -163,11 +166,12 @@ def _plugins(settings: Settings, collections: Collections) -> Plugins:
     return found
 
 
-async def _playbooks(run: Run, paths: Sequence[Path]) -> list[Playbook]:
+async def _playbooks(run: Run, paths: Sequence[Path], check: bool) -> list[Playbook]:
     """Loaded and checked, with what there is to warn about. Raises InputError."""
     loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
     for playbook in loaded:
-        await in_thread(check_templates, playbook, run.templates)
+        if check:
+            await in_thread(check_templates, playbook, run.templates)
         await in_thread(check_order, playbook, run.actions)
     for text, place in run.loader.warnings:
         run.warn(text, place=place)

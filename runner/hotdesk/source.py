@@ -7,7 +7,7 @@ Everything else, above all what a host sends, is a plain ``str`` and is never re
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
@@ -29,8 +29,26 @@ VAULT_HEADER = b"$ANSIBLE_VAULT;"
 MOST_ALIASED = 1_000_000
 """Values that the aliases (``*name``) of one document may stand for, those within them included."""
 _YAML = "tag:yaml.org,2002:"
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _scalars = yaml.constructor.SafeConstructor()
+_WORD, _WORDS = 40, 4096
+"""Characters of a scalar that is kept in mind, and how many."""
+
+
+class _Loader(_Fast):  # type: ignore[misc]
+    """PyYAML's, whose question what a plain scalar is (four expressions tried on each) is asked once for each text."""
+
+    _known: ClassVar[dict[str, str]] = {}
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        if kind is not yaml.ScalarNode or not implicit[0] or len(value) > _WORD:
+            return super().resolve(kind, value, implicit)
+        tag = self._known.get(value)
+        if tag is None:
+            if len(self._known) > _WORDS:
+                self._known.clear()
+            tag = self._known[value] = super().resolve(kind, value, implicit)
+        return tag
 
 
 class Trusted(str):

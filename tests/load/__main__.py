@@ -80,15 +80,17 @@ class Figures:
         )
 
 
-HEAD = "hosts  runner RSS   a host  an agent          longest turn threads descriptors CPU a task     idle 21 tasks"
+HEAD = "hosts  runner RSS   a host  an agent          longest turn threads descriptors CPU a task     idle all tasks"
 STOP_HEAD = "hosts way            code    ended  all gone  limit"
 
 
-def measure(pcs: Fleet, count: int, ways: Sequence[stops.Way], idle: float) -> tuple[Figures, list[stops.Stopped]]:
+def measure(
+    pcs: Fleet, count: int, ways: Sequence[stops.Way], idle: float, tasks: int = TASKS
+) -> tuple[Figures, list[stops.Stopped]]:
     """Commands, waiting, and every way to end a run, on ``count`` hosts."""
     figures, stopped = Figures(count), []
-    one, many = _command(pcs, count, "true", 1), _command(pcs, count, "true", 1 + TASKS)
-    figures.task, figures.wall = (many["cpu"] - one["cpu"]) / (count * TASKS), many["wall"]
+    one, many = _command(pcs, count, "true", 1), _command(pcs, count, "true", 1 + tasks)
+    figures.task, figures.wall = (many["cpu"] - one["cpu"]) / (count * tasks), many["wall"]
     reports = [one, many]
     if idle:
         reports.append(_command(pcs, count, f"sleep {idle:g}", 1))

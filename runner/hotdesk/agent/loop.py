@@ -73,6 +73,8 @@ class Loop:
 
     def turn(self, longest: float) -> None:
         """Wait for something to happen, at most ``longest`` seconds, and do it; then what time has come for."""
+        while self._timers and self._timers[0].action is None:  # cancelled: nobody is to be woken for it
+            heappop(self._timers)
         if self._timers:
             longest = max(0.0, min(longest, self._timers[0].when - monotonic()))
         for fd, _ in self.epoll.poll(longest):

@@ -69,7 +69,7 @@ async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str,
 
     chosen = play_options(given)
     quiet = app.Around(bus=Bus(), prompt=None)
-    async with app.prepared(settings, [*map(Path, playbooks)], chosen, quiet) as ready:
+    async with app.prepared(settings, [*map(Path, playbooks)], chosen, quiet, check=given["syntax_check"]) as ready:
         extra = ready.run.extra_vars
         patterns: dict[int, str] = {}
         for book in ready.playbooks:

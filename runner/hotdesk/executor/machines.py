@@ -28,6 +28,7 @@ CONNECTION_VARIABLES = (
     "ansible_become", "ansible_become_method",
     *(f"ansible_{kind}_{tail}" for kind in ("become", "sudo", "su") for tail in ("flags", "password", "pass", "user", "exe")),
 )  # fmt: skip
+_NAMES = frozenset(CONNECTION_VARIABLES)
 SECRETS = frozenset(
     {*endpoint.PASSWORD, *endpoint.PASSPHRASE, *(f"ansible_{kind}_{tail}" for kind in ("become", "sudo", "su") for tail in ("password", "pass"))}
 )  # fmt: skip
@@ -148,7 +149,8 @@ class PoolMachines:
         return found
 
     async def _variables(self, scope: Scope) -> dict[str, Any]:
-        return {name: await self._templates.value(scope, name) for name in CONNECTION_VARIABLES if name in scope}
+        present = scope.present(_NAMES)
+        return await self._templates.values(scope, [name for name in CONNECTION_VARIABLES if name in present])
 
     def _made(self, link: Any, host: str, task: Task, setting: Working) -> Machine:
         return Machine(

@@ -115,8 +115,22 @@ def as_graph(
 
 
 def to_json(data: Any) -> str:
-    """As ansible-inventory prints it."""
-    return json.dumps(data, sort_keys=True, indent=4, ensure_ascii=False)
+    """As ansible-inventory prints it: what ``json.dumps`` gives with ``sort_keys``, ``indent=4`` and not ``ensure_ascii``, for which it does
+    not use its part in C."""
+    return _json(data, "\n")
+
+
+def _json(value: Any, line: str) -> str:
+    """``line``: a newline and the indentation of what stands around."""
+    if isinstance(value, str):
+        return json.encoder.encode_basestring(value)
+    inner = line + "    "
+    if isinstance(value, dict) and value:
+        parts = [f"{_json(str(key), inner)}: {_json(value[key], inner)}" for key in sorted(value)]
+        return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
+    if isinstance(value, (list, tuple)) and value:
+        return f"[{inner}{f',{inner}'.join([_json(item, inner) for item in value])}{line}]"
+    return json.dumps(value)
 
 
 def to_yaml(data: Any) -> str:

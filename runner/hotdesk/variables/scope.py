@@ -94,6 +94,10 @@ class Scope(Names):
             self._templates.leave_loop()
         return raw
 
+    def present(self, names: frozenset[str]) -> set[str]:
+        """Those of ``names`` that there are."""
+        return self._layers.present(names)
+
     def __contains__(self, name: object) -> bool:
         return name in self._layers
 

@@ -159,6 +159,10 @@ class Templates:
             return default
         return await blocking.run(lambda: scope[name])
 
+    async def values(self, scope: Scope, names: Sequence[str]) -> dict[str, Any]:
+        """Several variables that there are, rendered."""
+        return await blocking.run(lambda: {name: scope[name] for name in names})
+
     def render_now(self, value: Any, variables: Mapping[str, Any], *, place: Place | None = None) -> Any:
         """``render`` for callers that cannot wait: a template that needs I/O raises ``blocking.NeedsThread``."""
         scope = self._scope(variables)

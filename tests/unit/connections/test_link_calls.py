@@ -226,3 +226,11 @@ async def test_a_lock_has_one_holder(link: Link, run_id: str) -> None:
     assert path.read_text() == ""
     assert path.stat().st_mode & 0o777 == 0o666
     path.unlink()
+
+
+async def test_what_a_module_imports_at_its_beginning_is_there_before_the_fork(link: Link) -> None:
+    """Only the standard library: the code itself runs in the fork alone, and what cannot be imported is its own failure."""
+    module = "import sys\nbefore = 'colorsys' in sys.modules\nimport stat, colorsys\ndef seen():\n    return before\n"
+    assert await link.call(module, "seen", task="t") is True
+    with pytest.raises(TaskError, match="no_such_module"):
+        await link.call("import no_such_module\ndef seen():\n    pass\n", "seen", task="t")
