@@ -106,10 +106,6 @@ async def prepared(settings: Settings, paths: Sequence[Path], options: PlayOptio
         )  # fmt: skip
         decrypt = decrypter(vault, mask)
 
-        async def script(argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
-            done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
-            return done.rc, done.stdout, done.stderr
-
         holder: list[Run] = []
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]
@@ -120,7 +116,7 @@ async def prepared(settings: Settings, paths: Sequence[Path], options: PlayOptio
         for name in filter(SECRET_NAME.search, extra):
             templates.on_secret(str(extra[name]))
         inventory = partial(
-            load_inventory, settings.inventory, settings=settings, run_command=script, evaluate=Expressions(templates, extra),
+            load_inventory, settings.inventory, settings=settings, run_command=partial(_script, pool), evaluate=Expressions(templates, extra),
             decrypt=decrypt, warn=warn,
         )  # fmt: skip
         loaded_inventory = await inventory()
@@ -257,6 +253,11 @@ def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], froze
         )
 
     return checked
+
+
+async def _script(pool: Pool, argv: Sequence[str], cwd: str) -> tuple[int, bytes, bytes]:
+    done = await (await pool.control()).run(argv, task="inventory", cwd=cwd)
+    return done.rc, done.stdout, done.stderr
 
 
 def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:

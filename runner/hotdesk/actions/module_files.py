@@ -42,6 +42,8 @@ _NO_MODULES = (
     "~",
 )
 """Endings of what lies in a folder of modules and is none (or is one for Windows)."""
+_PLUMBING = "async_wrapper"
+"""A module of Ansible's that no task may name: it is a part of ``async``."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -115,7 +117,7 @@ class ModuleFiles:
         for prefix, folder in [(BUILTIN, core / "modules")] * bool(core) + folders if core else folders:
             for name in names_in(folder):
                 stem = name.removesuffix(".py")
-                if _NAME.fullmatch(stem) and not stem.startswith("_") and _in(folder, stem):
+                if _NAME.fullmatch(stem) and not stem.startswith("_") and stem != _PLUMBING and _in(folder, stem):
                     yield prefix + stem
 
 

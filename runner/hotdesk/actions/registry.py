@@ -157,7 +157,7 @@ class ActionNames:
         builtin = BUILTIN + name
         if builtin not in CONTROL | CONTROL_HALF and self.files.own(name):
             return LEGACY + name
-        return self._there(builtin) or _MOVED.get(name)
+        return self._there(builtin) or _MOVED.get(name) or self.files.redirect(builtin)
 
     def _there(self, fqcn: str) -> str | None:
         """``fqcn`` or what it was renamed to; None when there is no such thing."""
@@ -205,6 +205,9 @@ class ActionNames:
             return ""
         if fqcn.startswith(BUILTIN) and ansible_core() is None:
             return f"the module {fqcn} is ansible-core's, which is not installed beside hotdesk: pip install 'hotdesk[ansible]'"
+        collection = ".".join(fqcn.split(".")[:2])
+        if not fqcn.startswith((BUILTIN, LEGACY)) and not (self.collections and self.collections.find(collection)):
+            return f"the module {fqcn} is in the collection {collection}, which is not installed where hotdesk looks (see collections_path)"
         return f"the module {fqcn} has no program that could be run here"
 
     def job(self, fqcn: str) -> Path | None:

@@ -84,7 +84,7 @@ class Line:
                 await asyncio.sleep(0)  # a line that always has more must not keep the others from their turn
         except LinkLost as exc:
             return exc.message
-        except (FrameError, LookupError, TypeError, ValueError) as exc:
+        except (FrameError, LookupError, TypeError, ValueError, asyncio.InvalidStateError) as exc:
             return f"what it says is broken: {exc!r}"
         return "the line has ended"
 

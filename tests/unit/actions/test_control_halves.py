@@ -136,13 +136,13 @@ async def test_what_cannot_be_unpacked_is_not_sent(act: Act, archive: Path, tmp_
 @pytest.mark.parametrize("remote", [True, False])
 async def test_pieces_are_put_together_alike(act: Act, tmp_path: Path, remote: bool) -> None:
     """On the target by the module, here by hotdesk."""
-    for number, text in enumerate(("one\n", "two", "three\n")):
+    for number, text in enumerate(("one\n", "two", "three\n", "four\n")):
         write(tmp_path / "pieces" / str(number), text)
     write(tmp_path / "pieces/.hidden", "no\n")
-    options = {"delimiter": "--", "ignore_hidden": True, "regexp": "^[.02]", "remote_src": remote}
+    options = {"delimiter": "--", "ignore_hidden": True, "regexp": "^[.012]", "remote_src": remote}
     done = await act("assemble", src=str(tmp_path / "pieces"), dest=str(tmp_path / "whole"), **options)
     assert done.changed
-    assert (tmp_path / "whole").read_text() == "one\n--\nthree\n"
+    assert (tmp_path / "whole").read_text() == "one\n--\ntwo\n--\nthree\n"
 
 
 async def test_uri_sends_files_of_ours(act: Act, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ BOOK = """
     - {name: Loop, ansible.builtin.command: "echo {{ item }} {{ chosen.stdout }}", loop: [a, b], register: said, notify: Told}
     - {name: A file, ansible.builtin.copy: {content: "{{ inventory_hostname }}\\n", dest: ~/equal.txt, mode: "0600"}, notify: Told}
     - {name: Read back, ansible.builtin.slurp: {src: ~/equal.txt}, register: back}
+    - {name: A new connection, ansible.builtin.meta: reset_connection}
     - {name: Here, ansible.builtin.command: "echo {{ inventory_hostname }}", delegate_to: localhost}
     - name: Guarded
       block:

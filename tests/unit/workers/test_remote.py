@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,9 +36,13 @@ async def test_no_password_goes_where_others_could_read_it(channel: FdChannel) -
     worker = Worker(Line(channel, lease=30), "worker 1 (tcp://192.0.2.1:1)", lambda event: None, private=False)
     for endpoint in (Endpoint(host="pc", password=Secret("x")), Endpoint(host="pc", key_passphrase=Secret("x"))):
         with pytest.raises(ConnectError, match="pc: its password is not sent to worker 1"):
-            await worker.connect(endpoint)
+            async with asyncio.timeout(5):
+                await worker.connect(endpoint)
     with pytest.raises(ConnectError, match="not encrypted"):
-        await FarConnection(worker, 1, Endpoint(host="pc")).start_agent(Escalation(password=Secret("x")), {}, limit=1)
+        async with asyncio.timeout(5):
+            await FarConnection(worker, 1, Endpoint(host="pc")).start_agent(
+                Escalation(password=Secret("x")), {}, limit=1
+            )
 
 
 async def test_whoever_waits_for_a_worker_is_told_that_it_is_gone(channel: FdChannel) -> None:
