@@ -37,7 +37,7 @@ async def test_a_file_and_its_text(result: RunResult, tmp_path: Path) -> None:
 async def test_with_nothing_to_wait_for_the_delay_comes_before_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are waited, as under Ansible."""
     slept: list[float] = []
-    monkeypatch.setattr(waiting.time, "sleep", slept.append)
+    monkeypatch.setattr("time.sleep", slept.append)
     waiting.wait(options={"timeout": 2, "delay": 3, "port": None, "path": None, "state": "started"})
     assert sum(slept) == 5
 
