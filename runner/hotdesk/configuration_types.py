@@ -162,7 +162,9 @@ def _workers(given: Given) -> str:
     if text.startswith(CLUSTER):
         return text
     if not text.isdecimal():
-        raise given.wrong("a number of workers", "Or name a Dask scheduler: tcp://SCHEDULER:8786, tls://SCHEDULER:8786.")
+        raise given.wrong(
+            "a number of workers", "Or name a Dask scheduler: tcp://SCHEDULER:8786, tls://SCHEDULER:8786."
+        )
     return "" if int(text) == 0 else str(int(text))
 
 

@@ -97,7 +97,9 @@ PLANNING = (
         "-f", "--forks", "forks", type=click.IntRange(min=1), metavar="N", help="Hosts worked on at once (50)."
     ),
     click.option(
-        "--workers", "workers", metavar="N|URL",
+        "--workers",
+        "workers",
+        metavar="N|URL",
         help="Let N processes, or a Dask cluster (tcp://SCHEDULER:8786), hold the connections (docs/workers.md).",
     ),
     click.option(
