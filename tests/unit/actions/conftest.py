@@ -27,6 +27,7 @@ RunModule = Callable[..., Awaitable[Result]]
 @pytest.fixture
 def names(tmp_path: Path) -> ActionNames:
     """As for a playbook in ``tmp_path``, which may have ``library/``, ``module_utils/`` and ``collections/``."""
+    pytest.importorskip("ansible")
     return ActionNames(Collections(Settings(), (tmp_path,), scan_sys_path=False))
 
 
