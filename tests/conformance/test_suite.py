@@ -52,7 +52,7 @@ def test_only_the_generated_part_of_the_page_is_replaced() -> None:
     """What people wrote around it stays; a page without the marks is an error."""
     part = page.section({"a": None, "b": None}, {"a"}, {"b": "because"})
     assert "Of 2 targets" in part
-    assert "| `b` | because |" in part
+    assert "| b | because |" in part
     assert page.replaced(f"x\n{page.BEGIN}old{page.END}\ny\n", part) == f"x\n{part}\ny\n"
     with pytest.raises(ValueError, match="has no"):
         page.replaced("x", part)

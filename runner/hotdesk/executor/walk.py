@@ -140,7 +140,9 @@ class Walk:
         if run.stepping and not await batch.once("step", at, first, lambda: self._wanted(task)):
             return
         mine = True
-        if len(group) > 1 and await self._once(task, at, first):
+        if (len(group) > 1 or batch.together) and await self._once(
+            task, at, first
+        ):  # an include may be one host's: its facts are all's
             mine = first
             finished = await batch.once("run", at, first, lambda: self._do(task, at, shared=True))
             await self._conclude(task, finished, at, told=first)

@@ -198,10 +198,7 @@ class Templates:
         native: bool = False,
         **options: Any,
     ) -> Any:
-        """``render_file`` for callers that cannot wait; None for a file that puts nothing out, not even text without characters.
-
-        ``native``: a file that is one expression gives its value.
-        """
+        """``render_file`` for callers that cannot wait; None for a file that puts nothing out. ``native``: one expression gives its value."""
         scope = self._scope(variables)
         env, body = self._files.environment(text, path, search, options, native=native)
 
@@ -209,9 +206,7 @@ class Templates:
             return self._run(env, self._compiler.template(env, body, Place(path, 1), path), scope)
 
         result = self._translated(call, scope, Place(path))
-        if result is None or not isinstance(result, str):
-            return plain(result)
-        return with_newlines(body, str(result), env.newline_sequence)
+        return with_newlines(body, str(result), env.newline_sequence) if isinstance(result, str) else plain(result)
 
     def check(self, value: Any) -> list[TemplateError]:
         """Problems of all templates in ``value`` that are known without any variable: syntax, unknown filters, tests and lookups."""

@@ -29,7 +29,7 @@ def section(targets: Collection[str], passing: Collection[str], why: Mapping[str
         BEGIN,
         f"Of {len(targets)} targets of ansible-core 2.19.14's integration suite {len(targets) - len(failing)} pass, those that are roles with the",
         "recap of `ansible-playbook`. The others, and why:", "", "| target | why it does not pass |", "| --- | --- |",
-        *(f"| `{name}` | {why.get(name, NOT_KNOWN)} |" for name in failing),
+        *(f"| {name} | {why.get(name, NOT_KNOWN)} |" for name in failing),
         END,
     ]  # fmt: skip
     return "\n".join(lines)

@@ -241,3 +241,13 @@ async def test_a_setting_says_whose_the_variables_of_a_role_are(
         private_role_vars=setting,
     )
     assert ran.results("seen")["h1"].message == seen
+
+
+async def test_facts_of_a_task_that_runs_once_are_for_all_hosts_also_in_an_include_of_one(play: Play) -> None:
+    """``apply: {run_once: true}`` on an include that only one host does."""
+    write("once.yml", "- set_fact: {who: '{{ inventory_hostname }}'}\n")
+    ran = await play("""
+        - {include_tasks: {file: once.yml, apply: {run_once: true}}, run_once: true}
+        - {name: seen, debug: {msg: "{{ who }}"}}
+    """)
+    assert [result.message for result in ran.results("seen").values()] == ["h1", "h1", "h1"]

@@ -222,6 +222,8 @@ def test_every_lookup_of_ansible_is_there() -> None:
         ("{{ q('together') }}", "with_together requires at least one element in each list"),
         ("{{ lookup('vars', 'none_such') }}", "No variable named 'none_such' was found"),
         ("{{ lookup('vars', 42) }}", "Variable name must be 'str' not 'int'"),
+        ("{{ q('varnames', 1) }}", "Invalid setting identifier"),
+        ("{{ q('varnames', '*') }}", "Unable to use '*'"),
         ("{{ lookup('csvfile', file='a.csv') }}", "Search key is required but was not found"),
         ("{{ lookup('csvfile', 'x file=a.csv stepp=1') }}", "'stepp' is not a valid option"),
         ("{{ lookup('csvfile', 'x file=a.csv col=2,') }}", "'col' has an invalid value"),

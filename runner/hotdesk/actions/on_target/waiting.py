@@ -50,10 +50,11 @@ class _Wait:
         self.named: dict[str, Any] = {}
 
     def run(self) -> dict[str, Any]:
-        time.sleep(min(float(self.options.get("delay") or 0), float(self.options["timeout"])))
+        delay, timeout = float(self.options.get("delay") or 0), float(self.options["timeout"])
         if self.port is None and self.path is None and self.state != "drained":
-            time.sleep(max(0.0, self.deadline - time.monotonic()))
+            time.sleep(delay + timeout)  # nothing to wait for: as Ansible, one after the other
         else:
+            time.sleep(min(delay, timeout))
             test, text = self._what()
             while not test():
                 left = self.deadline - time.monotonic()

@@ -61,8 +61,10 @@ def varnames(call: LookupCall) -> list[Any]:
     for term in call.terms:
         try:
             pattern = re.compile(term)
-        except (re.error, TypeError) as exc:
-            raise call.fail(f"{term!r} is not a regular expression: {exc}") from None
+        except TypeError:
+            raise call.fail(f"Invalid setting identifier: {term!r} is not text") from None
+        except re.error as exc:
+            raise call.fail(f"Unable to use {term!r} as a search parameter: {exc}") from None
         found.extend(name for name in call.variables if pattern.search(name))
     return found
 

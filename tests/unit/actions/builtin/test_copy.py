@@ -183,7 +183,9 @@ async def test_links_in_a_tree_can_be_kept(result: RunResult, tmp_path: Path) ->
     assert (tmp_path / "dest/link").readlink() == Path("elsewhere")
 
 
-async def test_a_directory_that_is_not_there_is_made_for_a_file_of_the_target(result: RunResult, tmp_path: Path) -> None:
+async def test_a_directory_that_is_not_there_is_made_for_a_file_of_the_target(
+    result: RunResult, tmp_path: Path
+) -> None:
     """A destination that ends in a slash, with remote_src; not in check mode."""
     (tmp_path / "src").write_text("x")
     await result("copy", src=tmp_path / "src", dest=f"{tmp_path}/new/deep/", remote_src=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotdesk.actions.on_target import waiting
 from hotdesk.errors import ArgumentError, ConnectError
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ async def test_a_file_and_its_text(result: RunResult, tmp_path: Path) -> None:
     assert (done.data["match_groups"], done.data["match_groupdict"]) == (["yes"], {"word": "yes"})
     assert done.data["state"] == "file"
     assert not done.changed
+
+
+async def test_with_nothing_to_wait_for_the_delay_comes_before_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are waited, as under Ansible."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    waiting.wait(options={"timeout": 2, "delay": 3, "port": None, "path": None, "state": "started"})
+    assert sum(slept) == 5
 
 
 async def test_the_time_runs_out(result: RunResult, tmp_path: Path) -> None:
