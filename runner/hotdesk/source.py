@@ -318,7 +318,7 @@ class _Build:
             raise self._unknown_tag(node)
         try:
             return construct(_scalars, node)
-        except (ValueError, KeyError, AttributeError, OverflowError, yaml.YAMLError):
+        except (ValueError, LookupError, AttributeError, OverflowError, yaml.YAMLError):
             written = node.value if len(node.value) <= 60 else node.value[:57] + "..."
             raise self._error(
                 f"{written!r} is not {_KINDS[tag.removeprefix(_YAML)]}",

@@ -104,6 +104,8 @@ def test_a_duplicate_key_is_warned_about_and_the_last_wins() -> None:
         ("a: b\x01\n", 1, 5, "control character"),
         ("a\n---\nb\n", 3, 1, "second one"),
         ("a: 2026-99-01\n", 1, 4, "not a date or time"),
+        ("a: !!int ''\n", 1, 4, "not a whole number"),
+        ("a: !!float '-'\n", 1, 4, "not a number"),
         ("a: &a [*a]\n", 1, 4, "refers to itself"),
         ("? [a]\n: b\n", 1, 3, "cannot be a key"),
     ],
