@@ -108,7 +108,6 @@ async def prepared(
             ask=settings.ask_vault_pass, match=settings.vault_id_match, on_secret=mask,
         )  # fmt: skip
         decrypt = decrypter(vault, mask)
-
         holder: list[Run] = []
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
         directories = [path.absolute().parent for path in paths] or [Path.cwd()]

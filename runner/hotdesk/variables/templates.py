@@ -189,15 +189,9 @@ class Templates:
         )
 
     def render_file_now(
-        self,
-        text: str,
-        path: str,
-        variables: Mapping[str, Any],
-        *,
-        search: Sequence[Path] = (),
-        native: bool = False,
+        self, text: str, path: str, variables: Mapping[str, Any], *, search: Sequence[Path] = (), native: bool = False,
         **options: Any,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """``render_file`` for callers that cannot wait; None for a file that puts nothing out. ``native``: one expression gives its value."""
         scope = self._scope(variables)
         env, body = self._files.environment(text, path, search, options, native=native)
