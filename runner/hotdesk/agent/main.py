@@ -39,8 +39,7 @@ class Agent:
         """Is everything that we have started below us, and can we look there?"""
         self.loop = Loop(self._on_signal)
         self.null = os.open(os.devnull, os.O_RDWR)
-        self.environment = dict(os.environb)
-        """Ours, which commands get: to copy ``os.environb`` each time is slow."""
+        self.environment = dict(os.environb)  # for commands: to copy os.environb each time is slow
         self.requests: dict[int, process.Process] = {}
         self.temporary: set[bytes] = set()
         self.codes: dict[str, Any] = {}
@@ -55,8 +54,7 @@ class Agent:
         self._out: deque[memoryview] = deque()
         self._queued = 0
         self._heard = monotonic()
-        self._ending = False
-        self._gone = False
+        self._ending = self._gone = False
 
     # --- the channel
 

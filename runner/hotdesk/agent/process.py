@@ -65,8 +65,7 @@ class Process:
         self._eof = False
         self._quiet: Any = None
         self._late: Any = None
-        self._finished = False
-        self._discarding = False
+        self._finished = self._discarding = False
 
     def start(self, child: Callable[[int], None], *, stdin: int | None, stdout: int | None, result: bool) -> None:
         """Fork and let ``child(report)`` go on in the fork; it execs, or never returns. Raises OSError.

@@ -139,7 +139,11 @@ def test_a_pipe_is_written_to_and_not_replaced(vault: Vault, place: Path) -> Non
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("view", "--vault-password-file", "pw2", "secret.yml"), 4, "secret.yml: the vault password does not fit"),
+        (
+            ("view", "--vault-password-file", "pw2", "secret.yml"),
+            4,
+            "the vault password does not fit\nOrigin: secret.yml",
+        ),
         (("view", "secret.yml"), 4, "a vault password is needed"),
         (("view", "--vault-password-file", "nowhere", "secret.yml"), 4, "there is no vault password file"),
         (("view", "--vault-password-file", "pw", "vars.yml"), 5, "vars.yml is not vault-encrypted"),

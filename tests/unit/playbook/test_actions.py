@@ -83,7 +83,7 @@ def test_values_keep_their_place(project: Project) -> None:
         ("- file: {path: /a, recurse: perhaps}", "cannot be converted to bool", ""),
         ("- meta: flush", "no meta 'flush'", "flush_handlers"),
         ("- meta: '{{ x }}'", "cannot be a template", ""),
-        ("- meta: end_role", "only in the tasks of a role", ""),
+        ("- meta: end_role", "from outside of a role", ""),
         ("- import_playbook: x.yml", "is not a task", "beside the plays"),
         ("- include_tasks: {file: a.yml, x: 1}", "has no option 'x'", "vars"),
         ("- include_tasks: a.yml\n  become: true", "'become' cannot stand on include_tasks", "apply"),

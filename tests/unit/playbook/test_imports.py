@@ -84,7 +84,7 @@ def test_static_names_may_be_templates(project: Project) -> None:
         ("- import_tasks: more.yml\n  loop: [1]", "cannot loop"),
         ("- import_tasks: self.yml", "imports itself"),
         ("- import_tasks: map.yml", "must be a list"),
-        ("- import_tasks: {file: more.yml, x: 1}", "no option 'x'"),
+        ("- import_tasks: {file: more.yml, x: 1}", "Invalid options for import_tasks: x"),
         ("- import_tasks:", "does not say which file"),
         ("- import_role: {name: r}\n  loop: [1]", "cannot loop"),
         ("- import_role: {name: nosuch}", "there is no role 'nosuch'"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ("- hosts: all\n  roles: x\n", "'roles' must be a list", "", 2, 10),
         ("- hosts: all\n  vars_prompt: [{prompt: x}]\n", "needs the 'name'", "", 2, 17),
         ("- hosts: all\n  vars_prompt: [{name: x, privat: no}]\n", "unsupported key 'privat'", "private", 2, 27),
-        ("- debug: msg=1\n", "is a task, and a play is expected", "tasks", 1, 3),
+        ("- debug: msg=1\n", "is not a valid attribute for a Play: it is a task", "tasks", 1, 3),
         ("hosts: all\n", "a list of plays", "- hosts", 1, 1),
         ("- hosts: all\n  user: a\n  remote_user: b\n", "mean the same", "", 1, 3),
     ],

@@ -83,13 +83,18 @@ async def test_the_hosts_of_a_killed_worker_are_unreachable_and_the_others_finis
 
 
 async def test_tasks_that_have_not_begun_move_to_another_worker(pcs: EmbeddedPCs, tmp_path: Path) -> None:
-    """While pc1 alone is at work the worker that has pc2 is killed: pc2's next task goes through the other one, and each is done once."""
+    """While pc1 alone is at work the worker that has pc2 is killed: pc2's next task goes through the other one, and each is done once.
+
+    What had begun before the loss was known would be lost with it.
+    """
     (tmp_path / "counts").mkdir()
-    book, waiting = written(tmp_path, TOGETHER % {"top": tmp_path}), asyncio.Event()
+    book, waiting, known = written(tmp_path, TOGETHER % {"top": tmp_path}), asyncio.Event(), asyncio.Event()
 
     def heard(event: ev.Event) -> None:
         if isinstance(event, ev.Changed) and "until" in event.detail:
             waiting.set()
+        elif isinstance(event, ev.Warned) and "is gone" in event.text:
+            known.set()
 
     running = asyncio.ensure_future(play(pcs, book, heard, workers="2"))
     async with asyncio.timeout(60):
@@ -97,8 +102,9 @@ async def test_tasks_that_have_not_begun_move_to_another_worker(pcs: EmbeddedPCs
     idle = [pid for pid in workers_of(os.getpid()) if pcs.ports["pc2"] in connected_to(pid)]
     assert len(idle) == 1
     os.kill(idle[0], signal.SIGKILL)
-    (tmp_path / "go").touch()
     async with asyncio.timeout(60):
+        await known.wait()
+        (tmp_path / "go").touch()
         played = await running
     assert played.code == 0
     assert [(tmp_path / "counts" / name).read_text() for name in ("pc1", "pc2")] == ["x\ny\n", "x\ny\n"]
