@@ -49,7 +49,7 @@ def run(command: list[str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(HERE.parents[1]),
     }  # fmt: skip
     return subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120, check=False
+        command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300, check=False
     )
 
 
