@@ -31,6 +31,8 @@ class Empty(Mapping[str, Any]):
 
 
 EMPTY: Mapping[str, Any] = Empty()
+TASK_FAILED = "Task failed: "
+"""How Ansible's message begins when not the action failed but what stands around it: a template, a condition."""
 
 
 class Status(Enum):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import posixpath
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.base import Action, Call
@@ -156,22 +157,13 @@ async def _as_program(payload: Payload, parameters: Mapping[str, Any], call: Cal
         replaced = [[JSON_ARGUMENTS, json.dumps(given).encode()]]
         arguments = None
     elif payload.style == "text file":
-        arguments = "".join(f"{key}={_quoted(value)} " for key, value in given.items())
+        arguments = "".join(f"{key}={shlex.quote(str(value))} " for key, value in given.items())
     return {
         "name": payload.module,
         "words": await _interpreter(payload, call),
         "arguments": arguments,
         "replaced": replaced,
     }
-
-
-def _quoted(value: Any) -> str:
-    text = str(value)
-    return (
-        text
-        if text and all(char.isalnum() or char in "@%+=:,./-_" for char in text)
-        else "'" + text.replace("'", "'\"'\"'") + "'"
-    )
 
 
 async def _interpreter(payload: Payload, call: Call) -> list[str]:

@@ -13,7 +13,7 @@ from hotdesk.actions.fact_names import reserved
 from hotdesk.agent.frames import FrameError
 from hotdesk.connections import bounds
 from hotdesk.errors import TaskError
-from hotdesk.results import Result
+from hotdesk.results import TASK_FAILED, Result
 from hotdesk.text import brief
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def _public(value: Any) -> Any:
 
 def _message(exception: Any) -> str:
     if isinstance(exception, dict) and exception.get("msg"):
-        return f"Task failed: Module failed: {exception['msg']}"
-    return "Task failed: Action failed: Unknown error."
+        return f"{TASK_FAILED}Module failed: {exception['msg']}"
+    return f"{TASK_FAILED}Action failed: Unknown error."
 
 
 def _list(value: Any) -> list[Any]:

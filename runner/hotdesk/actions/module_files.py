@@ -113,8 +113,8 @@ class ModuleFiles:
     def names(self) -> Iterator[str]:
         """The full names of Ansible's own modules and the user's own."""
         core = ansible_core()
-        folders = [(LEGACY, folder) for folder in self.library]
-        for prefix, folder in [(BUILTIN, core / "modules")] * bool(core) + folders if core else folders:
+        folders = [(BUILTIN, core / "modules")] if core else []
+        for prefix, folder in [*folders, *((LEGACY, folder) for folder in self.library)]:
             for name in names_in(folder):
                 stem = name.removesuffix(".py")
                 if _NAME.fullmatch(stem) and not stem.startswith("_") and stem != _PLUMBING and _in(folder, stem):

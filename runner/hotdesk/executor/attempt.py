@@ -12,7 +12,7 @@ from hotdesk.actions.arguments import without_secrets
 from hotdesk.actions.base import Outcome
 from hotdesk.aio import owned
 from hotdesk.errors import HostError, HotdeskError, TemplateError, TimedOut, Unreachable
-from hotdesk.results import Result, failure
+from hotdesk.results import TASK_FAILED, Result, failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TASK_FAILED = "Task failed: "
-"""How Ansible's message begins when not the action failed but what stands around it: a template, a condition."""
 ARGUMENTS_FROM = 3
 """The verbosity from which results hold ``invocation``, which nothing shows below it."""
 

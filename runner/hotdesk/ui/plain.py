@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from hotdesk import events as ev
 from hotdesk.events import Room
 from hotdesk.events import plain as as_plain
-from hotdesk.results import Status
+from hotdesk.results import TASK_FAILED, Status
 from hotdesk.text import safe, size
 from hotdesk.ui.colors import paint
 from hotdesk.ui.result_text import diff_text, dump
@@ -195,8 +195,8 @@ class Plain:
 
     def _explain(self, task: str, result: Result) -> None:
         """Once for each message and task: the message as a person reads it, and where the task stands."""
-        message = (result.message or result.status.value).removeprefix("Task failed: ")
-        text = f"[ERROR]: Task failed: {_indented(message)}\n"
+        message = (result.message or result.status.value).removeprefix(TASK_FAILED)
+        text = f"[ERROR]: {TASK_FAILED}{_indented(message)}\n"
         place = self._tasks[task].place if task in self._tasks else None
         if place is not None:
             excerpt = place.excerpt()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 import re
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
 
     from hotdesk.demo.embedded import EmbeddedPCs
 
-__all__ = ["LONG", "Played", "as_process", "below", "comparable", "make_pcs", "pcs", "play", "workers_of", "written"]
+__all__ = [
+    "Played",
+    "as_process",
+    "below",
+    "both_at_work",
+    "comparable",
+    "make_pcs",
+    "pcs",
+    "play",
+    "workers_of",
+    "written",
+]
 JOB_ID = re.compile(r"j\d+\.\d+")
 TIMES = frozenset(
     {"at", "run", "seconds", "duration", "start", "end", "delta", "rate", "command", "mtime", "atime", "ctime", "pid"}
@@ -67,6 +79,24 @@ def written(directory: Path, text: str) -> Path:
     path = directory / "book.yml"
     path.write_text(textwrap.dedent(text))
     return path
+
+
+async def both_at_work(pcs: EmbeddedPCs, directory: Path, **settings: Any) -> asyncio.Future[Played]:
+    """A play in which both PCs are at work by now, until there is a file ``go`` in ``directory``."""
+    waits = f"sh -c 'until test -e {directory}/go; do sleep 0.05; done'"
+    begun: set[str] = set()
+    both = asyncio.Event()
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed):
+            begun.add(event.host)
+            if len(begun) == 2:
+                both.set()
+
+    running = asyncio.ensure_future(play(pcs, written(directory, LONG.replace("sleep 600", waits)), heard, **settings))
+    async with asyncio.timeout(60):
+        await both.wait()
+    return running
 
 
 def plain(value: Any) -> Any:

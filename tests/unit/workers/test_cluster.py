@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from hotdesk import events as ev
 from hotdesk.errors import UsageError
 from tests.unit.connections.conftest import until
-from tests.unit.workers.conftest import as_process, below, comparable, play, written
+from tests.unit.workers.conftest import as_process, below, both_at_work, comparable, play, written
 from tests.unit.workers.test_equal import BOOK
 
 if TYPE_CHECKING:
@@ -105,22 +105,7 @@ async def test_a_play_is_the_same_on_a_cluster(
 
 async def test_the_hosts_of_a_killed_dask_worker_are_unreachable(pcs: EmbeddedPCs, dask: Dask, tmp_path: Path) -> None:
     """kill -9: one line names it, its host is unreachable and the other one finishes."""
-    task = f"sh -c 'until test -e {tmp_path}/go; do sleep 0.05; done'"
-    book = written(
-        tmp_path, f"- hosts: all\n  gather_facts: false\n  tasks: [{{name: Long, ansible.builtin.command: {task}}}]\n"
-    )
-    begun: set[str] = set()
-    both = asyncio.Event()
-
-    def heard(event: ev.Event) -> None:
-        if isinstance(event, ev.Changed):
-            begun.add(event.host)
-            if len(begun) == 2:
-                both.set()
-
-    running = asyncio.ensure_future(play(pcs, book, heard, workers=dask.address))
-    async with asyncio.timeout(60):
-        await both.wait()
+    running = await both_at_work(pcs, tmp_path, workers=dask.address)
     os.kill(dask.workers[0], signal.SIGKILL)
     (tmp_path / "go").touch()
     async with asyncio.timeout(60):

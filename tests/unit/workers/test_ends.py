@@ -14,7 +14,7 @@ import pytest
 
 from hotdesk import events as ev
 from tests.unit.connections.conftest import marked, until
-from tests.unit.workers.conftest import LONG, as_process, play, workers_of, written
+from tests.unit.workers.conftest import as_process, both_at_work, play, workers_of, written
 
 if TYPE_CHECKING:
     import subprocess
@@ -44,21 +44,7 @@ async def test_the_hosts_of_a_killed_worker_are_unreachable_and_the_others_finis
     pcs: EmbeddedPCs, tmp_path: Path
 ) -> None:
     """kill -9 of one of two workers: one line names it, its host says why, the other host's task ends well, and nothing is left."""
-    book, started = (
-        written(tmp_path, LONG.replace("sleep 600", f"sh -c 'until test -e {tmp_path}/go; do sleep 0.05; done'")),
-        asyncio.Event(),
-    )
-    begun: set[str] = set()
-
-    def heard(event: ev.Event) -> None:
-        if isinstance(event, ev.Changed):
-            begun.add(event.host)
-            if len(begun) == 2:
-                started.set()
-
-    running = asyncio.ensure_future(play(pcs, book, heard, workers="2"))
-    async with asyncio.timeout(60):
-        await started.wait()
+    running = await both_at_work(pcs, tmp_path, workers="2")
     run = run_id_of(workers_of(os.getpid())[0])
     await until(lambda: len(marked(run)) >= 2 + 2 + 2)  # workers, agents, commands
     killed = workers_of(os.getpid())[0]
@@ -167,19 +153,7 @@ async def test_a_stopped_run_leaves_nothing(
 
 async def test_a_frozen_worker_is_given_up_after_the_lease(pcs: EmbeddedPCs, tmp_path: Path) -> None:
     """It has not ended, it says nothing more: its host is unreachable, the others finish, and the run ends it."""
-    book = written(tmp_path, LONG.replace("sleep 600", f"sh -c 'until test -e {tmp_path}/go; do sleep 0.05; done'"))
-    begun: set[str] = set()
-    both = asyncio.Event()
-
-    def heard(event: ev.Event) -> None:
-        if isinstance(event, ev.Changed):
-            begun.add(event.host)
-            if len(begun) == 2:
-                both.set()
-
-    running = asyncio.ensure_future(play(pcs, book, heard, workers="2", lease="4"))
-    async with asyncio.timeout(60):
-        await both.wait()
+    running = await both_at_work(pcs, tmp_path, workers="2", lease="4")
     frozen = workers_of(os.getpid())[0]
     run = run_id_of(frozen)
     os.kill(frozen, signal.SIGSTOP)

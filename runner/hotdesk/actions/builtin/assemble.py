@@ -69,14 +69,13 @@ async def _together(call: Call, folder: Path, args: dict[str, Any]) -> bytes:
     between = (
         str(args["delimiter"]).encode().decode("unicode_escape").encode("latin-1") if args.get("delimiter") else b""
     )
+
+    def is_piece(path: Path) -> bool:
+        left_out = (wanted and not wanted.search(path.name)) or (not hidden and path.name.startswith("."))
+        return not left_out and path.is_file()
+
     whole = bytearray()
-    for path in await in_thread(lambda: sorted(folder.iterdir())):
-        if (
-            (wanted and not wanted.search(path.name))
-            or (not hidden and path.name.startswith("."))
-            or not path.is_file()
-        ):
-            continue
+    for path in await in_thread(lambda: sorted(filter(is_piece, folder.iterdir()))):
         piece = await in_thread(path.read_bytes)
         if whole:
             whole += b"" if whole.endswith(b"\n") else b"\n"

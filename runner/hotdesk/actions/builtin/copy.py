@@ -150,6 +150,11 @@ async def decrypted_payload(call: Call, payload: Payload, path: Path) -> Payload
 def _is_vaulted(payload: Payload, path: Path) -> bool:
     if payload.body is not None:
         return payload.body.startswith(VAULT_HEADER)
+    return is_vaulted(path)
+
+
+def is_vaulted(path: Path) -> bool:
+    """Is a local file vaulted? Blocking."""
     with path.open("rb") as stream:
         return stream.read(len(VAULT_HEADER)) == VAULT_HEADER
 
@@ -208,14 +213,15 @@ async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]
     half = bundle(copying)
     temporary: str = await call.machine.call(half, "reserve", need, change=True, answers=str)
     try:
-        await call.machine.write(temporary, _chunks(payload.path), mode=0o600)
+        await call.machine.write(temporary, chunks(payload.path), mode=0o600)
         return await ask(call, copying, "put", writes=True, temporary=temporary, **request)
     except BaseException:
         await finish(call.machine.call(half, "discard", temporary, change=True), grace=call.settings.cleanup_limit)
         raise
 
 
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
+async def chunks(path: Path) -> AsyncIterator[bytes]:
+    """A local file, piece by piece."""
     stream: BinaryIO = await in_thread(path.open, "rb")
     try:
         while chunk := await in_thread(stream.read, CHUNK):
@@ -240,13 +246,12 @@ def walk(root: Path, prefix: str, follow: bool) -> _Found:
     def visit(directory: Path, relative: str, above: tuple[str, ...]) -> None:
         for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
             path, name = Path(entry.path), str(PurePath(relative, entry.name))
-            real = os.path.realpath(path)
-            if entry.is_symlink() and (not follow or not path.exists() or real in above):
+            if entry.is_symlink() and (not follow or not path.exists() or os.path.realpath(path) in above):
                 found.links[name] = str(path.readlink())
-            elif path.is_dir():
+            elif entry.is_dir():
                 found.directories.append(name)
-                visit(path, name, (*above, real))
-            elif path.is_file():
+                visit(path, name, (*above, os.path.realpath(path)))
+            elif entry.is_file():
                 found.files[name] = path
 
     visit(root, prefix, (os.path.realpath(root),))

@@ -10,10 +10,10 @@ from hotdesk.actions.answers import ask, text
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.command import PLAN, finished
 from hotdesk.actions.builtin.copy import decrypted
+from hotdesk.actions.carrying import placed
 from hotdesk.actions.on_target import commands
-from hotdesk.aio import finish, in_thread
+from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError
-from hotdesk.jobs.shipping import bundle
 from hotdesk.results import Result, failure
 
 if TYPE_CHECKING:
@@ -74,17 +74,10 @@ options:
         body = await in_thread(source.read_bytes)
         if call.args.get("decrypt", True):
             body = await decrypted(call, body, source)
-        tmp = call.settings.remote_tmp
-        half = bundle(commands)
-        path: str = await call.machine.call(
-            half, "place_script", source.name, tmp, change=True, answers=str, payload=body
-        )
         executable = call.args.get("executable")
-        line = " ".join(part for part in (executable, shlex.quote(path), rest) if part)
-        try:
+        async with placed(call, source.name, body) as path:
+            line = " ".join(part for part in (executable, shlex.quote(path), rest) if part)
             done = await call.machine.run(["/bin/sh", "-c", line], change=True, cwd=cwd)
-        finally:
-            await finish(call.machine.call(half, "remove_script", path, change=True), grace=call.settings.cleanup_limit)
         data = finished(done.rc, text(done.stdout), text(done.stderr))
         if done.rc:
             data["msg"] = "non-zero return code"
