@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from ansible_collections.hotdesk.sync.plugins.plugin_utils.door import action_for
 
-ActionModule = action_for("apt")
+ActionModule = action_for(__file__)

@@ -7,18 +7,15 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-PLUGINS = Path(__file__).parent.parent
 
-
-def action_for(name: str) -> type[ActionBase]:
-    """The ActionModule for the job ``plugins/jobs/<name>.py``."""
+def action_for(file: str) -> type[ActionBase]:
+    """The ActionModule of the action plugin ``file``: it runs the job of the same name beside it, in whichever collection that is."""
+    plugins, name = Path(file).parent.parent, Path(file).stem
     try:
         from hotdesk.ansible.door import action_module
     except ImportError:
-        return type(
-            "ActionModule", (ActionBase,), {"run": _missing, "__doc__": f"hotdesk.sync.{name} without hotdesk."}
-        )
-    return action_module(PLUGINS / "jobs" / f"{name}.py", PLUGINS / "modules" / f"{name}.py")
+        return type("ActionModule", (ActionBase,), {"run": _missing, "__doc__": f"{name} without hotdesk."})
+    return action_module(plugins / "jobs" / f"{name}.py", plugins / "modules" / f"{name}.py")
 
 
 def _missing(self, tmp=None, task_vars=None):

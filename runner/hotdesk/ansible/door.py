@@ -96,7 +96,7 @@ class _Door:
     def perform(self, job_file: Path, module_file: Path) -> dict[str, Any]:
         """Run the job; the result as Ansible registers it."""
         task = self._action._task
-        ours = Collection("hotdesk.sync", module_file.parents[2])
+        ours = Collection(".".join(task.resolved_action.split(".")[:2]), module_file.parents[2])
         documentation = documentation_of(ours, module_file.stem, Collections(self._settings).find)
         args, _ = check(f"{ours.name}.{job_file.stem}", documentation, plain(task.args))
         name = str(args.get("source") or self._value("hotdesk_source") or CONTROL)
