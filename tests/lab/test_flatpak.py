@@ -42,6 +42,10 @@ done
 for top in /var/lib/flatpak /home/ada/.local/share/flatpak; do cd $top; for each in */*/*/*/active; do echo $each $(readlink $each); done
   sha256sum repo/*.gpg; stat -c '%n %U %a' repo/config; done; cat /home/ada/lab.filter
 """
+BUS = (
+    "mkdir -p /run/dbus; pgrep -x dbus-daemon >/dev/null || { rm -f /run/dbus/pid; exec dbus-daemon --system --fork; }"
+)
+NO_BUS = "while pkill -x dbus-daemon; do sleep 0.1; done"
 
 
 def script(lab: Lab, text: str) -> str:
@@ -62,13 +66,13 @@ def repository(whole_lab: Lab) -> Iterator[Lab]:
     pc3.run("bash", "-c", MAKE)
     pc3.run("sh", "-c", f"{SERVE} &")
     for pc in whole_lab:
-        pc.run("sh", "-c", "mkdir -p /run/dbus; pgrep -x dbus-daemon >/dev/null || dbus-daemon --system --fork")
+        pc.run("sh", "-c", BUS)
         pc.run("sh", "-c", "cat >/srv/lab.gpg", stdin=pc3.run("base64", "/srv/lab.gpg").encode())
         pc.run("sh", "-c", "base64 -d /srv/lab.gpg >/srv/lab.new && mv /srv/lab.new /srv/lab.gpg")
     yield whole_lab
     pc3.run("sh", "-c", "pkill -x busybox; rm -rf /srv/flatpak /srv/keys; true")
     for pc in whole_lab:
-        pc.run("sh", "-c", f"{CLEAN} /srv/lab.gpg; pkill -x dbus-daemon; true")
+        pc.run("sh", "-c", f"{CLEAN} /srv/lab.gpg; {NO_BUS}")
 
 
 @pytest.fixture
