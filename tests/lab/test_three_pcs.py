@@ -255,7 +255,7 @@ def state(pc: PC) -> str:
 def said(desk: Desk, *words: str, code: int = 0) -> str:
     """hotdesk, to its end; what it printed, once it ended with ``code``."""
     done = desk.run(*words)
-    assert done.returncode == code, (done.stdout + done.stderr)[-6000:]
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
