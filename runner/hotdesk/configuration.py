@@ -107,11 +107,13 @@ OPTIONS: dict[str, Option] = {
     "inject_facts_as_vars": _defaults("inject_facts_as_vars", "bool", env="ANSIBLE_INJECT_FACT_VARS"),
     "roles_path": _defaults("roles_path", "paths"),
     "collections_path": _defaults("collections_path", "paths"),
+    "validate_action_group_metadata": _defaults("validate_action_group_metadata", "bool"),
     "library": _defaults("library", "paths"),
     "module_utils": _defaults("module_utils", "paths"),
     "filter_plugins": _defaults("filter_plugins", "paths"),
     "test_plugins": _defaults("test_plugins", "paths"),
     "lookup_plugins": _defaults("lookup_plugins", "paths"),
+    "action_plugins": _defaults("action_plugins", "paths"),
     "vault_password_files": Option(
         "vault",
         ("defaults.vault_identity_list", "defaults.vault_password_file"),
@@ -228,7 +230,7 @@ def _default_paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "module_utils": (home / "plugins/module_utils", share / "plugins/module_utils"),
         **{
             f"{kind}_plugins": (home / "plugins" / kind, share / "plugins" / kind)
-            for kind in ("filter", "test", "lookup")
+            for kind in ("filter", "test", "lookup", "action")
         },
     }
 

@@ -104,14 +104,17 @@ class Settings:
     skip_tags: tuple[str, ...] = ()
     no_log: bool = False
     """Results of every task are censored."""
+    validate_action_group_metadata: bool = True
+    """Warn of groups of ``module_defaults`` whose metadata is not as it should be."""
     library: tuple[Path, ...] = ()
     """Folders with modules (``ANSIBLE_LIBRARY``)."""
     module_utils: tuple[Path, ...] = ()
     """Folders with what modules may import as ``ansible.module_utils`` (``ANSIBLE_MODULE_UTILS``)."""
     filter_plugins: tuple[Path, ...] = ()
-    """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next two, for tests and lookups."""
+    """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next three, for tests, lookups and actions."""
     test_plugins: tuple[Path, ...] = ()
     lookup_plugins: tuple[Path, ...] = ()
+    action_plugins: tuple[Path, ...] = ()
     connection_password_file: Path | None = None
     become_password_file: Path | None = None
     inventory_any_unparsed_is_failed: bool = False
