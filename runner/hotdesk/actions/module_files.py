@@ -125,16 +125,20 @@ class ModuleFiles:
         return self._routed(fqcn, kind, "redirect")
 
     def _routed(self, fqcn: str, kind: str, key: str) -> str | None:
-        entry = self._routing(fqcn, kind).get(fqcn.split(".", 2)[2]) if fqcn.count(".") >= 2 else None
+        file, name = self._runtime(fqcn)
+        if file is None or not mentions(file, name):
+            return None
+        entry = routing(file, kind).get(name)
         target = entry.get(key) if isinstance(entry, dict) else None
         return target if isinstance(target, str) else None
 
-    def _routing(self, fqcn: str, kind: str) -> Mapping[str, Any]:
+    def _runtime(self, fqcn: str) -> tuple[Path | None, str]:
+        """The file with the routing of a name's collection, and the name as it stands there."""
         if fqcn.startswith(BUILTIN):
             core = ansible_core()
-            return routing(core / "config/ansible_builtin_runtime.yml", kind) if core else {}
+            return core / "config/ansible_builtin_runtime.yml" if core else None, fqcn.removeprefix(BUILTIN)
         found = self.collections.split(fqcn) if self.collections else None
-        return routing(found[0].path / "meta/runtime.yml", kind) if found else {}
+        return (found[0].path / "meta/runtime.yml", found[1]) if found else (None, fqcn)
 
     def names(self) -> Iterator[str]:
         """The full names of Ansible's own modules and the user's own."""
@@ -145,6 +149,16 @@ class ModuleFiles:
                 stem = name.removesuffix(".py")
                 if _NAME.fullmatch(stem) and not stem.startswith("_") and stem != _PLUMBING and _in(folder, stem):
                     yield prefix + stem
+
+
+@cache
+def _text(file: Path) -> bytes:
+    return file.read_bytes() if is_file(file) else b""
+
+
+def mentions(file: Path, name: str) -> bool:
+    """Whether ``name`` can be a key in a YAML file; these files have thousands of lines, and most names are not in them."""
+    return name.encode() in _text(file)
 
 
 @cache

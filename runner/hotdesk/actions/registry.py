@@ -165,7 +165,7 @@ class ActionNames:
     def _there(self, fqcn: str) -> str | None:
         """``fqcn`` or what it was renamed to; None when there is no such thing."""
         for _ in range(RENAMED):
-            renamed = self.files.redirect(fqcn, "action")
+            renamed = None if fqcn.startswith(BUILTIN) else self.files.redirect(fqcn, "action")
             if renamed is None or not self.files.action(renamed):
                 if self._exists(fqcn):
                     return fqcn
