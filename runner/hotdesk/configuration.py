@@ -101,6 +101,8 @@ OPTIONS: dict[str, Option] = {
     "transfers": _ours("transfers", "count", "transfers"),
     "workers": _ours("workers", "workers"),
     "strategy": _defaults("strategy", "text"),
+    "enable_task_debugger": _defaults("enable_task_debugger", "bool"),
+    "task_debugger_ignore_errors": _defaults("task_debugger_ignore_errors", "bool"),
     "any_errors_fatal": _defaults("any_errors_fatal", "bool"),
     "force_handlers": _defaults("force_handlers", "bool"),
     "hash_behaviour": _defaults("hash_behaviour", "choice", choices=("replace", "merge")),

@@ -62,6 +62,10 @@ class Settings:
     """Who holds the connections: so many processes of this machine, or those of a Dask cluster (``tcp://SCHEDULER:8786``, ``tls://...``).
     Empty: the control process itself."""
     strategy: str = "linear"
+    enable_task_debugger: bool = False
+    """The debugger is asked at every failed task that does not say ``debugger: never``."""
+    task_debugger_ignore_errors: bool = True
+    """It is not asked where ``ignore_errors`` lets the failure pass."""
     any_errors_fatal: bool = False
     force_handlers: bool = False
     hash_behaviour: Literal["replace", "merge"] = "replace"
