@@ -19,7 +19,7 @@ from tests.signals import hear_again
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALLOWED_THREADS = ("pytest", "hotdesk-pool", "asyncio_")
+ALLOWED_THREADS = ("pytest", "hotdesk-pool", "hotdesk-action", "asyncio_")
 SLOW_FIRST = ("matrix", "lab", "load", "conformance", "packaging")
 
 # How long an example takes says more of the machine than of the code.

@@ -220,8 +220,13 @@ async def in_thread(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
     Cancelling ends the wait at once (a call that has not begun is dropped; one that runs is left to end by itself).
     """
+    return await in_pool(_threads, func, *args, **kwargs)
+
+
+async def in_pool(threads: Threads, func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """``in_thread`` in a pool of its own: for calls that wait for what others do in threads."""
     context = contextvars.copy_context()
-    return await asyncio.wrap_future(_threads.submit(functools.partial(context.run, func, *args, **kwargs)))
+    return await asyncio.wrap_future(threads.submit(functools.partial(context.run, func, *args, **kwargs)))
 
 
 def use_pidfd_watcher() -> None:

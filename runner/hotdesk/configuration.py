@@ -101,17 +101,21 @@ OPTIONS: dict[str, Option] = {
     "transfers": _ours("transfers", "count", "transfers"),
     "workers": _ours("workers", "workers"),
     "strategy": _defaults("strategy", "text"),
+    "enable_task_debugger": _defaults("enable_task_debugger", "bool"),
+    "task_debugger_ignore_errors": _defaults("task_debugger_ignore_errors", "bool"),
     "any_errors_fatal": _defaults("any_errors_fatal", "bool"),
     "force_handlers": _defaults("force_handlers", "bool"),
     "hash_behaviour": _defaults("hash_behaviour", "choice", choices=("replace", "merge")),
     "inject_facts_as_vars": _defaults("inject_facts_as_vars", "bool", env="ANSIBLE_INJECT_FACT_VARS"),
     "roles_path": _defaults("roles_path", "paths"),
     "collections_path": _defaults("collections_path", "paths"),
+    "validate_action_group_metadata": _defaults("validate_action_group_metadata", "bool"),
     "library": _defaults("library", "paths"),
     "module_utils": _defaults("module_utils", "paths"),
     "filter_plugins": _defaults("filter_plugins", "paths"),
     "test_plugins": _defaults("test_plugins", "paths"),
     "lookup_plugins": _defaults("lookup_plugins", "paths"),
+    "action_plugins": _defaults("action_plugins", "paths"),
     "vault_password_files": Option(
         "vault",
         ("defaults.vault_identity_list", "defaults.vault_password_file"),
@@ -228,7 +232,7 @@ def _default_paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "module_utils": (home / "plugins/module_utils", share / "plugins/module_utils"),
         **{
             f"{kind}_plugins": (home / "plugins" / kind, share / "plugins" / kind)
-            for kind in ("filter", "test", "lookup")
+            for kind in ("filter", "test", "lookup", "action")
         },
     }
 

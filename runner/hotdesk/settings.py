@@ -62,6 +62,10 @@ class Settings:
     """Who holds the connections: so many processes of this machine, or those of a Dask cluster (``tcp://SCHEDULER:8786``, ``tls://...``).
     Empty: the control process itself."""
     strategy: str = "linear"
+    enable_task_debugger: bool = False
+    """The debugger is asked at every failed task that does not say ``debugger: never``."""
+    task_debugger_ignore_errors: bool = True
+    """It is not asked where ``ignore_errors`` lets the failure pass."""
     any_errors_fatal: bool = False
     force_handlers: bool = False
     hash_behaviour: Literal["replace", "merge"] = "replace"
@@ -104,14 +108,17 @@ class Settings:
     skip_tags: tuple[str, ...] = ()
     no_log: bool = False
     """Results of every task are censored."""
+    validate_action_group_metadata: bool = True
+    """Warn of groups of ``module_defaults`` whose metadata is not as it should be."""
     library: tuple[Path, ...] = ()
     """Folders with modules (``ANSIBLE_LIBRARY``)."""
     module_utils: tuple[Path, ...] = ()
     """Folders with what modules may import as ``ansible.module_utils`` (``ANSIBLE_MODULE_UTILS``)."""
     filter_plugins: tuple[Path, ...] = ()
-    """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next two, for tests and lookups."""
+    """Folders with filters for every playbook (``ANSIBLE_FILTER_PLUGINS``); so are the next three, for tests, lookups and actions."""
     test_plugins: tuple[Path, ...] = ()
     lookup_plugins: tuple[Path, ...] = ()
+    action_plugins: tuple[Path, ...] = ()
     connection_password_file: Path | None = None
     become_password_file: Path | None = None
     inventory_any_unparsed_is_failed: bool = False

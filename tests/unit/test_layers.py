@@ -40,6 +40,7 @@ LAYERS = (
     "jobs",
     "snapshots",
     "actions",
+    "plugins",
     "executor",
     "supervise",
     "verify",

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hotdesk.source import Decrypt
 
 
+ARGUMENTS_FROM = 3
+"""The verbosity from which results hold ``invocation``, which nothing shows below it."""
+
 # Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
 
 
@@ -72,7 +75,7 @@ class Outcome:
     effects: tuple[Effect, ...] = ()
 
 
-async def _no_module(call: Call, name: str, _args: Mapping[str, Any]) -> Result:
+async def _no_module(call: Call, name: str, _args: Mapping[str, Any], **_options: Any) -> Result:
     raise ArgumentError(f"there is no module {name!r}", place=call.task.place)
 
 
@@ -120,8 +123,9 @@ class Call:
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
-    run_module: Callable[[Call, str, Mapping[str, Any]], Awaitable[Result]] = _no_module
-    """``await run_module(call, name, args)``: what this action has done its part for, a module that is not ours (``actions.module``)."""
+    run_module: Callable[..., Awaitable[Result]] = _no_module
+    """``await run_module(call, name, args)``: what this action has done its part for, a module that is not ours (``actions.module``);
+    ``defaults=False``: without the module_defaults of that module."""
     has_module: Callable[[str], bool] = lambda _name: False
     """Is there such a module?"""
     transfers: JobRun | None = None

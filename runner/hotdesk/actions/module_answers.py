@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.answers import diffs, text
+from hotdesk.actions.base import ARGUMENTS_FROM
 from hotdesk.actions.fact_names import reserved
 from hotdesk.agent.frames import FrameError
 from hotdesk.connections import bounds
@@ -104,7 +105,8 @@ def as_result(found: dict[str, Any], call: Call, warnings: list[str]) -> Result:
         if name.startswith(_INTERNAL)
     ]
     data: dict[str, Any] = _public(found)
-    data.pop("invocation", None)
+    if call.settings.verbosity < ARGUMENTS_FROM:
+        data.pop("invocation", None)
     said = [_words(one) for one in _list(data.pop("warnings", None))]
     exception = data.pop("exception", None)
     deprecations = [one for one in map(_deprecation, _list(data.pop("deprecations", None))) if one]

@@ -44,6 +44,8 @@ _NO_MODULES = (
 """Endings of what lies in a folder of modules and is none (or is one for Windows)."""
 _PLUMBING = "async_wrapper"
 """A module of Ansible's that no task may name: it is a part of ``async``."""
+RENAMED = 5
+"""Names that one name may lead to."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -64,14 +66,17 @@ class ModuleFiles:
     """Folders with modules of the user's own, those that go first first."""
     module_utils: list[Path] = field(default_factory=list)
     """Folders with what these modules may import as ``ansible.module_utils``."""
+    action_plugins: list[Path] = field(default_factory=list)
+    """Folders with action plugins of the user's own."""
 
     @classmethod
     def of(cls, settings: Settings, collections: Collections | None) -> ModuleFiles:
-        return cls(collections, list(settings.library), list(settings.module_utils))
+        return cls(collections, list(settings.library), list(settings.module_utils), list(settings.action_plugins))
 
     def add(self, folder: Path) -> None:
-        """Take ``library/`` and ``module_utils/`` of a playbook's or role's directory."""
-        for name, known in (("library", self.library), ("module_utils", self.module_utils)):
+        """Take ``library/``, ``module_utils/`` and ``action_plugins/`` of a playbook's or role's directory."""
+        for name in ("library", "module_utils", "action_plugins"):
+            known: list[Path] = getattr(self, name)
             found = folder.absolute() / name
             if found not in known and is_dir(found):
                 known.append(found)
@@ -92,23 +97,48 @@ class ModuleFiles:
         found = self.collections.split(fqcn) if self.collections else None
         return _in(found[0].path / "plugins/modules", found[1]) if found else None
 
-    def controller_half(self, fqcn: str) -> bool:
-        """It has an action plugin of its name: a part of it runs in Ansible's own process, and cannot run in ours."""
-        found = self.collections.split(fqcn) if self.collections else None
-        return bool(found and is_file(found[0].path / "plugins/action" / f"{found[1]}.py"))
+    def own_action(self, name: str) -> Path | None:
+        """The file of an action plugin of the user's own."""
+        if not _NAME.fullmatch(name):
+            return None
+        return next((file for folder in self.action_plugins if is_file(file := folder / f"{name}.py")), None)
 
-    def redirect(self, fqcn: str) -> str | None:
-        """The module that stands for ``fqcn`` now, as ``plugin_routing`` of its collection says (meta/runtime.yml)."""
-        entry = self._routing(fqcn).get(fqcn.split(".", 2)[2]) if fqcn.count(".") >= 2 else None
-        target = entry.get("redirect") if isinstance(entry, dict) else None
+    def action(self, fqcn: str) -> Path | None:
+        """The action plugin that does what ``fqcn`` names: of its own name, or the one that its collection says (``action_plugin``)."""
+        for _ in range(RENAMED):
+            if fqcn.startswith(LEGACY):
+                return self.own_action(fqcn.removeprefix(LEGACY))
+            found = self.collections.split(fqcn) if self.collections else None
+            if found is None:
+                return None
+            path = found[0].path / "plugins/action" / f"{found[1].replace('.', '/')}.py"
+            if is_file(path):
+                return path
+            named = self._routed(fqcn, "modules", "action_plugin") or self.redirect(fqcn, "action")
+            if named is None:
+                return None
+            fqcn = named
+        return None
+
+    def redirect(self, fqcn: str, kind: str = "modules") -> str | None:
+        """What stands for the module (or ``kind`` action) ``fqcn`` now, as ``plugin_routing`` of its collection says (meta/runtime.yml)."""
+        return self._routed(fqcn, kind, "redirect")
+
+    def _routed(self, fqcn: str, kind: str, key: str) -> str | None:
+        file, name = self._runtime(fqcn)
+        if file is None or not mentions(file, name):
+            return None
+        entry = routing(file, kind).get(name)
+        target = entry.get(key) if isinstance(entry, dict) else None
         return target if isinstance(target, str) else None
 
-    def _routing(self, fqcn: str) -> Mapping[str, Any]:
+    def _runtime(self, fqcn: str) -> tuple[Path | None, str]:
+        """The file with the routing of a name's collection, and the name as it stands there."""
         if fqcn.startswith(BUILTIN):
             core = ansible_core()
-            return routing(core / "config/ansible_builtin_runtime.yml", "modules") if core else {}
+            return core / "config/ansible_builtin_runtime.yml" if core else None, fqcn.removeprefix(BUILTIN)
         found = self.collections.split(fqcn) if self.collections else None
-        return routing(found[0].path / "meta/runtime.yml", "modules") if found else {}
+        return (found[0].path / "meta/runtime.yml", found[1]) if found else (None, fqcn)
 
     def names(self) -> Iterator[str]:
         """The full names of Ansible's own modules and the user's own."""
@@ -119,6 +149,16 @@ class ModuleFiles:
                 stem = name.removesuffix(".py")
                 if _NAME.fullmatch(stem) and not stem.startswith("_") and stem != _PLUMBING and _in(folder, stem):
                     yield prefix + stem
+
+
+@cache
+def _text(file: Path) -> bytes:
+    return file.read_bytes() if is_file(file) else b""
+
+
+def mentions(file: Path, name: str) -> bool:
+    """Whether ``name`` can be a key in a YAML file; these files have thousands of lines, and most names are not in them."""
+    return name.encode() in _text(file)
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
 from hotdesk.actions.documentation import documentation_of, whole_documentation
 from hotdesk.actions.groups import Groups, defaults_of
-from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
+from hotdesk.actions.module_files import BUILTIN, LEGACY, RENAMED, ModuleFiles, ansible_core
 from hotdesk.errors import JobError, PlaybookError, nearest
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hotdesk.actions.collections import Collections
     from hotdesk.actions.module import ModuleAction
     from hotdesk.actions.module_payload import Payloads
+    from hotdesk.actions.plugin_action import PluginAction
     from hotdesk.playbook.model import Task
 
     Kind = Literal["builtin", "control", "job", "module"]
@@ -113,8 +114,8 @@ _MOVED = {
 MODULE, PAYLOADS = "hotdesk.actions.module:ModuleAction", "hotdesk.actions.module_payload:Payloads"
 """What runs a module that is not ours (called with its name, its file and the one Payloads), and what makes ready to be sent."""
 
-_RENAMED = 5
-"""Names that one name may lead to."""
+PLUGIN = "hotdesk.actions.plugin_action:PluginAction"
+"""What runs an action plugin of a collection or of the user's own: called with (fully qualified name, its file)."""
 
 SYNC_JOB = "hotdesk.actions.sync_job:SyncJobAction"
 """The action that runs a sync job: called with (fully qualified name, the job's file, its documentation)."""
@@ -127,15 +128,16 @@ class ActionNames:
         self.collections = collections
         self.files = files or ModuleFiles(collections)
         self._payloads: Payloads | None = None
-        self.groups = Groups(collections)
-        self._resolved: dict[tuple[str, tuple[str, ...], int], str | None] = {}
+        self.groups = Groups(collections, self.resolve)
+        self._resolved: dict[tuple[Any, ...], str | None] = {}
+        self._plugins: dict[str, PluginAction | JobError] = {}
         self._loaded: dict[str, Action] = {}
         self._modules: dict[str, ModuleAction | None] = {}
         self._specs: dict[str, Spec | None] = {}
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name; short names are looked for in ``collections``, then in ansible.builtin. None: unknown."""
-        key = (str(written), tuple(collections), len(self.files.library))
+        key = (str(written), tuple(collections), len(self.files.library), len(self.files.action_plugins))
         if key not in self._resolved:
             self._resolved[key] = self._look(key[0], key[1])
         return self._resolved[key]
@@ -155,16 +157,19 @@ class ActionNames:
     def _legacy(self, name: str) -> str | None:
         """What a short name means: a module of the user's own, or one of Ansible's."""
         builtin = BUILTIN + name
-        if builtin not in CONTROL | CONTROL_HALF and self.files.own(name):
+        own = self.files.own_action(name) or (builtin not in CONTROL_HALF and self.files.own(name))
+        if own and builtin not in CONTROL:
             return LEGACY + name
         return self._there(builtin) or _MOVED.get(name) or self.files.redirect(builtin)
 
     def _there(self, fqcn: str) -> str | None:
         """``fqcn`` or what it was renamed to; None when there is no such thing."""
-        for _ in range(_RENAMED):
-            if self._exists(fqcn):
-                return fqcn
-            renamed = self.files.redirect(fqcn)
+        for _ in range(RENAMED):
+            renamed = None if fqcn.startswith(BUILTIN) else self.files.redirect(fqcn, "action")
+            if renamed is None or not self.files.action(renamed):
+                if self._exists(fqcn):
+                    return fqcn
+                renamed = self.files.redirect(fqcn)
             if renamed is None:
                 break
             fqcn = renamed
@@ -174,7 +179,8 @@ class ActionNames:
         if fqcn in TABLE or fqcn in CONTROL or fqcn in _CORE or fqcn in CONTROL_HALF or fqcn in _MOVED.values():
             return True
         found = self.collections.split(fqcn) if self.collections else None
-        return bool((found and (found[0].job(found[1]) or found[0].module(found[1]))) or self.files.find(fqcn))
+        known = found and (found[0].job(found[1]) or found[0].module(found[1]))
+        return bool(known or self.files.find(fqcn) or self.files.action(fqcn))
 
     def known(self) -> Iterable[str]:
         """Every fully qualified name that could be meant."""
@@ -199,7 +205,10 @@ class ActionNames:
         """Why a known action cannot be run; empty when it can."""
         if self.kind(fqcn) != "module":
             return ""
-        if fqcn in CONTROL_HALF or self.files.controller_half(fqcn):
+        if self.files.action(fqcn):
+            plugin = self._plugin(fqcn)
+            return f"{fqcn}: {plugin.explain()}" if isinstance(plugin, JobError) else ""
+        if fqcn in CONTROL_HALF:
             return f"{fqcn} does a part of its work in Ansible's own process, and hotdesk has no action of that name; ansible-playbook can run it"
         if self.files.find(fqcn):
             return ""
@@ -242,13 +251,27 @@ class ActionNames:
     def _make(self, fqcn: str) -> Action:
         job = self.job(fqcn) if fqcn not in TABLE else None
         if job is None:
-            return (self.module(fqcn) if fqcn not in TABLE else None) or builtin(fqcn)
+            plugin = self._plugin(fqcn) if fqcn not in TABLE and self.files.action(fqcn) else None
+            if isinstance(plugin, JobError):
+                raise plugin
+            return plugin or (self.module(fqcn) if fqcn not in TABLE else None) or builtin(fqcn)
         made: Action = _class(SYNC_JOB)(fqcn, job, self.documentation(fqcn))
         return made
 
+    def _plugin(self, fqcn: str) -> PluginAction | JobError:
+        """The action plugin of a name that has one, or why it cannot be used. Blocking: its file is executed."""
+        if fqcn not in self._plugins:
+            try:
+                self._plugins[fqcn] = _class(PLUGIN)(fqcn, self.files.action(fqcn))
+            except JobError as problem:
+                self._plugins[fqcn] = problem
+        return self._plugins[fqcn]
+
     def module(self, name: str, collections: Sequence[str] = ()) -> ModuleAction | None:
-        """The module of a name, also where an action of ours has the name too; None when there is none."""
-        fqcn = self.resolve(name, collections)
+        """The module of a name, also where an action of ours or an action plugin has the name too; None when there is none."""
+        fqcn = name if name.count(".") > 1 and not name.startswith(LEGACY) else self.resolve(name, collections)
+        while fqcn is not None and self.files.find(fqcn) is None and (renamed := self.files.redirect(fqcn)):
+            fqcn = renamed
         if fqcn is None:
             return None
         if fqcn not in self._modules:

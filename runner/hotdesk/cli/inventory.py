@@ -17,7 +17,8 @@ from hotdesk.errors import UsageError, nearest
 from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import find_host, select
-from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tree, plain, to_json, to_yaml
+from hotdesk.inventory.show import MAGIC, as_graph, as_list, as_tables, as_tree, plain, to_json, to_yaml
+from hotdesk.inventory.toml_text import to_toml
 from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.supervise.terminal import ask
 from hotdesk.text import safe
@@ -46,6 +47,14 @@ if TYPE_CHECKING:
 @click.option("--host", "host", metavar="NAME", help="The variables of one host.")
 @click.option("--vars", "show_vars", is_flag=True, help="With --graph: variables too.")
 @click.option("-y", "--yaml", "as_yaml", is_flag=True, help="YAML instead of JSON.")
+@click.option("--toml", "as_toml", is_flag=True, help="With --list: TOML instead of JSON.")
+@click.option(
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --list: into FILE.",
+)
 @click.option("--export", "export", is_flag=True, help="With --list: variables where they were given, not merged.")
 @click.option("--playbook-dir", "playbook_dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Read group_vars and host_vars there too.")  # fmt: skip
@@ -57,8 +66,24 @@ def command(**given: Any) -> None:
     """Show hosts, groups and variables. Templates and vaulted values are shown as they were written."""
     if given["host"] and given["action"]:
         raise UsageError("only one of --list, --graph and --host can be given")
+    for name, option in (("as_toml", "--toml"), ("file", "--output")):
+        if given[name] and given["action"] != "list":
+            raise UsageError(f"{option} is for --list")
+    if given["as_toml"] and given["as_yaml"]:
+        raise UsageError("only one of --yaml and --toml can be given")
     use_pidfd_watcher()
-    click.echo(asyncio.run(_show(given, settings_from(given))))
+    text = asyncio.run(_show(given, settings_from(given)))
+    if given["file"]:
+        _write(given["file"], f"{text}\n")
+    else:
+        click.echo(text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise UsageError(f"cannot write {path}: {problem.strerror}") from None
 
 
 async def _show(given: dict[str, Any], settings: Settings) -> str:
@@ -89,8 +114,8 @@ async def _show(given: dict[str, Any], settings: Settings) -> str:
     if given["action"] == "list":
         mismatch = settings.host_pattern_mismatch
         hosts = select(inventory, "all", limit=given["limit"], mismatch=mismatch, warn=_warn)
-        form = as_tree if given["as_yaml"] else as_list
-        return write(
+        form = as_tables if given["as_toml"] else as_tree if given["as_yaml"] else as_list
+        return (to_toml if given["as_toml"] else write)(
             form(inventory, hosts, variables.of_host, variables.of_group if given["export"] else None)
         ).rstrip()
     start = given["group"] or "all"

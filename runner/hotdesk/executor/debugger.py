@@ -50,17 +50,20 @@ class Debugger:
     task: Task
     scope: Scope
     changed: dict[str, Any] = field(default_factory=dict)
+    everywhere: bool = False
+    """Also a task without the keyword is looked at, when it has failed or its host is unreachable."""
 
     async def wanted(self, finished: Finished) -> bool:
-        """Does ``debugger`` say to stop at this result?"""
-        if self.original.debugger is None:
-            return False
+        """Do ``debugger`` and the settings say to stop at this result?"""
         when = await values.text(self.run.templates, self.original.debugger, self.scope)
         result = finished.result
+        failed = result.failed and not (finished.ignored and self.run.settings.task_debugger_ignore_errors)
+        if when == "never":
+            return False
         return (
             when == "always"
-            or (when == "on_failed" and result.failed and not result.unreachable and not finished.ignored)
-            or (when == "on_unreachable" and result.unreachable)
+            or (result.unreachable and (self.everywhere or when == "on_unreachable"))
+            or (failed and not result.unreachable and (self.everywhere or when == "on_failed"))
             or (when == "on_skipped" and result.skipped)
         )
 

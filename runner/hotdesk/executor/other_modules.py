@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from hotdesk.variables.scope import Scope
 
 
-async def run_module(run: Run, scope: Scope, call: Call, name: str, args: Mapping[str, Any]) -> Result:
-    """The module ``name`` (as a task would name it) with ``args`` over its own module_defaults. Raises TaskError when there is none."""
+async def run_module(
+    run: Run, scope: Scope, call: Call, name: str, args: Mapping[str, Any], *, defaults: bool = True
+) -> Result:
+    """The module ``name`` (as a task would name it) with ``args``, over its own module_defaults unless it is to have none.
+
+    Raises TaskError when there is no such module.
+    """
     module = run.actions.module(name, call.task.collections)
     if module is None:
         raise TaskError(
@@ -26,9 +31,11 @@ async def run_module(run: Run, scope: Scope, call: Call, name: str, args: Mappin
             remedy="Modules of Ansible come with ansible-core (pip install 'hotdesk[ansible]') and with collections.")  # fmt: skip
     given = dict(args)
     own = module.fqcn == call.task.action  # its defaults are among the arguments already
-    for defaults in (
-        [] if own else reversed(defaults_of(replace(call.task, action=module.fqcn), run.actions.groups.members))
+    for layer in (
+        reversed(defaults_of(replace(call.task, action=module.fqcn), run.actions.groups.members))
+        if defaults and not own
+        else ()
     ):
-        given = {**await run.templates.render(defaults, scope), **given}
+        given = {**await run.templates.render(layer, scope), **given}
     result: Result = await module.execute(call, given, call.task.written if own else name)
     return result

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hotdesk.place import Place
 
 Position = tuple[int, ...]
-STRATEGIES = ("linear", "free", "host_pinned")
+STRATEGIES = ("linear", "free", "host_pinned", "debug")
 
 
 class Strategy(ABC):
@@ -31,6 +31,8 @@ class Strategy(ABC):
     """Hosts do a task together: run_once, any_errors_fatal and shared includes have a meaning."""
     pinned = False
     """A host keeps its place among the ``forks`` from its first task to its last."""
+    debugs = False
+    """The debugger is asked at every task that has failed."""
 
     @abstractmethod
     async def turn(self, host: str, position: Position) -> Sequence[str]:
@@ -62,7 +64,8 @@ class Linear(Strategy):
 
     together = True
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    def __init__(self, hosts: Sequence[str], *, debugs: bool = False) -> None:
+        self.debugs = debugs
         self._order = {host: n for n, host in enumerate(hosts)}
         self._busy = set(hosts)
         self._waiting: list[tuple[Position, int, str, asyncio.Future[tuple[str, ...]]]] = []
@@ -119,8 +122,8 @@ def _wake(futures: list[asyncio.Future[tuple[str, ...]]], together: tuple[str, .
 def strategy_for(name: str, hosts: Sequence[str], place: Place | None = None) -> Strategy:
     """The strategy a play asks for; ``ansible.builtin.`` may stand before the name. Raises PlaybookError."""
     match name.removeprefix("ansible.builtin.").removeprefix("ansible.legacy."):
-        case "linear" | "debug":
-            return Linear(hosts)
+        case "linear" | "debug" as kind:
+            return Linear(hosts, debugs=kind == "debug")
         case "free":
             return Free()
         case "host_pinned":
@@ -128,5 +131,5 @@ def strategy_for(name: str, hosts: Sequence[str], place: Place | None = None) ->
     raise PlaybookError(
         f"the strategy {name!r} does not exist",
         place=place,
-        remedy=nearest(name, STRATEGIES) or "linear, free or host_pinned",
+        remedy=nearest(name, STRATEGIES) or "linear, free, host_pinned or debug",
     )

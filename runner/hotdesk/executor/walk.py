@@ -179,9 +179,11 @@ class Walk:
         def do(task: Task, scope: Scope) -> Awaitable[Finished]:
             return run_task(run, scopes, state, task, scope=scope, shared=shared)
 
-        if task.debugger is None:
+        everywhere = run.settings.enable_task_debugger or self.batch.strategy.debugs
+        if task.debugger is None and not everywhere:
             return await do(task, scope)
-        debugger = Debugger(run, state.name, await display_name(run, task, scope), task, task, scope)
+        name = await display_name(run, task, scope)
+        debugger = Debugger(run, state.name, name, task, task, scope, everywhere=everywhere)
         return await with_debugger(debugger, do, lambda: scopes.for_task(state, task))
 
     async def _once(self, task: Task, at: Position, first: bool) -> bool:

@@ -89,6 +89,37 @@ def as_tree(
     return tree("all")
 
 
+def as_tables(
+    inventory: Inventory, hosts: Collection[str], host_vars: HostVars, group_vars: GroupVars | None = None
+) -> dict[str, Any]:
+    """``--list --toml``: what a TOML inventory would be, a table for each group."""
+    shown = frozenset(hosts)
+    seen: set[str] = set()
+    result: dict[str, Any] = {}
+
+    def variables(host: str) -> Any:
+        if host in seen:
+            return {}
+        seen.add(host)
+        return plain(host_vars(host))
+
+    def add(name: str) -> None:
+        group, content = inventory.groups[name], dict[str, Any]()
+        result[name] = content
+        content["children"] = list(group.children)
+        for child in group.children:
+            if child not in result:
+                add(child)
+        if name != "all":
+            content["hosts"] = {host: variables(host) for host in group.hosts if host in shown}
+        if group_vars:
+            content["vars"] = plain(group_vars(group))
+        result[name] = {key: value for key, value in content.items() if value}
+
+    add("all")
+    return {name: content for name, content in result.items() if content}
+
+
 def as_graph(
     inventory: Inventory, start: str, host_vars: HostVars | None = None, group_vars: GroupVars | None = None
 ) -> list[str]:

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
-from hotdesk.paths import is_file
 from hotdesk.playbook.free_form import like, parse, words
 from hotdesk.playbook.keywords import LEVELS, is_template, unknown
 from hotdesk.source import Map, Trusted, Vaulted, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from hotdesk.place import Place
     from hotdesk.playbook.context import Actions
@@ -49,17 +47,8 @@ class Written:
     local: bool = False
 
 
-def find_action(
-    values: Map,
-    actions: Actions,
-    level: Level,
-    collections: Sequence[str] = (),
-    folders: Callable[[], Iterable[Path]] = tuple,
-) -> Written:
-    """The one action of a task. Raises PlaybookError when there is none, more than one, or one that is not known.
-
-    ``folders()``: where the user may keep modules of their own, for the error.
-    """
+def find_action(values: Map, actions: Actions, level: Level, collections: Sequence[str] = ()) -> Written:
+    """The one action of a task. Raises PlaybookError when there is none, more than one, or one that is not known."""
     others = [key for key in values if key not in LEVELS[level] and not str(key).startswith("with_")]
     found = [(key, fqcn) for key in others if (fqcn := actions.resolve(str(key), collections))]
     old = [key for key in ("action", "local_action") if key in values]
@@ -70,7 +59,7 @@ def find_action(
             place=place_of(found[-1][0]) if found else values.place,
             remedy="Make a task of each.")  # fmt: skip
     if not named:
-        raise _no_action(values, others, actions, level, folders())
+        raise _no_action(values, others, actions, level)
     for key in others:
         if not found or key is not found[0][0]:
             raise unknown(key, level, also=actions.known(), where=values.place)
@@ -83,27 +72,12 @@ def find_action(
     return Written(str(key), fqcn, _arguments(values[key], extra, fqcn, str(key), place), place)
 
 
-def own_action(name: str, folders: Iterable[Path]) -> Path | None:
-    """The file of an action plugin that lies in ``action_plugins/`` beside a playbook or in a role."""
-    for folder in folders:
-        path = folder / "action_plugins" / f"{name}.py"
-        if is_file(path):
-            return path
-    return None
-
-
-def _no_action(
-    values: Map, others: Sequence[Any], actions: Actions, level: Level, folders: Iterable[Path]
-) -> PlaybookError:
+def _no_action(values: Map, others: Sequence[Any], actions: Actions, level: Level) -> PlaybookError:
     if not others:
         return PlaybookError("no action in this task", place=values.place, remedy="Name a module, with its arguments.")
     for key in others if len(others) > 1 else ():
         if nearest(str(key), LEVELS[level]):  # a misspelled keyword beside a misspelled module is named first
             return unknown(key, level, where=values.place)
-    if place := own_action(str(others[0]), folders):
-        return PlaybookError(
-            f"{str(others[0])!r} is an action plugin of your own ({place}), and hotdesk cannot run these",
-            place=place_of(others[0]) or values.place, remedy="ansible-playbook can.")  # fmt: skip
     return unknown_action(str(others[0]), actions, place_of(others[0]) or values.place, level)
 
 

@@ -31,6 +31,9 @@ class Groups(Protocol):
     def resolve(self, written: str, place: Place | None) -> str:
         """The full name of a group. Raises PlaybookError when there is none."""
 
+    def faults(self, group: str) -> list[str]:
+        """What is to be warned about in the group of that full name."""
+
 
 class Actions(Protocol):
     """The catalogue of actions and collections, as far as the loader needs it (``actions.registry.ActionNames``)."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hotdesk.playbook.context import Context
     from hotdesk.playbook.tasks import TaskReader
 
-STRATEGIES = ("linear", "free", "host_pinned")
+STRATEGIES = ("linear", "free", "host_pinned", "debug")
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 _PROMPT_KEYS = ("name", "prompt", "default", "private", "confirm", "encrypt", "salt_size", "salt", "unsafe")
 _SERIAL = re.compile(r"\d+%?\Z")

@@ -107,7 +107,7 @@ class TaskReader:
     def _task(self, values: Map, around: Inherited, handlers: bool) -> Items:
         level: Level = "handler" if handlers else "task"
         collections = tuple(map(str, as_tuple(values.get("collections")))) or around.collections
-        written = find_action(values, self.context.actions, level, collections, around.search)
+        written = find_action(values, self.context.actions, level, collections)
         self._check(values, level, written)
         if written.fqcn == _IMPORT_PLAYBOOK:
             raise PlaybookError("import_playbook is not a task", place=written.place, remedy="Put it beside the plays.")
@@ -216,7 +216,10 @@ class TaskReader:
     def _defaulted(self, name: Any, where: Place | None) -> str:
         actions, place = self.context.actions, place_of(name) or where
         if str(name).startswith(GROUP):
-            return actions.groups.resolve(str(name), place)
+            group = actions.groups.resolve(str(name), place)
+            for text in actions.groups.faults(group) if self.context.settings.validate_action_group_metadata else ():
+                self.context.warn(text, place)
+            return group
         if (full := actions.resolve(str(name))) is None:
             self.context.warn(f"module_defaults names {str(name)!r}, and there is no such module", place)
         return full or str(name)

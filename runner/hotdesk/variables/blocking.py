@@ -13,12 +13,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hotdesk.aio import in_thread
+from hotdesk.aio import in_pool, in_thread
 from hotdesk.errors import TemplateError, VariableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
+
+    from hotdesk.aio import Threads
 
 T = TypeVar("T")
 ON_LOOP = 0.05
@@ -158,8 +160,8 @@ def wait_for(coroutine: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return _here.blocking.wait_for(coroutine())
 
 
-async def run(call: Callable[[], T], *, thread: bool = False) -> T:
-    """``call()`` here and now, or, when it needs I/O (or ``thread`` is set), once more in a thread."""
+async def run(call: Callable[[], T], *, thread: bool = False, pool: Threads | None = None) -> T:
+    """``call()`` here and now, or, when it needs I/O (or ``thread`` is set), once more in a thread (of ``pool``)."""
     if not thread:
         try:
             return now(call)
@@ -167,7 +169,7 @@ async def run(call: Callable[[], T], *, thread: bool = False) -> T:
             pass
     blocking = Blocking(asyncio.get_running_loop())
     try:
-        return await in_thread(blocking.run, call)
+        return await (in_pool(pool, blocking.run, call) if pool else in_thread(blocking.run, call))
     except asyncio.CancelledError:
         blocking.cancel()
         raise

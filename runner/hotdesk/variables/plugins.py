@@ -1,19 +1,15 @@
 """Filters, tests and lookups that users bring: ``filter_plugins/``, ``test_plugins/``, ``lookup_plugins/`` and those of collections.
 
 A plugin is Python that runs on the control node, as Ansible's are: ``FilterModule.filters()``, ``TestModule.tests()``, ``LookupModule.run()``
-(https://docs.ansible.com/ansible-core/2.19/dev_guide/developing_plugins.html). One that imports Ansible's controller is refused by name:
-it would need what is not there in a run of ours. What it may import of Ansible, if that is installed, is ``ansible.module_utils`` and
-``ansible.errors``. A function may be ``async def``; a plain one runs in a thread.
+(https://docs.ansible.com/ansible-core/2.19/dev_guide/developing_plugins.html). ``plugin_imports`` says what it may import of Ansible.
+A function may be ``async def``; a plain one runs in a thread.
 """
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import hashlib
-import importlib.util
 import inspect
-import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TemplateError
@@ -24,13 +20,14 @@ from hotdesk.variables.compiling import known_name
 from hotdesk.variables.filters import FILTERS
 from hotdesk.variables.lookups import LOOKUPS
 from hotdesk.variables.plugin import shielded
+from hotdesk.variables.plugin_imports import plugin_module
 from hotdesk.variables.tests import TESTS
 from hotdesk.variables.trust import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractContextManager
     from pathlib import Path
-    from types import ModuleType
 
     from hotdesk.variables.lookups import LookupCall
 
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
 
 KINDS = ("filter", "test", "lookup")
 _CLASSES = {"filter": ("FilterModule", "filters"), "test": ("TestModule", "tests"), "lookup": ("LookupModule", "run")}
-_ALLOWED = ("ansible.module_utils", "ansible.errors")
 
 
 class Plugins:
@@ -48,7 +44,7 @@ class Plugins:
     def __init__(self, collection: Collection | None = None) -> None:
         """``collection`` finds the collection of a fully qualified name."""
         self.tables: dict[str, dict[str, Any]] = {"filter": dict(FILTERS), "test": dict(TESTS), "lookup": dict(LOOKUPS)}
-        self._collection = collection
+        self.collection = collection
         self._seen: set[Path] = set()
         self._refused: list[tuple[str, Path, TemplateError]] = []
 
@@ -79,10 +75,7 @@ class Plugins:
 
     def _look(self, kind: str, name: str) -> None:
         parts = name.split(".")
-        if self._collection is not None and len(parts) > 2 and (found := self._collection(".".join(parts[:2]))):
-            root = str(found.parents[1].parent)
-            if root not in sys.path:
-                sys.path.append(root)  # plugins of collections import ansible_collections.NAMESPACE.NAME...
+        if self.collection is not None and len(parts) > 2 and (found := self.collection(".".join(parts[:2]))):
             self.add_directory(kind, found / "plugins" / kind, f"{parts[0]}.{parts[1]}.")
         if name in self.tables[kind]:
             return
@@ -95,59 +88,22 @@ class Plugins:
 
 def _loaded(kind: str, file: Path) -> dict[str, Callable[..., Any]]:
     """The plugins of one file by name. Raises TemplateError with the file and line of what is wrong."""
-    _check_imports(file)
     wanted, method = _CLASSES[kind]
     place = Place(str(file), 1)
     try:
-        module = _module(file)
-        made = getattr(module, wanted)()
+        found = getattr(plugin_module(file), wanted)
         if kind == "lookup":
-            return {file.stem: _lookup(made)}
+            return {file.stem: _lookup(found)}
+        made = found()
         return {str(name): _plugin(kind, str(name), func) for name, func in getattr(made, method)().items()}
+    except TemplateError:
+        raise
     except AttributeError as problem:
         raise TemplateError(f"the plugin has no {wanted} with {method}(): {problem}", place=place) from None
     except Exception as problem:
         raise TemplateError(
             f"the plugin cannot be loaded: {type(problem).__name__}: {problem}", place=place
         ) from problem
-
-
-def _module(file: Path) -> ModuleType:
-    name = f"hotdesk_plugin_{hashlib.sha256(bytes(file)).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-def _check_imports(file: Path) -> None:
-    """Raises TemplateError where the file imports Ansible's controller, or is no Python."""
-    try:
-        tree = ast.parse(file.read_bytes(), str(file))
-    except (SyntaxError, ValueError, OSError) as problem:
-        line = getattr(problem, "lineno", None) or 1
-        raise TemplateError(f"the plugin cannot be read: {problem}", place=Place(str(file), line)) from None
-    for name, line in _imports(tree):
-        if name.split(".")[0] == "ansible" and not f"{name}.".startswith(tuple(f"{each}." for each in _ALLOWED)):
-            raise TemplateError(
-                f"the plugin imports {name}, which belongs to Ansible's controller",
-                place=Place(str(file), line),
-                remedy="A plugin here may import ansible.module_utils and ansible.errors; run this play with ansible-playbook.",
-            )
-
-
-def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            if node.module == "ansible":
-                yield from ((f"ansible.{alias.name}", node.lineno) for alias in node.names)
-            else:
-                yield node.module, node.lineno
 
 
 def _mentions(file: Path, name: str) -> bool:
@@ -172,18 +128,28 @@ def _plugin(kind: str, name: str, func: Callable[..., Any]) -> Callable[..., Any
     return shielded(kind, name, call)
 
 
-def _lookup(made: Any) -> Callable[[LookupCall], list[Any]]:
-    """``made.run`` as a lookup; it gets the terms, the variables (rendered at access) and the options."""
-    run = made.run
+def _lookup(kind: Any) -> Callable[[LookupCall], list[Any]]:
+    """``run`` as a lookup; it gets the terms, the variables (rendered at access) and the options.
+
+    Of a class that is derived from ``LookupBase`` each call has an instance of its own, which ``for_call`` of ours makes.
+    """
+    make = getattr(kind, "for_call", None) or _always(kind())
+    kind.run  # noqa: B018 - it must have one
 
     def call(request: LookupCall) -> list[Any]:
         leave_loop()
-        found = _result(run, [request.terms], {"variables": request.variables, **request.options})
+        with make(request) as made:
+            found = _result(made.run, [request.terms], {"variables": request.variables, **request.options})
         if not isinstance(found, list):
             raise request.fail(f"run() must give a list, not {type(found).__name__}")
         return found
 
+    call.takes_undefined = bool(getattr(kind, "accept_args_markers", False))  # type: ignore[attr-defined]
     return call
+
+
+def _always(made: Any) -> Callable[[LookupCall], AbstractContextManager[Any]]:
+    return lambda _request: nullcontext(made)
 
 
 def _result(func: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:

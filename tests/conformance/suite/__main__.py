@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.conformance.suite import page
 from tests.conformance.suite.fetch import fetched
-from tests.conformance.suite.targets import Outcome, engine_of_this_venv, known, names_in, run
+from tests.conformance.suite.targets import LIMIT, Outcome, engine_of_this_venv, known, names_in, run
 
 EXPECTED = Path(__file__).parents[1] / "expected.txt"
 HEAD = "# Targets of ansible-core 2.19.14's integration suite that pass, role targets with the same recap. One that is lost is a regression.\n"
@@ -34,7 +34,7 @@ def main() -> int:
     engine = "" if given.peer else given.engine or engine_of_this_venv()
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(given.jobs) as pool:
-        for done in as_completed([pool.submit(run, name, suite, engine) for name in names]):
+        for done in as_completed([pool.submit(run, name, suite, engine, given.limit) for name in names]):
             outcomes.append(done.result())
             _tell(outcomes[-1])
     passed = {outcome.target for outcome in outcomes if outcome.passed}
@@ -48,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engine", help="a command line in the place of this venv's 'hotdesk play'")
     parser.add_argument("--peer", action="store_true", help="ansible-playbook itself")
     parser.add_argument("--accept", action="store_true", help="what passes now is what is expected from now on")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for a target (more on a busy machine)")
     parser.add_argument("--jobs", type=int, default=2, help="targets at a time")
     return parser.parse_args()
 

@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,7 @@ import sys
 from ansible.cli.{module} import main
 main()
 """
+WEB = Path(__file__).parent / "web.py"
 SETUP_LIMIT = 300
 """Seconds for each target that another one needs before it."""
 PR_SET_NAME = 15
@@ -68,6 +70,7 @@ class Machine:
         self.tree = SCRATCH / f"{self.target}{suffix}"
         self.integration = self.tree / "test" / "integration"
         self.ssh = "needs/ssh" in self.aliases(self.target)
+        self.web = "needs/httptester" in self.aliases(self.target)
         self.log = (OUT / "log").open("wb", buffering=0)
 
     def aliases(self, target: str) -> list[str]:
@@ -93,6 +96,19 @@ class Machine:
             Path("/run/sshd").mkdir(exist_ok=True)
             options = ("PermitRootLogin=yes", "MaxStartups=200", "MaxSessions=100")
             subprocess.run(["/usr/sbin/sshd", *(word for option in options for word in ("-o", option))], check=True)
+        if self.web:
+            self._serve()
+
+    def _serve(self) -> None:
+        """The web server of the suite, under the names by which targets know it."""
+        names = runpy.run_path(str(WEB))["HOSTS"]
+        with Path("/etc/hosts").open("a", encoding="ascii") as hosts:
+            hosts.write(f"127.0.0.1 {' '.join(names)}\n")
+        words = [sys.executable, str(WEB), str(HOME / "web")]
+        server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
+        assert server.stdout is not None
+        if not server.stdout.readline():
+            raise SystemExit(f"the web server ended with {server.wait()}")
 
     def _commands(self) -> None:
         """Ansible's commands for whichever ``python`` comes first (targets make venvs), the engine before them."""
@@ -154,6 +170,8 @@ class Machine:
             "OUTPUT_DIR": str(SCRATCH / "output_dir"), "INVENTORY_PATH": str(self.integration / "inventory"),
             "JUNIT_OUTPUT_DIR": str(SCRATCH / "junit"), "JUNIT_TASK_RELATIVE_PATH": str(self.tree),
         }  # fmt: skip
+        if self.web:
+            found |= {"HTTPTESTER": "1", "KRB5_PASSWORD": ""}
         for alias in self.aliases(target):
             if match := re.match(r"env/set/([^/]+)/(.*)", alias):
                 found[match[1]] = match[2]

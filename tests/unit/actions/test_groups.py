@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hotdesk.actions.collections import Collections
-from hotdesk.actions.groups import Groups, action_groups
+from hotdesk.actions.groups import Groups, action_groups, defaults_of
+from hotdesk.place import Place
+from hotdesk.playbook.model import Task
 from hotdesk.settings import Settings
 from tests.unit.actions.test_collections import make
 from tests.unit.playbook.project import Project
@@ -53,8 +56,51 @@ def test_a_group_that_there_is_not_is_refused_with_its_place(project: Project) -
     assert error.place.line == 4
 
 
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ("[{metadata: {extend_group: [more]}}]", ""),
+        ("[{metadata: {}, other: 1}]", "The only expected key is metadata, but got keys: metadata, other"),
+        ("[{metadata: {}}, {metadata: {}}]", "The group contains multiple metadata entries."),
+        ("[{metadata: {other: 1}}]", "The metadata contains unexpected keys: other"),
+        ("[{metadata: [more]}]", "The metadata is not a dictionary. Got ['more']"),
+        (
+            "[{metadata: {extend_group: more}}]",
+            "The metadata contains unexpected key types: extend_group is more (expected type list)",
+        ),
+    ],
+)
+def test_metadata_of_a_group_that_is_not_as_it_should_be_is_told(project: Project, entries: str, said: str) -> None:
+    """In Ansible's words, and the group is used all the same."""
+    path = make(project.path / "collections", "my.pcs", plugins__modules__one="DOCUMENTATION = ''")
+    (path / "meta").mkdir()
+    (path / "meta" / "runtime.yml").write_text(f"action_groups:\n  odd: {entries}\n")
+    groups = Groups(Collections(Settings(), (project.path,), scan_sys_path=False))
+    faults = groups.faults(groups.resolve("group/my.pcs.odd", None))
+    begin = "Invalid metadata was found for action_group my.pcs.odd while loading module_defaults. "
+    assert faults == ([begin + said] if said else [])
+
+
+def test_a_member_that_was_renamed_is_its_new_name(project: Project) -> None:
+    """As a task of the old name is."""
+    collection(project)
+    names = Collections(Settings(), (project.path,), scan_sys_path=False)
+    groups = Groups(names, {"my.pcs.one": "all.round.one"}.get)
+    assert groups.members("group/my.pcs.desk") == {"all.round.one", "ansible.builtin.copy", "ansible.builtin.file"}
+
+
+def test_defaults_of_ones_own_action_go_for_ansibles_too() -> None:
+    """Not the other way round."""
+    layers = ({"ansible.legacy.debug": {"msg": "own"}},)
+    for action in ("ansible.builtin.debug", "ansible.legacy.debug"):
+        task = Task(id="t", action=action, written="debug", place=Place("p.yml"), module_defaults=layers)
+        assert defaults_of(task, lambda _name: frozenset()) == [{"msg": "own"}]
+    theirs = replace(task, module_defaults=({"ansible.builtin.debug": {"msg": "theirs"}},))
+    assert defaults_of(theirs, lambda _name: frozenset()) == []
+
+
 def test_the_jobs_of_our_collection_are_a_group() -> None:
     """``group/hotdesk.sync.jobs`` has each of them."""
     root = Path(__file__).parents[3] / "collection"
     jobs = {path.stem for path in (root / "plugins" / "jobs").glob("*.py") if not path.stem.startswith("_")}
-    assert set(action_groups(root)["jobs"]) == jobs
+    assert set(action_groups(root / "meta" / "runtime.yml")["jobs"]) == jobs

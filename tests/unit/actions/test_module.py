@@ -4,16 +4,21 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hotdesk.actions.background import Background
+from hotdesk.actions.base import Outcome
+from hotdesk.actions.module import ModuleAction
 from hotdesk.actions.module_payload import Payloads
 from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError, TaskError, TimedOut
 from hotdesk.events import Changed
+from hotdesk.executor.attempt import with_invocation
 from hotdesk.paths import exists
+from hotdesk.settings import Settings
 from tests.unit.actions.conftest import RunModule, write
 
 if TYPE_CHECKING:
@@ -81,6 +86,17 @@ async def test_blockinfile_changes_a_file_and_in_check_mode_none(
     assert done.changed
     assert "+hello" in "\n".join(line for one in done.diff for line in one.lines())
     assert ("hello" in path.read_text()) is not check
+
+
+@pytest.mark.usefixtures("speaker")
+@pytest.mark.parametrize("how", ["ok", "crash"])
+async def test_arguments_are_shown_as_the_module_says_them_or_not_at_all(run_module: RunModule, how: str) -> None:
+    """From -vvv on; which of them are secret only the module knows."""
+    done = await run_module("speaker", secret="hush", mode=how, _settings=Settings(verbosity=3))
+    action = SimpleNamespace(needs_machine=True, raw_args=False, unchecked=ModuleAction.unchecked, DOCUMENTATION="")
+    shown = with_invocation(Outcome(done), action, {"secret": "hush", "mode": how}).result.data.get("invocation")  # type: ignore[arg-type]
+    masked = {"mode": "ok", "secret": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
+    assert shown == ({"module_args": masked} if how == "ok" else None)
 
 
 @pytest.mark.usefixtures("speaker")

@@ -82,7 +82,7 @@ def test_kinds_tell_who_does_it(names: ActionNames) -> None:
         names.kind(one) for one in ("ansible.builtin.copy", "ansible.builtin.meta", "my.pcs.folder", "my.pcs.other")
     ]
     assert kinds == ["builtin", "control", "job", "module"]
-    assert "Ansible's own process" in names.refusal("my.pcs.halved")
+    assert "the action plugin cannot be loaded" in names.refusal("my.pcs.halved")
     assert "the collection ansible.posix, which is not installed" in names.refusal("ansible.posix.synchronize")
     assert (
         names.refusal("my.pcs.other") == names.refusal("my.pcs.folder") == names.refusal("ansible.builtin.copy") == ""

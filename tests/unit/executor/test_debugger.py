@@ -111,3 +111,28 @@ async def test_step_asks_before_each_task(play: Play) -> None:
                      options=app.PlayOptions(step=True), answers=("", "y", "c"))  # fmt: skip
     assert ran.order() == ["two", "three", "four"]
     assert ran.asked[0] == "Perform task: TASK: one (N)o/(y)es/(c)ontinue: "
+
+
+PLAIN = FAILS.replace(", debugger: on_failed", "")
+
+
+@pytest.mark.parametrize("how", ["setting", "strategy"])
+async def test_every_failed_task_can_be_looked_at(play: Play, how: str) -> None:
+    """By ``enable_task_debugger`` or ``strategy: debug``."""
+    text = (
+        PLAIN.replace("gather_facts: false", "gather_facts: false\n      strategy: debug")
+        if how == "strategy"
+        else PLAIN
+    )
+    ran = await play(text, answers=("task_vars['code'] = 0", "r"), enable_task_debugger=how == "setting")
+    assert (ran.recap("h1").ok, ran.recap("h1").failed) == (2, 0)
+
+
+@pytest.mark.parametrize(("keyword", "honoured"), [("debugger: never", False), ("ignore_errors: true", True)])
+async def test_what_is_meant_to_fail_is_passed_by(play: Play, keyword: str, honoured: bool) -> None:
+    """``debugger: never`` is stronger, and so is ``ignore_errors`` unless ``task_debugger_ignore_errors`` is off."""
+    text = PLAIN.replace("register: r", f"register: r, {keyword}")
+    assert (await play(text, enable_task_debugger=True)).asked == []
+    if honoured:
+        ran = await play(text, answers=("c",), enable_task_debugger=True, task_debugger_ignore_errors=False)
+        assert ran.asked == ["[h1] TASK: may fail (debug)> "]

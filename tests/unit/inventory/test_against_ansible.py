@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -122,6 +123,28 @@ def test_the_enabled_plugins_count(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ANSIBLE_INVENTORY_ENABLED", enabled)
     done = CliRunner().invoke(command, arguments.split(), catch_exceptions=False)
     assert done.stdout == ansible("ansible-inventory", *arguments.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", ["-i hosts.ini -i more.yml --list --toml", "-i hosts.toml --list --toml --export"]
+)
+def test_what_is_written_as_toml_is_the_same_inventory(folder: Path, arguments: str) -> None:
+    """Read again by hotdesk and by Ansible; into a file, too."""
+    done = CliRunner().invoke(command, [*arguments.split(), "--output", "again.toml"], catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (0, "")
+    again = CliRunner().invoke(command, ["-i", "again.toml", "--list"], catch_exceptions=False).stdout
+    assert again == ansible("ansible-inventory", "-i", "again.toml", "--list")
+    before = arguments.replace("--toml", "").replace("--export", "").split()
+    assert hosts_and_groups(again) == hosts_and_groups(ansible("ansible-inventory", *before))
+
+
+def hosts_and_groups(listed: str) -> dict[str, object]:
+    """What ``--list`` says, without the order of hosts and children."""
+    data = json.loads(listed)
+    groups = {
+        name: {key: sorted(names) for key, names in group.items()} for name, group in data.items() if name != "_meta"
+    }
+    return {**groups, "variables": data["_meta"]["hostvars"]}
 
 
 @pytest.mark.parametrize("pattern", ["all", "site:!web02", "w*:&other", "db[0:1]", "~.*b.*", "newweb,db"])

@@ -124,10 +124,10 @@ def test_a_templated_action_stays_as_written(project: Project) -> None:
     assert task.args == {"name": "x"}
 
 
-def test_an_action_plugin_of_the_users_own_is_refused_by_name(project: Project) -> None:
-    """It is not taken for a misspelling: it would need Ansible's own process."""
+def test_an_action_plugin_of_the_users_own_that_cannot_be_used_is_refused_by_name(project: Project) -> None:
+    """It is not taken for a misspelling."""
     project.write("action_plugins/my_action.py", "")
-    assert "is an action plugin of your own" in project.refused_task("- my_action: {}").message
+    assert "the action plugin cannot be loaded" in project.refused_task("- my_action: {}").message
 
 
 def test_a_module_beside_the_playbook_goes_before_one_of_ansible(project: Project) -> None:

@@ -57,9 +57,10 @@ def lookup_functions(templates: Templates) -> dict[str, Any]:
 
 def _answer(templates: Templates, name: Any, terms: tuple[Any, ...], options: dict[str, Any]) -> Any:
     templates.plugins.need("lookup", str(name))
-    for argument in (*terms, *options.values()):
-        if isinstance(argument, AnyUndefined):
-            return argument
+    if not getattr(templates.plugins.tables["lookup"][str(name)], "takes_undefined", False):
+        for argument in (*terms, *options.values()):
+            if isinstance(argument, AnyUndefined):
+                return argument
     wantlist, errors = options.pop("wantlist", False), options.pop("errors", "strict")
     options.pop("allow_unsafe", None)
     call = LookupCall(
