@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hotdesk.source import Decrypt
 
 
+ARGUMENTS_FROM = 3
+"""The verbosity from which results hold ``invocation``, which nothing shows below it."""
+
 # Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
 
 

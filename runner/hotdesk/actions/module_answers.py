@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.answers import diffs, text
+from hotdesk.actions.base import ARGUMENTS_FROM
 from hotdesk.actions.fact_names import reserved
 from hotdesk.agent.frames import FrameError
 from hotdesk.connections import bounds
@@ -17,6 +18,8 @@ from hotdesk.results import TASK_FAILED, Result
 from hotdesk.text import brief
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hotdesk.actions.base import Call
     from hotdesk.connections.answers import Completed
 
@@ -104,7 +107,8 @@ def as_result(found: dict[str, Any], call: Call, warnings: list[str]) -> Result:
         if name.startswith(_INTERNAL)
     ]
     data: dict[str, Any] = _public(found)
-    data.pop("invocation", None)
+    if call.settings.verbosity < ARGUMENTS_FROM:
+        data.pop("invocation", None)
     said = [_words(one) for one in _list(data.pop("warnings", None))]
     exception = data.pop("exception", None)
     deprecations = [one for one in map(_deprecation, _list(data.pop("deprecations", None))) if one]
@@ -165,6 +169,21 @@ def _deprecation(found: Any) -> dict[str, Any]:
         "collection_name": name,
     }
     return {key: value for key, value in shown.items() if value is not None}
+
+
+def removal(deprecation: Mapping[str, Any]) -> str:
+    """What Ansible says of the end of something that a module has called deprecated."""
+    name = str(deprecation.get("collection_name") or "")
+    collection, module = ".".join(name.split(".")[:2]), name.split(".")[2:]
+    if not collection:
+        return "This feature will be removed in the future."
+    by = f"module {'.'.join(module)!r} in " if module else ""
+    if date := deprecation.get("date"):
+        when = f"in a release after {date}"
+    else:
+        when = f"version {deprecation['version']}" if deprecation.get("version") else "in a future release"
+    owner = "ansible-core" if collection == "ansible.builtin" else f"collection {collection!r}"
+    return f"This feature will be removed from {by}{owner} {when}."
 
 
 def _facts(found: Any) -> tuple[dict[str, Any], list[str]]:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ARGUMENTS_FROM = 3
-"""The verbosity from which results hold ``invocation``, which nothing shows below it."""
-
 
 @dataclass(slots=True)
 class Doing:
@@ -89,9 +86,9 @@ async def _run(action: Action, call: Call) -> Outcome:
 
 
 def with_invocation(outcome: Outcome, action: Action, args: Mapping[str, Any]) -> Outcome:
-    """With the arguments as the module got them, but for those that are secret."""
+    """With the arguments as the module got them, but for those that are secret: of a module of others only that itself knows these."""
     result = outcome.result
-    if not action.needs_machine or action.raw_args or result.unreachable or "invocation" in result.data:
+    if not action.needs_machine or action.raw_args or action.unchecked or result.unreachable:
         return outcome
     shown = without_secrets(action.DOCUMENTATION, args)
     return replace(outcome, result=result.but(data={**result.data, "invocation": {"module_args": shown}}))

@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
-from hotdesk.actions.base import Call, Outcome, SetFacts
+from hotdesk.actions.base import ARGUMENTS_FROM, Call, Outcome, SetFacts
 from hotdesk.actions.groups import defaults_of
 from hotdesk.errors import ArgumentError, PlaybookError, TaskError, UndefinedError
 from hotdesk.executor import values
 from hotdesk.executor.asynchronous import in_background, limit_of
-from hotdesk.executor.attempt import ARGUMENTS_FROM, Doing, call_action, error_result, with_invocation
+from hotdesk.executor.attempt import Doing, call_action, error_result, with_invocation
 from hotdesk.executor.other_modules import run_module
 from hotdesk.executor.run import Working
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
