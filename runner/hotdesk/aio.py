@@ -9,8 +9,11 @@ import logging
 import selectors
 import sys
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -125,23 +128,90 @@ READY = 32
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run``, with turns of the event loop that do not grow with the number of connections."""
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(FewAtATime())) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(main)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """The event loop of ``run``."""
+
+    def __init__(self) -> None:
+        self.selector = FewAtATime()
+        super().__init__(self.selector)
 
 
 class FewAtATime(selectors.DefaultSelector):
     """Of hundreds of descriptors that are ready at once, each look gives some; the others, which stay ready, have their turn after them."""
 
     _next = 0
+    idle = 0.0
+    """Seconds that were spent waiting, with nothing else to do."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """At most READY of what is ready."""
+        began = time.monotonic()
         ready = super().select(timeout)
+        if timeout is None or timeout > 0:
+            self.idle += time.monotonic() - began
         if len(ready) <= READY:
             return ready
         begin = self._next % len(ready)
         self._next = begin + READY
         return [*ready[begin : begin + READY], *ready[: max(0, begin + READY - len(ready))]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """A point in time: by the clock of the event loop, and by how long that has had nothing to do (seconds)."""
+
+    time: float
+    idle: float
+
+
+def now() -> Moment:
+    """Of a loop that is not ``run``'s both clocks are the same."""
+    loop = asyncio.get_running_loop()
+    return Moment(loop.time(), loop.selector.idle if isinstance(loop, Loop) else loop.time())
+
+
+IDLE = 0.2
+"""The share of a limit in which we must have had nothing to do but wait, for it to be the other end's fault that it is over."""
+PATIENCE = 6.0
+"""A limit is over, whoever is at fault, after so many times as long."""
+
+
+def left(since: Moment, seconds: float, patience: float = PATIENCE) -> float:
+    """Seconds until it can be said that the other end has taken longer than ``seconds``, and not we: on a control node that is busy with
+    hundreds of hosts an answer that came in time is read late, and a login waits at every step for those of others."""
+    at = now()
+    gone = at.time - since.time
+    return min(max(seconds - gone, seconds * IDLE - (at.idle - since.idle)), seconds * patience - gone)
+
+
+@asynccontextmanager
+async def patient(seconds: float) -> AsyncIterator[None]:
+    """As ``asyncio.timeout``, for what another computer does: by ``left``. Raises TimeoutError."""
+    loop, began = asyncio.get_running_loop(), now()
+    timer: asyncio.TimerHandle
+    async with asyncio.timeout(None) as scope:
+
+        def look() -> None:
+            nonlocal timer
+            rest = left(began, seconds)
+            if rest <= 0:
+                scope.reschedule(loop.time())
+            else:
+                timer = loop.call_later(max(rest, SOON), look)
+
+        timer = loop.call_later(seconds, look)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+SOON = 0.05
+"""Seconds between two looks, at least."""
 
 
 async def paced(items: Iterable[T]) -> AsyncIterator[T]:

@@ -55,7 +55,8 @@ class Settings:
     keepalive_interval: float = 15.0
     keepalive_count: int = 3
     handshakes: int = 64
-    """Connections being set up at once, over all; at most ``handshakes_per_address`` of them to one address or jump host."""
+    """Connections being set up at once, over all: as many as this machine keeps up with, and no more than this; at most
+    ``handshakes_per_address`` of them to one address or jump host."""
     handshakes_per_address: int = 8
     transfers: int = 4
     workers: str = ""

@@ -9,10 +9,27 @@ import sys
 import threading
 from collections import Counter
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 
-from hotdesk.aio import AT_ONCE, READY, FewAtATime, Pacing, TaskGroup, Threads, finish, in_thread, paced, run
+from hotdesk.aio import (
+    AT_ONCE,
+    PATIENCE,
+    READY,
+    FewAtATime,
+    Pacing,
+    TaskGroup,
+    Threads,
+    finish,
+    in_thread,
+    paced,
+    patient,
+    run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 async def test_clean_up_runs_to_its_end_although_the_caller_is_cancelled_twice() -> None:
@@ -185,3 +202,34 @@ def test_the_loop_of_a_run_serves_few_descriptors_at_a_time() -> None:
         return asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
 
     assert isinstance(run(selector()), FewAtATime)
+
+
+async def busy(seconds: float) -> None:
+    """The loop has always something to do."""
+    loop = asyncio.get_running_loop()
+    over = loop.time() + seconds
+    while loop.time() < over:  # noqa: ASYNC110 - the loop is to be busy
+        await asyncio.sleep(0)
+
+
+def test_our_own_work_uses_up_no_limit_of_others() -> None:
+    """Only what the loop spends waiting does."""
+
+    async def answered_while_we_were_busy() -> bool:
+        async with patient(0.05):
+            await busy(0.05 * 3)
+        return True
+
+    assert run(answered_while_we_were_busy())
+
+
+@pytest.mark.parametrize("wait", [busy, asyncio.sleep], ids=["busy", "idle"])
+def test_what_others_do_has_a_limit_all_the_same(wait: Callable[[float], Awaitable[None]]) -> None:
+    """Whether we wait for them or are busy for ever."""
+
+    async def never_answered() -> None:
+        async with patient(0.05):
+            await wait(0.05 * PATIENCE * 100)
+
+    with pytest.raises(TimeoutError):
+        run(never_answered())

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from hotdesk.actions.base import Call
 
 
+async def remote_tmp(call: Call) -> str:
+    """The folder on the target for what a task needs there for a while: ``ansible_remote_tmp``, else the setting."""
+    given = call.variables.get("ansible_remote_tmp")
+    return call.settings.remote_tmp if given is None else str(await call.render(given))
+
+
 @asynccontextmanager
 async def placed(call: Call, name: str, body: bytes = b"") -> AsyncIterator[str]:
     """The path on the target of a new file ``name`` that only we can read and run. Changes the target."""
-    half = bundle(commands)
-    path: str = await call.machine.call(
-        half, "place_script", name, call.settings.remote_tmp, change=True, answers=str, payload=body
-    )
+    half, folder = bundle(commands), await remote_tmp(call)
+    path: str = await call.machine.call(half, "place_script", name, folder, change=True, answers=str, payload=body)
     try:
         yield path
     finally:

@@ -12,7 +12,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.base import Action, Call
-from hotdesk.actions.module_answers import as_result, module_result, unwrapped
+from hotdesk.actions.carrying import remote_tmp
+from hotdesk.actions.module_answers import as_result, module_result, removal, unwrapped
 from hotdesk.actions.module_payload import JSON_ARGUMENTS, PROFILE, Payload, Payloads
 from hotdesk.actions.on_target import modules
 from hotdesk.aio import in_thread
@@ -60,12 +61,13 @@ class ModuleAction(Action):
     async def execute(self, call: Call, args: Mapping[str, Any], name: str = "") -> Result:
         """The module with ``args`` on the task's PC. Raises TaskError for a module that cannot be sent."""
         payload = await self._made()
-        parameters = {**args, **internal(call, name or call.task.written)}
+        tmp = await remote_tmp(call)
+        parameters = {**args, **internal(call, name or call.task.written, tmp)}
         if payload.style == "python":
             function, kwargs = "run", {"module": payload.module, "profile": PROFILE, "parameters": plain(parameters)}
         else:
             function, kwargs = "run_file", await _as_program(payload, parameters, call)
-        kwargs["tmp"] = call.settings.remote_tmp
+        kwargs["tmp"] = tmp
         if call.background is not None:
             result = await _in_background(call, call.background, payload, function, kwargs)
         else:
@@ -81,14 +83,7 @@ class ModuleAction(Action):
 
     def _tell_deprecations(self, result: Result, call: Call) -> None:
         for one in result.data.get("deprecations", ()) if call.settings.deprecation_warnings else ():
-            when = (
-                f" in version {one['version']}"
-                if one.get("version")
-                else f" after {one['date']}"
-                if one.get("date")
-                else ""
-            )
-            text = f"[DEPRECATION WARNING]: {one.get('msg')}. This feature will be removed{when}."
+            text = f"[DEPRECATION WARNING]: {str(one.get('msg')).rstrip('.')}. {removal(one)}"
             if text not in self._told and not call.machine.no_log:
                 self._told.add(text)
                 call.emit_note(text)
@@ -108,7 +103,7 @@ async def _in_background(
     return as_result(unwrapped(await background.work(call, work, change=True)), call, [])
 
 
-def internal(call: Call, name: str) -> dict[str, Any]:
+def internal(call: Call, name: str, tmp: str) -> dict[str, Any]:
     """What Ansible tells every module beside its arguments."""
     return {
         "_ansible_check_mode": call.check,
@@ -124,7 +119,7 @@ def internal(call: Call, name: str) -> dict[str, Any]:
         "_ansible_shell_executable": "/bin/sh",
         "_ansible_keep_remote_files": False,
         "_ansible_tmpdir": TMPDIR,
-        "_ansible_remote_tmp": call.settings.remote_tmp,
+        "_ansible_remote_tmp": tmp,
         "_ansible_ignore_unknown_opts": False,
         "_ansible_target_log_info": None,
         "_ansible_tracebacks_for": [],

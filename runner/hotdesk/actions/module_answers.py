@@ -18,6 +18,8 @@ from hotdesk.results import TASK_FAILED, Result
 from hotdesk.text import brief
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hotdesk.actions.base import Call
     from hotdesk.connections.answers import Completed
 
@@ -167,6 +169,21 @@ def _deprecation(found: Any) -> dict[str, Any]:
         "collection_name": name,
     }
     return {key: value for key, value in shown.items() if value is not None}
+
+
+def removal(deprecation: Mapping[str, Any]) -> str:
+    """What Ansible says of the end of something that a module has called deprecated."""
+    name = str(deprecation.get("collection_name") or "")
+    collection, module = ".".join(name.split(".")[:2]), name.split(".")[2:]
+    if not collection:
+        return "This feature will be removed in the future."
+    by = f"module {'.'.join(module)!r} in " if module else ""
+    if date := deprecation.get("date"):
+        when = f"in a release after {date}"
+    else:
+        when = f"version {deprecation['version']}" if deprecation.get("version") else "in a future release"
+    owner = "ansible-core" if collection == "ansible.builtin" else f"collection {collection!r}"
+    return f"This feature will be removed from {by}{owner} {when}."
 
 
 def _facts(found: Any) -> tuple[dict[str, Any], list[str]]:

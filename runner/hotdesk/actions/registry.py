@@ -16,6 +16,7 @@ from hotdesk.actions.documentation import documentation_of, whole_documentation
 from hotdesk.actions.groups import Groups, defaults_of
 from hotdesk.actions.module_files import BUILTIN, LEGACY, RENAMED, ModuleFiles, ansible_core
 from hotdesk.errors import JobError, PlaybookError, nearest
+from hotdesk.place import Place
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
 from hotdesk.source import place_of
@@ -295,6 +296,11 @@ class ActionNames:
             if path := self.files.find(fqcn):
                 return whole_documentation(path, self.collections.find if self.collections else lambda _name: None)
             raise JobError(f"{fqcn} is in no collection")
+        other = None if found[0].module(found[1]) else self.files.find(fqcn)
+        if other is not None:
+            raise JobError(
+                f"the module {fqcn} has no documentation", place=Place(str(other), 1),
+                remedy=f"That of a program stands in {other.stem}.yml beside it, under the key DOCUMENTATION.")  # fmt: skip
         return documentation_of(*found, self.collections.find)
 
     def spec(self, fqcn: str) -> Spec | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from hotdesk import aio
 from hotdesk.connections.base import Connection, Elsewhere, Endpoint, Escalation
-from hotdesk.connections.gate import Gate
+from hotdesk.connections.gate import Gate, Pace
 from hotdesk.connections.host_keys import HostKeyFiles
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STARTS = 3
 """An agent's start (a login shell, sudo, an interpreter) may take so many times as long as the login."""
+LOCAL_START = 120.0
+"""Seconds for that of the control node itself: every host waits for it, and it can only be slow."""
 ATTEMPTS = 5
 """Failed attempts in a run after which a host is not tried again (``reset`` forgets them)."""
 AFTERMATH_GRACE = 1.0
@@ -84,7 +86,7 @@ class Pool:
         self._files = SSHFiles(host_keys=HostKeyFiles(writable=not settings.check))
         self._hosts: dict[Endpoint, _Host] = {}
         self._told_unchecked = False
-        self._handshakes = asyncio.Semaphore(settings.handshakes)
+        self._handshakes = Pace(settings.handshakes)
         self._gates: dict[tuple[str, int, Endpoint | None], Gate] = {}
         self._starts: dict[tuple[str, int, Endpoint | None], asyncio.Semaphore] = {}
         self._group = aio.TaskGroup()
@@ -104,9 +106,7 @@ class Pool:
         for link in self.links() if kind is not None else ():
             link.keeps = False  # the run did not finish: nothing that it has begun goes on
         try:
-            with contextlib.suppress(
-                TimeoutError
-            ):  # each close is bounded by itself; nothing is gained by failing here
+            with contextlib.suppress(TimeoutError):  # each close is bounded by itself: nothing is gained by failing
                 await aio.finish(self._close(), grace=self._grace + CLOSE_LIMIT)
         finally:
             await self._group.__aexit__(None, None, None)  # what ended the block goes on as it is, not in a group
@@ -191,7 +191,8 @@ class Pool:
             lease = self._lease(endpoint)
             async with self.starting(endpoint):
                 link = await Link.start(
-                    connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace, start_limit=STARTS * endpoint.connect_timeout,
+                    connection, run=self._run, escalation=escalation, lease=lease, grace=self._grace,
+                    start_limit=LOCAL_START if endpoint == LOCAL else STARTS * endpoint.connect_timeout,
                 )  # fmt: skip
         except WorkerLost:  # nothing has begun there yet, and there may be another worker
             return await self._start(endpoint, escalation)
@@ -287,8 +288,7 @@ class Pool:
         via = await self._jump(endpoint, prepared, host)
         host.starts = self._place((prepared.host, prepared.port, prepared.jump))
         key = (prepared.host, prepared.port, None) if prepared.jump is None else ("", 0, prepared.jump)
-        gate = self._gates.setdefault(key, Gate(self._settings.handshakes_per_address))
-        async with gate:
+        async with self._gates.setdefault(key, Gate(self._settings.handshakes_per_address)) as gate:
             connection = await self._login(endpoint, prepared, via, gate)
         self._emit(Connected(host=endpoint.host, seconds=loop.time() - began))
         if connection.accepted:
@@ -306,7 +306,9 @@ class Pool:
         while True:
             try:
                 async with self._handshakes:
+                    began = aio.now()
                     connection = await SSHConnection.connect(endpoint, prepared=prepared, via=via)
+                    self._handshakes.took(began, endpoint.connect_timeout)
             except Refused:
                 gate.refused()
                 if paused + delay > endpoint.connect_timeout:
@@ -347,9 +349,7 @@ class Pool:
         async with aio.TaskGroup() as group:
             for host in hosts:
                 group.create_task(self._close_host(host, connections=False))
-        async with (
-            aio.TaskGroup() as group
-        ):  # jump hosts carry the links of others, so connections come after all links
+        async with aio.TaskGroup() as group:  # jump hosts carry the links of others: connections come after all links
             for host in hosts:
                 group.create_task(_end(host.connection))
 

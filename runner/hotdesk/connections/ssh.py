@@ -89,7 +89,7 @@ class SSHConnection(Connection):
         prepared: Prepared | None = None,
         via: SSHConnection | None = None,
     ) -> Self:
-        """Connect, check the host key and log in, all within ``endpoint.connect_timeout`` seconds.
+        """Connect, check the host key and log in, all within ``endpoint.connect_timeout`` seconds (``aio.patient``).
 
         ``prepared`` spares reading configuration again; ``via`` is the open connection to its jump host.
         Raises ConnectError, AuthenticationError or HostKeyError.
@@ -101,7 +101,7 @@ class SSHConnection(Connection):
         check = prepared.check
         try:
             with translated(endpoint, prepared.where):
-                async with asyncio.timeout(endpoint.connect_timeout):
+                async with aio.patient(endpoint.connect_timeout):
                     raw = await asyncssh.connect(
                         prepared.host,
                         prepared.port,
@@ -135,7 +135,7 @@ class SSHConnection(Connection):
     async def open(self, command: str) -> Channel:
         slot = _Slot(self._slots)
         try:
-            async with asyncio.timeout(CHANNEL_LIMIT):
+            async with aio.patient(CHANNEL_LIMIT):
                 await slot.acquire()
                 return await self._open(command, slot)
         except TimeoutError:

@@ -33,6 +33,9 @@ FASTEST_FIRST = "^aes128-gcm@openssh.com"
 WINDOW = 16 * 1024 * 1024
 """Bytes the other end may send ahead: 16 MiB keep a gigabit busy at 100 ms."""
 PACKET = 128 * 1024
+LATE = 4
+"""Times as many keepalives may be unanswered as the setting says: a control node that is starved reads answers late, and asyncssh counts by the
+clock. TCP's user timeout, for a network that is cut, and the agents' lease, for a PC that is frozen, do not wait for that."""
 # -o name -> asyncssh keyword, for values handed on as they stand
 PLAIN = {
     "Ciphers": "encryption_algs",
@@ -136,10 +139,10 @@ def _from_config(endpoint: Endpoint, address: str) -> asyncssh.SSHClientConnecti
             encoding=None,
             window=WINDOW,
             max_pktsize=PACKET,
-            login_timeout=endpoint.connect_timeout,
+            login_timeout=0,  # the limit of both is SSHConnection.connect's
             connect_timeout=None,
             keepalive_interval=endpoint.keepalive_interval,
-            keepalive_count_max=endpoint.keepalive_count,
+            keepalive_count_max=endpoint.keepalive_count * LATE,
         )
     except (OSError, ValueError) as exc:
         raise ConnectError(f"{endpoint.host}: ssh configuration: {exc}") from None

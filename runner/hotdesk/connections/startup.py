@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.agent.frames import FrameError
-from hotdesk.aio import TaskGroup, first, in_thread
+from hotdesk.aio import TaskGroup, first, in_thread, patient
 from hotdesk.connections import protocol, shipping
 from hotdesk.connections.base import Far
 from hotdesk.errors import BecomeError, ConnectError, HostError, LinkLost
@@ -66,7 +66,7 @@ async def _attempt(
     channel = await connection.open(start.command)
     handshake = _Handshake(connection.endpoint, channel, start, escalation)
     try:
-        async with asyncio.timeout(limit):
+        async with patient(limit):
             hello = await handshake.run()
     except TimeoutError:
         await channel.aclose()

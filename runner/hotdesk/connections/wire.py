@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hotdesk.agent.frames import FrameError, pack
-from hotdesk.aio import TaskGroup, owned
+from hotdesk.aio import SOON, Moment, TaskGroup, left, now, owned, patient
 from hotdesk.connections import bounds, protocol
 from hotdesk.errors import LinkLost
 from hotdesk.text import brief
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _HIGH = 1 << 20
 """Bytes waiting to be written above which senders of bulk wait."""
+BUSY = 2.0
+"""Leases without a word after which an agent is given up although we were too busy to listen."""
 _SLICE = 1 << 18
 """Bytes of a big frame that are written at once."""
 _TAIL = 4096
@@ -105,7 +107,7 @@ class Wire:
         self._ids = 0
         self._queue: deque[bytes] = deque()
         self._queued = 0
-        self._sent = self._heard = self._taken = asyncio.get_running_loop().time()
+        self._heard = self._taken = now()
         self._more, self._room, self._leased = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._demand: asyncio.TimerHandle | None = None
@@ -127,7 +129,7 @@ class Wire:
     @property
     def silence(self) -> float:
         """Seconds since the agent was last heard."""
-        return asyncio.get_running_loop().time() - self._heard
+        return asyncio.get_running_loop().time() - self._heard.time
 
     def exchange(self, task: str = "") -> Exchange:
         """A new request, of a task if it starts something. Raises LinkLost when the link is gone."""
@@ -165,7 +167,7 @@ class Wire:
         with self.exchange() as exchange:
             self.post({**header, "id": exchange.id})
             try:
-                async with asyncio.timeout(max(ANSWERED, 2 * self._lease) + float(header.get("grace", 0.0))):
+                async with patient(max(ANSWERED, 2 * self._lease) + float(header.get("grace", 0.0))):
                     return await exchange.expect(event)
             except TimeoutError:
                 raise self.broken(FrameError(f"no answer to {header['op']!r}")) from None
@@ -199,7 +201,7 @@ class Wire:
         unsent = self._queued > _SLICE
 
         def judge() -> None:
-            if self._heard <= asked and (grace <= 0 or self._queued > _SLICE):
+            if self._heard.time <= asked and (grace <= 0 or self._queued > _SLICE):
                 self.lose(f"no answer within {patience:g} s")
                 self._owner.cancel()
 
@@ -221,14 +223,13 @@ class Wire:
         raise _Ended(reason)
 
     async def _read(self) -> None:
-        loop = asyncio.get_running_loop()
         pieces = 0
         try:
             while data := await self._channel.read(1 << 18):
                 frames = self._decoder.feed(data)
                 pieces += len(data)
                 if frames or pieces >= bounds.SPOKEN:
-                    self._heard, pieces = loop.time(), 0
+                    self._heard, pieces = now(), 0
                 for header, body in frames:
                     protocol.check(header)
                     exchange = self._exchanges.get(header.get("id", 0))
@@ -261,7 +262,6 @@ class Wire:
         return self.gone()
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._more.wait()
             self._more.clear()
@@ -270,8 +270,7 @@ class Wire:
                 try:
                     for at in range(0, len(data), _SLICE):
                         await self._channel.write(data[at : at + _SLICE])
-                        self._sent = loop.time()
-                        self._taken = self._sent if at else self._taken
+                        self._taken = now() if at else self._taken
                 except LinkLost as exc:
                     self._end(exc.message)
                 self._queued -= len(data)
@@ -297,9 +296,10 @@ class Wire:
         """Ping, and give up an agent that has not been heard for the lease: no later, since one that hears us but cannot be heard ends its
         work only when it sees the end of the link."""
         loop = asyncio.get_running_loop()
+        pinged = loop.time()
         while True:
             beat, began = self._lease / 4, loop.time()
-            pause = min(beat, max(self._given_up_at() - began, _INSTANT))
+            pause = min(beat, max(self._patience(), SOON))
             self._leased.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -308,16 +308,17 @@ class Wire:
             if (
                 loop.time() - began > pause + beat / 2
             ):  # we were frozen ourselves: what came meanwhile is still to be read
-                self._heard = max(self._heard, loop.time() + beat - self._lease)
-            if loop.time() >= self._given_up_at():
+                self._heard = max(self._heard, Moment(loop.time() + beat - self._lease, now().idle - self._lease))
+            if self._patience() <= 0:
                 self.on_silence()
                 self._end(f"the agent has not answered for {self._lease:g} s")
-            if not self._queue:
+            if not self._queue and loop.time() >= pinged + beat - _INSTANT:
+                pinged = loop.time()
                 self.post({"op": "ping", "id": 0})
 
-    def _given_up_at(self) -> float:
-        # An agent that is being sent a big frame over a slow link can answer nothing before it has all of it.
-        return max(self._heard, self._taken) + self._lease
+    def _patience(self) -> float:
+        """Seconds until it is given up. An agent that is sent a big frame over a slow link can answer nothing before it has all of it."""
+        return left(max(self._heard, self._taken), self._lease, BUSY)
 
     async def aclose(self, patience: float) -> None:
         """Let the agent leave by itself for ``patience`` seconds (it was told to end), then give the channel up."""

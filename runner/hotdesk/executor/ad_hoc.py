@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from hotdesk.place import Place
 from hotdesk.playbook.actions import unknown_action
 from hotdesk.playbook.free_form import parse
 from hotdesk.playbook.model import Play, Task
+from hotdesk.source import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +50,8 @@ def ad_hoc_play(names: ActionNames, pattern: str, module: str, arguments: str) -
 
 
 def _arguments(names: ActionNames, action: str, text: str) -> Mapping[str, Any]:
+    if (found := _as_json(text.strip())) is not None:
+        return found
     if names.load(action).free_form is not None:
         return parse(text, command=True)
     given = parse(text)
@@ -56,6 +60,15 @@ def _arguments(names: ActionNames, action: str, text: str) -> Mapping[str, Any]:
             f"{str(given['_raw_params'])!r} is not option=value", remedy=f"{action} takes options: -a 'name=value ...'."
         )
     return given
+
+
+def _as_json(text: str) -> Mapping[str, Any] | None:
+    """``-a '{"name": "joe"}'``: options as a JSON object, None for any other text."""
+    try:
+        is_object = text.startswith("{") and isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return None
+    return dict(load_yaml(text, COMMAND_LINE.file)) if is_object else None
 
 
 def verification_play(pattern: str, tests: Sequence[str]) -> Play:

@@ -130,6 +130,7 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self._address = address
         self._client: Client | None = None
+        self._known: dict[str, ClusterSeat] = {}
 
     async def seats(self) -> list[ClusterSeat]:
         """One for each worker there is now. Raises UsageError when there is no scheduler, or no worker, or no Dask here."""
@@ -145,18 +146,27 @@ class Cluster:
         )  # it would write into the screen; we say ourselves what is lost
         try:
             self._client = await Client(self._address, asynchronous=True, set_as_default=False, timeout=CONNECT_LIMIT)
-            found = await self._client.scheduler.identity(n_workers=-1)
+            found = await self.newcomers()
         except (OSError, TypeError, RuntimeError, ValueError) as exc:
             raise UsageError(
                 f"no Dask scheduler answers at {self._address}: {exc}",
                 remedy="Is it running (dask scheduler)? For tls:// Dask's own configuration names the certificates.",
             ) from None
-        addresses = sorted(found["workers"])
-        if not addresses:
+        if not found:
             raise UsageError(
                 f"the Dask cluster of {self._address} has no workers", remedy=f"dask worker {self._address}"
             )
-        return [ClusterSeat(number, address, self._client) for number, address in enumerate(addresses, 1)]
+        return found
+
+    async def newcomers(self) -> list[ClusterSeat]:
+        """One for each worker that was not there when it was looked last. Raises OSError when the scheduler does not answer."""
+        assert self._client is not None
+        told = await self._client.scheduler.identity(n_workers=-1)
+        found = []
+        for address in sorted(told["workers"].keys() - self._known.keys()):
+            self._known[address] = ClusterSeat(len(self._known) + 1, address, self._client)
+            found.append(self._known[address])
+        return found
 
     async def aclose(self) -> None:
         if self._client is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from hotdesk.aio import TaskGroup, finish, first
 from hotdesk.connections.pool import UNCHECKED
 from hotdesk.errors import ConnectError, HotdeskError, UsageError, WorkerLost
-from hotdesk.events import Warned
+from hotdesk.events import Noted, Warned
 from hotdesk.results import labels
 from hotdesk.workers.cluster import Cluster
 from hotdesk.workers.line import Line
@@ -30,6 +30,8 @@ START_LIMIT = 30.0
 END_LIMIT = 1.0
 CLOSE_LIMIT = 4.0
 """Seconds: until all have said hello, until one that was let go has ended, and for all of it."""
+LOOK = 5.0
+"""Seconds between two looks for workers that have joined a cluster."""
 
 OPEN = "the way to the workers is not encrypted (tcp://): what tasks send and get there can be read and changed by others on the network"
 
@@ -45,6 +47,7 @@ class Workers:
         self._served: list[asyncio.Task[None]] = []
         self._of: dict[str, Worker] = {}
         self._cluster: Cluster | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._closing = self._told_unchecked = False
 
     async def __aenter__(self) -> Self:
@@ -71,6 +74,21 @@ class Workers:
                     group.create_task(self._start(seat))
         except BaseExceptionGroup as problems:
             raise first(problems) from None
+        if self._cluster is not None:
+            self._looking = self._group.create_task(self._look(self._cluster))
+
+    async def _look(self, cluster: Cluster) -> None:
+        """Who joins later is given hosts that have not begun. One that cannot be used is told of, and is no end of the run."""
+        while True:
+            await asyncio.sleep(LOOK)
+            with suppress(OSError):  # the scheduler is not needed any more
+                for seat in await cluster.newcomers():
+                    self._seats.append(seat)
+                    try:
+                        await self._start(seat)
+                        self._emit(Noted(text=f"{seat.name} has joined", verbosity=1))
+                    except UsageError as problem:
+                        self._emit(Warned(text=f"{problem.message}: it is not used"))
 
     async def connect(self, endpoint: Endpoint) -> FarConnection:
         """See ``Elsewhere``: through the worker that has the host already, else the one with the fewest. ConnectError when none is left."""
@@ -135,6 +153,8 @@ class Workers:
 
     async def _end(self) -> None:
         self._closing = True
+        if self._looking is not None:
+            self._looking.cancel()
         for worker in self._workers:
             worker.end()
         if self._served:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -12,20 +13,34 @@ import pytest
 from hotdesk.actions.background import Background
 from hotdesk.actions.base import Outcome
 from hotdesk.actions.module import ModuleAction
+from hotdesk.actions.module_answers import removal
 from hotdesk.actions.module_payload import Payloads
 from hotdesk.aio import in_thread
+from hotdesk.connections.base import Endpoint
+from hotdesk.connections.link import Link
+from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import ArgumentError, TaskError, TimedOut
 from hotdesk.events import Changed
 from hotdesk.executor.attempt import with_invocation
+from hotdesk.jobs.machine import Machine
 from hotdesk.paths import exists
+from hotdesk.results import Result
 from hotdesk.settings import Settings
+from tests.unit.actions.builtin.conftest import make_call
 from tests.unit.actions.conftest import RunModule, write
+from tests.unit.machines import RUN
 
 if TYPE_CHECKING:
     from hotdesk.actions.registry import ActionNames
     from tests.unit.machines import MakeMachine
 
 pytestmark = pytest.mark.ansible
+
+PYTHONS = [
+    path
+    for path in sorted(Path("~/.pyenv/versions").expanduser().glob("3.*/bin/python3"))
+    if tuple(map(int, path.parent.parent.name.split(".")[:2])) >= (3, 8)
+] or [Path(sys.executable)]
 
 SPEAKER = """#!/usr/bin/python
 from ansible.module_utils.basic import AnsibleModule
@@ -111,6 +126,36 @@ async def test_what_a_module_says_is_a_result_as_ansible_has_it(run_module: RunM
     (deprecation,) = done.data["deprecations"]
     assert (deprecation["msg"], deprecation["version"], deprecation["collection_name"]) == ("old thing", "9.9", "a.b")
     assert done.facts == {"spoken": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"version": "3.0.0", "collection_name": "mine.tools"}, "from collection 'mine.tools' version 3.0.0."),
+        (
+            {"date": "2027-01-01", "collection_name": "a.b.c"},
+            "from module 'c' in collection 'a.b' in a release after 2027-01-01.",
+        ),
+        ({"version": "2.30", "collection_name": "ansible.builtin"}, "from ansible-core version 2.30."),
+        ({"version": "3"}, "in the future."),
+    ],
+)
+def test_the_end_of_what_is_deprecated_is_told_as_by_ansible(told: dict[str, str], words: str) -> None:
+    """Of whom, and when."""
+    assert removal(told) == f"This feature will be removed {words}"
+
+
+@pytest.mark.usefixtures("speaker")
+@pytest.mark.parametrize("mode", ["ok", "fail"])
+async def test_arguments_are_shown_as_the_module_itself_shows_them(
+    run_module: RunModule, tmp_path: Path, mode: str
+) -> None:
+    """From -vvv on; what is secret of them only the module knows."""
+    done = await run_module(
+        "speaker", secret="hush", mode=mode, _settings=Settings(verbosity=3, remote_tmp=str(tmp_path))
+    )
+    shown = done.data["invocation"]["module_args"]
+    assert shown == {"mode": mode, "secret": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
 
 
 @pytest.mark.usefixtures("speaker")
@@ -252,6 +297,16 @@ async def test_an_interpreter_may_be_another(run_module: RunModule, tmp_path: Pa
         await run_module("bare")
 
 
+async def test_the_folder_for_temporary_files_may_be_another(run_module: RunModule, tmp_path: Path) -> None:
+    """By its variable; where it cannot be made, a program lies in the system's."""
+    write(tmp_path / "library/here", "#!/bin/sh\necho '{\"file\": \"'$1'\"}'\n")
+    (tmp_path / "file").touch()
+    for given, expected in (("there", tmp_path / "there"), ("file/below", Path(tempfile.gettempdir()))):
+        done = await run_module("here", _variables={"ansible_remote_tmp": str(tmp_path / given)})
+        assert Path(done.data["file"]).parents[1] == expected
+        assert not exists(Path(done.data["file"]).parent)
+
+
 async def test_a_binary_module_is_run_as_it_is(run_module: RunModule, tmp_path: Path) -> None:
     """Its arguments are JSON in a file."""
     (tmp_path / "library").mkdir()
@@ -270,6 +325,31 @@ async def test_the_environment_of_the_task_is_the_modules(run_module: RunModule,
     )
     done = await run_module("teller", _environment={"NAME": "vega", "PYTHONPATH": str(tmp_path / "packages")})
     assert (done.data["name"], done.data["word"]) == ("vega", "there")
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.parent.parent.name)
+async def test_modules_run_on_every_python(names: ActionNames, python: Path, tmp_path: Path) -> None:
+    """On that of the target, whatever the control node's: one of Ansible and one that is a program."""
+    write(
+        tmp_path / "library/snake",
+        "#!/usr/bin/python\n# WANT_JSON\nimport sys, json\nprint(json.dumps({'it': sys.executable}))\n",
+    )
+    names.files.add(tmp_path)
+    write(tmp_path / "there/one.txt", "1")
+    found = {}
+    async with LocalConnection(Endpoint(host="vega", kind="ssh", python=str(python))) as connection:
+        link = await Link.start(connection, run=RUN, grace=1.0)
+        machine = Machine(link, host="vega", task="t1")
+        for name, given in (("ansible.builtin.find", {"paths": str(tmp_path / "there")}), ("snake", {})):
+            action = names.module(name)
+            assert action is not None
+            found[name] = await action.run(make_call(action, machine, machine, given, tmp_path))
+        await link.aclose()
+    files, snake = found.values()
+    assert isinstance(files, Result)
+    assert isinstance(snake, Result)
+    assert [Path(one["path"]).name for one in files.data["files"]] == ["one.txt"], files
+    assert snake.data["it"] == str(python)
 
 
 async def test_a_module_that_is_stopped_leaves_nothing(

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hotdesk.cli.doc import command
-from hotdesk.errors import UsageError
+from hotdesk.errors import JobError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,3 +62,15 @@ def test_without_or_with_a_wrong_name_the_remedy_is_told(place: Path) -> None:
     with pytest.raises(UsageError) as wrong:
         doc("foldr")
     assert "folder" in wrong.value.remedy
+
+
+def test_a_program_without_documentation_is_named_with_its_file(place: Path) -> None:
+    """And where its documentation would stand; with it, it is shown."""
+    folder = place / "collections/ansible_collections/mine/tools/plugins/modules"
+    folder.mkdir(parents=True)
+    (folder / "shout.sh").write_text("#!/bin/sh\n")
+    with pytest.raises(JobError, match=r"mine.tools.shout has no documentation") as refused:
+        doc("mine.tools.shout")
+    assert str(refused.value.place).startswith(str(folder / "shout.sh"))
+    (folder / "shout.yml").write_text("DOCUMENTATION: {short_description: Says it loud}\n")
+    assert "Says it loud" in doc("mine.tools.shout")

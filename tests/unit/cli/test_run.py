@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         (("here", "-a", "echo hello"), 0, '"stdout": "hello"'),
         (("here", "-m", "ping"), 0, '"ping": "pong"'),
         (("here", "-m", "debug", "-a", "msg=hi"), 0, '"msg": "hi"'),
+        (("here", "-m", "debug", "-a", '{"msg": "{{ 1 + 1 }} or {x"}'), 0, '"msg": "2 or {x"'),
         (("here", "-a", "false"), 2, "FAILED!"),
         (("gone", "-m", "ping"), 4, "UNREACHABLE!"),
     ],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from hotdesk.connections.gate import Gate
+from hotdesk.aio import Moment, now
+from hotdesk.connections.gate import FIRST, Gate, Pace
 
 
 async def inside(gate: Gate, waiting: int = 20) -> int:
@@ -75,3 +76,32 @@ async def test_a_row_of_logins_adds_a_place_up_to_the_most() -> None:
     for _ in range(9):
         gate.admitted()
     assert await inside(gate) == 2
+
+
+async def test_logins_become_more_while_they_are_quick_and_fewer_when_we_are_slow() -> None:
+    """Never more than the setting, never fewer than at the beginning; those that began before a change are no judgement on it."""
+    pace, long_ago = Pace(64), Moment(now().time - 9, now().idle - 1)
+    assert await inside(pace, 100) == FIRST
+    for _ in range(100):
+        pace.took(now(), 10)
+    assert await inside(pace, 100) == 64
+    pace.took(long_ago, 10)
+    assert await inside(pace, 100) == 32
+    pace.took(long_ago, 10)
+    assert pace.places == 32
+    for _ in range(9):
+        pace._narrowed = 0.0
+        pace.took(long_ago, 10)
+    assert pace.places == FIRST
+
+
+async def test_pcs_that_are_slow_themselves_do_not_slow_down_the_others() -> None:
+    """We had nothing to do meanwhile."""
+    pace = Pace(64)
+    pace.took(Moment(now().time - 9, now().idle - 8), 10)
+    assert pace.places == FIRST + 1
+
+
+async def test_a_setting_below_the_first_number_holds() -> None:
+    """Also when nothing is known yet."""
+    assert await inside(Pace(2)) == 2

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from hotdesk import aio
 from hotdesk.connections import protocol
 from hotdesk.connections.base import Channel
-from hotdesk.connections.wire import Wire
+from hotdesk.connections.wire import BUSY, Wire
 from hotdesk.errors import LinkLost
 
 from .conftest import until
@@ -88,6 +89,24 @@ async def test_a_silent_agent_is_given_up_when_the_lease_is_over() -> None:
     await until(lambda: wire.lost is not None)
     await wire.aclose(0)
     assert channel.slices <= 3, "a ping each quarter of the lease, and none after it"
+
+
+@pytest.mark.parametrize("leases", [1.5, 60], ids=["heard late", "never heard"])
+def test_an_agent_is_not_given_up_because_we_were_too_busy_to_listen(leases: float) -> None:
+    """But nobody is waited for without end."""
+
+    async def busy() -> str | None:
+        wire = Wire(SlowChannel(0), protocol.decoder(), host="pc", lease=LEASE, stderr=bytearray())
+        loop = asyncio.get_running_loop()
+        over = loop.time() + leases * LEASE
+        while loop.time() < over and wire.lost is None:  # noqa: ASYNC110 - the loop is to be busy
+            await asyncio.sleep(0)
+        try:
+            return wire.lost
+        finally:
+            await wire.aclose(0)
+
+    assert (aio.run(busy()) is not None) == (leases > BUSY)
 
 
 async def test_an_end_while_the_link_is_closed_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from hotdesk.actions.base import Outcome
 from hotdesk.errors import TaskError
-from hotdesk.executor.attempt import Doing, call_action
+from hotdesk.executor.attempt import Doing, call_action, with_invocation
 from hotdesk.executor.run import Stop
+from hotdesk.results import Result
 from hotdesk.settings import Settings
 
 
@@ -46,3 +48,15 @@ async def test_what_could_not_be_stopped_is_told_with_its_host(error: Exception,
     ((text, where),) = said
     assert text.startswith("what the task 'shell' has left could not be stopped: " + why)
     assert where == {"host": "pc2"}
+
+
+@pytest.mark.parametrize(("unchecked", "shown"), [(False, {"word": "hush"}), (True, None)])
+def test_arguments_that_nobody_here_knows_are_shown_by_nobody_here(
+    unchecked: bool, shown: dict[str, str] | None
+) -> None:
+    """Which options of a module are secret only its own code says, when it is not one of ours."""
+    action: Any = SimpleNamespace(
+        needs_machine=True, raw_args=False, unchecked=unchecked, DOCUMENTATION="options: {word: {}}"
+    )
+    data = with_invocation(Outcome(Result()), action, {"word": "hush"}).result.data
+    assert data.get("invocation", {}).get("module_args") == shown

@@ -25,6 +25,7 @@ from hotdesk import events as ev
 from hotdesk.errors import UsageError
 from tests.unit.connections.conftest import until
 from tests.unit.workers.conftest import as_process, below, both_at_work, comparable, play, written
+from tests.unit.workers.test_ends import connected_to
 from tests.unit.workers.test_equal import BOOK
 
 if TYPE_CHECKING:
@@ -76,10 +77,27 @@ async def cluster(folder: Path, workers: int, scheme: str = "tcp", *words: str) 
         _, address = await stack.enter_async_context(scheduler)
         pids = []
         for _ in range(workers):
-            options = (address, *here, "--no-nanny", "--nthreads", "1", "--local-directory", str(folder))
-            worker = started(folder, "worker", rf"Registered to:\s+({scheme}://\S+)", *options)
-            pids.append((await stack.enter_async_context(worker))[0])
+            pids.append(await stack.enter_async_context(another_worker(folder, address, *words)))
         yield Dask(address, pids)
+
+
+@asynccontextmanager
+async def another_worker(folder: Path, scheduler: str, *words: str) -> AsyncIterator[int]:
+    """One more worker of that scheduler; its pid."""
+    scheme = scheduler.partition("://")[0]
+    options = (
+        scheduler,
+        "--host",
+        f"{scheme}://127.0.0.1",
+        *words,
+        "--no-nanny",
+        "--nthreads",
+        "1",
+        "--local-directory",
+        str(folder),
+    )
+    async with started(folder, "worker", rf"Registered to:\s+({scheme}://\S+)", *options) as (pid, _):
+        yield pid
 
 
 @pytest.fixture
@@ -116,6 +134,44 @@ async def test_the_hosts_of_a_killed_dask_worker_are_unreachable(pcs: EmbeddedPC
     assert len(lines) == 1
     assert "tcp://127.0.0.1" in lines[0]
     assert sorted(result.unreachable for result in results.values()) == [False, True]
+
+
+TURNS = """
+- hosts: all
+  gather_facts: false
+  serial: 1
+  tasks: [{ansible.builtin.command: "sh -c 'until test -e %s/{{ inventory_hostname }}; do sleep 0.05; done'"}]
+"""
+
+
+async def test_a_worker_that_joins_later_is_given_who_has_not_begun(
+    pcs: EmbeddedPCs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While pc1 is at work a second Dask worker comes: it is told of, and pc2, which has no connection yet, goes through it."""
+    monkeypatch.setattr("hotdesk.workers.workers.LOOK", 0.2)
+    at_work, joined = asyncio.Event(), asyncio.Event()
+    given: list[str] = []
+
+    def heard(event: ev.Event) -> None:
+        if isinstance(event, ev.Changed):
+            at_work.set()
+        if isinstance(event, ev.Noted) and "has joined" in event.text:
+            given.append(event.text)
+            joined.set()
+
+    async with cluster(tmp_path / "dask", 1) as dask, asyncio.timeout(120):
+        book = written(tmp_path, TURNS % tmp_path)
+        running = asyncio.ensure_future(play(pcs, book, heard, workers=dask.address))
+        await at_work.wait()
+        async with another_worker(tmp_path / "dask", dask.address) as pid:
+            await joined.wait()
+            (tmp_path / "pc1").touch()
+            await until(lambda: pcs.ports["pc2"] in connected_to(pid), limit=60)
+            (tmp_path / "pc2").touch()
+            played = await running
+    assert played.code == 0
+    assert len(given) == 1
+    assert "worker 2 (tcp://127.0.0.1:" in given[0]
 
 
 async def test_a_cluster_that_is_not_there_is_told_before_any_host_is_touched(pcs: EmbeddedPCs, tmp_path: Path) -> None:

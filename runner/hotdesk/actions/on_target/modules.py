@@ -324,10 +324,11 @@ def run_file(
 ) -> None:
     """In the fork: a module that is a program of its own, started with ``words`` before its path and a file of ``arguments`` behind it."""
     import subprocess
+    import tempfile
 
     code, folder = 1, None
     try:
-        folder = hidden_directory(_existing(tmp), "ansible-tmp-")
+        folder = _folder(tmp) or hidden_directory(tempfile.gettempdir(), "ansible-tmp-")
         content = _PARTS[parts[0]].raw
         for old, new in replaced:
             content = content.replace(old, new)
@@ -350,12 +351,6 @@ def run_file(
 
 def _in_place(content: bytes, folder: str) -> bytes:
     return content.replace(b"@HOTDESK_TMPDIR@", os.fsencode(folder) + b"/")
-
-
-def _existing(tmp: str) -> str:
-    folder = os.path.expanduser(os.path.expandvars(tmp))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return folder
 
 
 def _file(folder: str, name: str, content: bytes, mode: int) -> str:
