@@ -129,13 +129,13 @@ class ActionNames:
         self._payloads: Payloads | None = None
         self.groups = Groups(collections)
         self._resolved: dict[tuple[str, tuple[str, ...], int], str | None] = {}
-        self._loaded: dict[str, Action] = {}
-        self._modules: dict[str, ModuleAction | None] = {}
+        self._loaded: dict[tuple[str, int], Action] = {}
+        self._modules: dict[tuple[str, int], ModuleAction | None] = {}
         self._specs: dict[str, Spec | None] = {}
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name; short names are looked for in ``collections``, then in ansible.builtin. None: unknown."""
-        key = (str(written), tuple(collections), len(self.files.library))
+        key = (str(written), tuple(collections), self._library)
         if key not in self._resolved:
             self._resolved[key] = self._look(key[0], key[1])
         return self._resolved[key]
@@ -235,9 +235,15 @@ class ActionNames:
 
     def load(self, fqcn: str) -> Action:
         """The one instance of an action. Raises JobError for a sync job that has no documentation, KeyError for what is neither."""
-        if fqcn not in self._loaded:
-            self._loaded[fqcn] = self._make(fqcn)
-        return self._loaded[fqcn]
+        key = (fqcn, self._library if fqcn.startswith(LEGACY) else 0)
+        if key not in self._loaded:
+            self._loaded[key] = self._make(fqcn)
+        return self._loaded[key]
+
+    @property
+    def _library(self) -> int:
+        """Part of what answers are remembered by: a role that comes later may bring a module of a name that was asked for before."""
+        return len(self.files.library)
 
     def _make(self, fqcn: str) -> Action:
         job = self.job(fqcn) if fqcn not in TABLE else None
@@ -251,11 +257,12 @@ class ActionNames:
         fqcn = self.resolve(name, collections)
         if fqcn is None:
             return None
-        if fqcn not in self._modules:
+        key = (fqcn, self._library)
+        if key not in self._modules:
             own = self.files.own(fqcn.removeprefix(BUILTIN)) if "." not in name else None
             path = own or self.files.find(fqcn)
-            self._modules[fqcn] = self._module(fqcn, path) if path else None
-        return self._modules[fqcn]
+            self._modules[key] = self._module(fqcn, path) if path else None
+        return self._modules[key]
 
     def _module(self, fqcn: str, path: Path) -> ModuleAction:
         if self._payloads is None:
