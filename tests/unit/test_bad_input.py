@@ -63,7 +63,7 @@ PLAYBOOKS = {
     "text for a play": ("- just text\n", "1:3", "a play must be a mapping", ""),
     "empty playbook": ("", "1", "it is empty", "- hosts:"),
     "no hosts": ("- tasks: []\n", "1:3", "needs 'hosts'", ""),
-    "tasks are no list": (PLAY + "  tasks:\n    ping:\n", "4:5", "a list of tasks", "'- '"),
+    "tasks are no list": (PLAY + "  tasks:\n    ping:\n", "4:5", "while loading tasks: a mapping should be a list", "'- '"),
     "rescue alone": (TASKS + "    - rescue:\n        - ping:\n", "4:7", "'block', and there is none", ""),
     "file of an import": (TASKS + "    - import_tasks: nothere.yml\n", "4:21", "no file 'nothere.yml'", ""),
     "import of itself": (TASKS + "    - import_tasks: again.yml\n", "1:3", "imports itself", "include_tasks"),

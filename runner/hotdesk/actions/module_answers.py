@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.actions.answers import diffs, text
 from hotdesk.actions.base import ARGUMENTS_FROM
 from hotdesk.actions.fact_names import reserved
+from hotdesk.actions.on_target.modules import JUNK
 from hotdesk.agent.frames import FrameError
 from hotdesk.connections import bounds
 from hotdesk.errors import TaskError
@@ -61,7 +62,7 @@ def parsed(output: str) -> tuple[dict[str, Any], list[str]]:
     found = unwrapped(json.loads(body))
     if not isinstance(found, dict):
         raise ValueError("it is no mapping")
-    return found, [f"Module invocation had junk after the JSON data: {junk}"] if junk.strip() else []
+    return found, [f"{JUNK}{junk}"] if junk.strip() else []
 
 
 def unwrapped(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Where the modules are that are not ours: in ansible-core, in collections, and in ``library/`` folders of the user's own.
 
 Source: Ansible's "Adding modules and plugins locally" page: a module of the user's own goes before one of Ansible's under its short name,
-and one that a role brings is there for everything that comes after it.
+and one that a role brings is there for everything that comes after it. Of several of one name the playbook's goes first, then those of roles
+in the order they were loaded, then those in the folders that the settings name.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class ModuleFiles:
     """Folders with what these modules may import as ``ansible.module_utils``."""
     action_plugins: list[Path] = field(default_factory=list)
     """Folders with action plugins of the user's own."""
+    _added: dict[str, int] = field(default_factory=dict)
+    """Of each list, how many folders are a playbook's or role's; those of the settings stand behind them."""
 
     @classmethod
     def of(cls, settings: Settings, collections: Collections | None) -> ModuleFiles:
@@ -77,9 +80,10 @@ class ModuleFiles:
         """Take ``library/``, ``module_utils/`` and ``action_plugins/`` of a playbook's or role's directory."""
         for name in ("library", "module_utils", "action_plugins"):
             known: list[Path] = getattr(self, name)
-            found = folder.absolute() / name
-            if found not in known and is_dir(found):
-                known.append(found)
+            found, added = folder.absolute() / name, self._added.get(name, 0)
+            if found not in known[:added] and is_dir(found):
+                known.insert(added, found)
+                self._added[name] = added + 1
 
     def own(self, name: str) -> Path | None:
         """The file of a module of the user's own."""

@@ -131,14 +131,14 @@ class ActionNames:
         self._payloads: Payloads | None = None
         self.groups = Groups(collections, self.resolve)
         self._resolved: dict[tuple[Any, ...], str | None] = {}
-        self._plugins: dict[str, PluginAction | JobError] = {}
-        self._loaded: dict[str, Action] = {}
-        self._modules: dict[str, ModuleAction | None] = {}
+        self._plugins: dict[tuple[str, int], PluginAction | JobError] = {}
+        self._loaded: dict[tuple[str, int], Action] = {}
+        self._modules: dict[tuple[str, int], ModuleAction | None] = {}
         self._specs: dict[str, Spec | None] = {}
 
     def resolve(self, written: str, collections: Sequence[str] = ()) -> str | None:
         """The fully qualified name; short names are looked for in ``collections``, then in ansible.builtin. None: unknown."""
-        key = (str(written), tuple(collections), len(self.files.library), len(self.files.action_plugins))
+        key = (str(written), tuple(collections), self._folders)
         if key not in self._resolved:
             self._resolved[key] = self._look(key[0], key[1])
         return self._resolved[key]
@@ -245,9 +245,15 @@ class ActionNames:
 
     def load(self, fqcn: str) -> Action:
         """The one instance of an action. Raises JobError for a sync job that has no documentation, KeyError for what is neither."""
-        if fqcn not in self._loaded:
-            self._loaded[fqcn] = self._make(fqcn)
-        return self._loaded[fqcn]
+        key = (fqcn, self._folders if fqcn.startswith(LEGACY) else 0)
+        if key not in self._loaded:
+            self._loaded[key] = self._make(fqcn)
+        return self._loaded[key]
+
+    @property
+    def _folders(self) -> int:
+        """Part of what answers are remembered by: a role that comes later may bring a module of a name that was asked for before."""
+        return len(self.files.library) + len(self.files.action_plugins)
 
     def _make(self, fqcn: str) -> Action:
         job = self.job(fqcn) if fqcn not in TABLE else None
@@ -261,12 +267,13 @@ class ActionNames:
 
     def _plugin(self, fqcn: str) -> PluginAction | JobError:
         """The action plugin of a name that has one, or why it cannot be used. Blocking: its file is executed."""
-        if fqcn not in self._plugins:
+        key = (fqcn, self._folders)
+        if key not in self._plugins:
             try:
-                self._plugins[fqcn] = _class(PLUGIN)(fqcn, self.files.action(fqcn))
+                self._plugins[key] = _class(PLUGIN)(fqcn, self.files.action(fqcn))
             except JobError as problem:
-                self._plugins[fqcn] = problem
-        return self._plugins[fqcn]
+                self._plugins[key] = problem
+        return self._plugins[key]
 
     def module(self, name: str, collections: Sequence[str] = ()) -> ModuleAction | None:
         """The module of a name, also where an action of ours or an action plugin has the name too; None when there is none."""
@@ -275,11 +282,12 @@ class ActionNames:
             fqcn = renamed
         if fqcn is None:
             return None
-        if fqcn not in self._modules:
+        key = (fqcn, self._folders)
+        if key not in self._modules:
             own = self.files.own(fqcn.removeprefix(BUILTIN)) if "." not in name else None
             path = own or self.files.find(fqcn)
-            self._modules[fqcn] = self._module(fqcn, path) if path else None
-        return self._modules[fqcn]
+            self._modules[key] = self._module(fqcn, path) if path else None
+        return self._modules[key]
 
     def _module(self, fqcn: str, path: Path) -> ModuleAction:
         if self._payloads is None:

@@ -59,11 +59,7 @@ class Scopes:
             defaults, variables = self._role_layers(state, task.role)
             sources = replace(
                 sources,
-                role_defaults=(
-                    {"ansible_host": state.name, "ansible_managed": self.run.settings.ansible_managed},
-                    *defaults,
-                    *own_defaults,
-                ),
+                role_defaults=({"ansible_host": state.name}, *defaults, *own_defaults),
                 role_vars=(*variables, *own_vars),
                 task_vars=task.vars,
                 role_params=parts["params"],

@@ -40,7 +40,7 @@ async def flag(
             return True
         if word in FALSE:
             return False
-    raise TaskError(f"{what!r} must be true or false, not {value!r}", place=place_of(raw))
+    raise _wrong(what, value, "bool", raw)
 
 
 async def number(
@@ -55,7 +55,15 @@ async def number(
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TaskError(f"{what!r} must be a number, not {value!r}", place=place_of(raw)) from None
+        raise _wrong(what, value, "float" if what in ("delay", "pause") else "int", raw) from None
+
+
+def _wrong(what: str, value: object, kind: str, raw: Raw) -> TaskError:
+    """In Ansible's words: playbooks look at them."""
+    return TaskError(
+        f"Error processing keyword {what!r}: The value {value!r} could not be converted to {kind!r}.",
+        place=place_of(raw),
+    )
 
 
 async def text(templates: Templates, raw: Raw, variables: Mapping[str, Any]) -> str:

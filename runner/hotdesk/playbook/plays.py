@@ -56,6 +56,8 @@ class PlayReader:
             raise PlaybookError(
                 f"a playbook is a list of plays, {what}", place=place_of(data) or Place(str(path), 1),
                 remedy="Begin each play with '- hosts:'.")  # fmt: skip
+        if not data:
+            raise PlaybookError("A playbook must contain at least one play", place=data.place or Place(str(path), 1))
         self.context.take_plugins(path.parent)
         self.context.loading.append(path)
         try:
@@ -106,7 +108,11 @@ class PlayReader:
         self._check(values)
         if "user" in values:
             if "remote_user" in values:
-                raise PlaybookError("'user' and 'remote_user' mean the same; say it once", place=values.place)
+                raise PlaybookError(
+                    "both 'user' and 'remote_user' are set for this play. They mean the same",
+                    place=values.place,
+                    remedy="Keep 'remote_user'.",
+                )
             values = Map(values, values.place)
             values["remote_user"] = values.pop("user")
         own_vars = {**variables(values.get("vars")), **outer.vars}
@@ -117,7 +123,6 @@ class PlayReader:
 
     def _assemble(self, values: Map, own_vars: Mapping[str, Any], around: Inherited, when: tuple[Any, ...]) -> Play:
         scope = around.scope
-        handlers = self.tasks.section(values, "handlers", replace(around, phase="handlers"), handlers=True)
         inside = replace(around, when=when)
         applied = [
             self.tasks.roles.entry(
@@ -128,6 +133,9 @@ class PlayReader:
         for one in applied:
             scope.uses.extend(one.uses)
         role_handlers = tuple(handler for one in applied for handler in one.handlers)
+        handlers = self.tasks.section(
+            values, "handlers", replace(around, phase="handlers"), handlers=True
+        )  # may use modules of roles
         sections = []
         for phase in ("pre_tasks", "roles", "tasks", "post_tasks"):
             if phase == "roles":
@@ -186,14 +194,20 @@ class PlayReader:
         for entry in as_tuple(values.get("vars_prompt")):
             _check_prompt(entry, values.place)
         if not isinstance(values.get("roles"), (Seq, type(None))):
-            raise PlaybookError("'roles' must be a list", place=place_of(values["roles"]) or values.place)
+            raise PlaybookError(
+                f"A malformed role declaration was encountered. 'roles' must be a list, not {shown(values['roles'])}",
+                place=place_of(values["roles"]) or values.place)  # fmt: skip
 
 
 def _check_hosts(values: Map) -> None:
     hosts = values["hosts"]
     place = place_of(hosts) or values.place
     if not hosts:
-        raise PlaybookError("'hosts' is empty", place=place, remedy="Name hosts, a group, or a pattern.")
+        raise PlaybookError(
+            "Hosts list cannot be empty. Please check your playbook",
+            place=place,
+            remedy="Name hosts, a group, or a pattern.",
+        )
     for one in as_tuple(hosts):
         if not isinstance(one, (str, Vaulted)):
             raise PlaybookError(f"'hosts' holds patterns, and {shown(one)} is none", place=place_of(one) or place)
@@ -210,6 +224,8 @@ def _check_choice(values: Map, key: str, known: tuple[str, ...]) -> None:
 
 
 def _check_prompt(entry: Any, place: Place | None) -> None:
+    if isinstance(entry, Map) and "name" not in entry:
+        raise PlaybookError("Invalid vars_prompt data structure, missing 'name' key", place=entry.place or place)
     if not isinstance(entry, Map) or not is_identifier(entry.get("name")):
         raise PlaybookError("an entry of 'vars_prompt' needs the 'name' of a variable", place=place_of(entry) or place)
     for key in entry:

@@ -86,7 +86,9 @@ class RoleReader:
         if not isinstance(name, str) or not name:
             raise PlaybookError("this entry names no role", place=values.place, remedy="Add 'role: NAME'.")
         if "," in name and not is_template(name):
-            raise PlaybookError(f"{name!r} is not a role's name", place=place_of(name) or values.place)
+            raise PlaybookError(
+                f"Invalid old style role requirement: {name}", place=place_of(name) or values.place,
+                remedy="'roles' takes a name, or a mapping with 'role: NAME'.")  # fmt: skip
         known = LEVELS["role"]
         keywords = Map(((k, v) for k, v in values.items() if k in known), values.place)
         check(keywords, "role", where=values.place)

@@ -17,6 +17,7 @@ from hotdesk.playbook.keywords import (
     LEVELS,
     check,
     check_value,
+    fits,
     is_identifier,
     is_template,
     shown,
@@ -39,6 +40,8 @@ _IMPORT_PLAYBOOK = "ansible.builtin.import_playbook"
 _IMPORT_TASKS = "ansible.builtin.import_tasks"
 _IMPORT_ROLE = "ansible.builtin.import_role"
 GROUP = "group/"
+_READ_BY_THE_TASK = frozenset({"async", "become", "check_mode", "delay", "diff", "poll", "retries", "timeout"})
+"""Keywords whose wrong values fail their task, as in Ansible, where it reckons with failing (ignore_errors, rescue)."""
 _INCLUDES = {"ansible.builtin.include_tasks": frozenset({"file", RAW, "apply"}),
              "ansible.builtin.include_role": frozenset({"name", "role", "apply", *roles.OPTIONS})}  # fmt: skip
 _ON_INCLUDES = frozenset({
@@ -54,14 +57,16 @@ class TaskReader:
         self.context = context
         self.roles = roles.RoleReader(context, self)
 
-    def read(self, data: Any, around: Inherited, *, handlers: bool = False, where: Place | None = None) -> Items:
-        """The tasks of a list, in order; ``where`` it was expected. Raises PlaybookError."""
+    def read(
+        self, data: Any, around: Inherited, *, handlers: bool = False, where: Place | None = None, what: str = "tasks"
+    ) -> Items:
+        """The tasks of a list, in order; ``where`` and as ``what`` it was expected. Raises PlaybookError."""
         if data is None:
             return ()
         if not isinstance(data, Seq):
             raise PlaybookError(
-                "a list of tasks is expected here", place=place_of(data) or where, remedy="Begin each task with '- '."
-            )
+                f"A malformed block was encountered while loading {what}: {shown(data)} should be a list or None",
+                place=place_of(data) or where, remedy="Begin each task with '- '.")  # fmt: skip
         found: list[Task | Block] = []
         for values in data:
             if not isinstance(values, Map):
@@ -86,7 +91,7 @@ class TaskReader:
 
     def section(self, values: Map, key: str, around: Inherited, *, handlers: bool = False) -> Items:
         """The tasks under ``key`` of a play or block."""
-        return self.read(values.get(key), around, handlers=handlers, where=place_of_key(values, key))
+        return self.read(values.get(key), around, handlers=handlers, where=place_of_key(values, key), what=key)
 
     def _block(self, values: Map, around: Inherited, handlers: bool) -> Block:
         if "block" not in values:
@@ -108,7 +113,7 @@ class TaskReader:
         level: Level = "handler" if handlers else "task"
         collections = tuple(map(str, as_tuple(values.get("collections")))) or around.collections
         written = find_action(values, self.context.actions, level, collections)
-        self._check(values, level, written)
+        self._check(values, level, written, around)
         if written.fqcn == _IMPORT_PLAYBOOK:
             raise PlaybookError("import_playbook is not a task", place=written.place, remedy="Put it beside the plays.")
         if written.fqcn == _IMPORT_TASKS:
@@ -119,14 +124,16 @@ class TaskReader:
         self.context.actions.check_static(task)
         return (task,)
 
-    def _check(self, values: Map, level: Level, written: Written) -> None:
+    def _check(self, values: Map, level: Level, written: Written, around: Inherited) -> None:
         known = LEVELS[level]
+        ignored = values.get("ignore_errors", around.inner.get("ignore_errors")) not in (None, False)
+        later = _READ_BY_THE_TASK if ignored or around.failure_handled else frozenset()
         for key, value in values.items():
             if key not in known:
                 continue
             keyword = KEYWORDS[key]
             place = place_of(value) or place_of(key) or values.place
-            if keyword.name != "args":
+            if keyword.name != "args" and not (key in later and not fits(keyword.kind, value)):
                 check_value(keyword, value, place)
         register = values.get("register")
         if register is not None and not is_identifier(register):

@@ -6,6 +6,10 @@ Source: https://docs.ansible.com/ansible/latest/collections/ansible/builtin/temp
 from __future__ import annotations
 
 import json
+import platform
+import pwd
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +18,7 @@ import jinja2
 from hotdesk.errors import TemplateError, nearest
 from hotdesk.paths import is_file
 from hotdesk.place import Place
+from hotdesk.source import Trusted
 from hotdesk.variables import blocking
 from hotdesk.variables.environment import Environment, concat, concat_text
 
@@ -37,6 +42,44 @@ OPTIONS: Final[dict[str, type]] = {
 """What the template module and a ``#jinja2:`` line may set, with its type."""
 HEADER: Final = "#jinja2:"
 MOST_KEPT: Final = 500
+
+
+MANAGED: Final = "ansible_managed"
+
+
+def facts_of(
+    path: Path, known: Mapping[str, Any], setting: str, *, source: str = "", destination: str | None = None
+) -> dict[str, Any]:
+    """The variables that a template file alone has ("template_path" and its like in the module's documentation). Blocking.
+
+    ``ansible_managed`` is among them unless ``known`` has one. ``source``: the file as the user named it. Raises TemplateError, OSError.
+    """
+    info = path.stat()
+    try:
+        owner: str | int = pwd.getpwuid(info.st_uid).pw_name
+    except KeyError:
+        owner = info.st_uid
+    facts = {
+        "template_host": platform.node(), "template_path": source or str(path), "template_fullpath": str(path.absolute()),
+        "template_destpath": destination, "template_mtime": datetime.fromtimestamp(info.st_mtime), "template_uid": owner,
+        "template_run_date": datetime.now(),
+    }  # fmt: skip
+    return facts if MANAGED in known else {**facts, MANAGED: managed(setting, info.st_mtime)}
+
+
+def managed(setting: str, modified: float) -> Trusted:
+    """The setting ``ansible_managed`` for a template that was changed at ``modified``: ``{file}``, ``{host}``, ``{uid}`` and times filled in.
+
+    What stands for a name is a template in its turn, so that no file's name is ever taken for one. Raises TemplateError.
+    """
+    where = Place(f"the setting {MANAGED}")
+    try:
+        filled = setting.format(host="{{ template_host }}", uid="{{ template_uid }}", file="{{ template_path }}")
+    except (KeyError, IndexError, ValueError, AttributeError) as problem:
+        raise TemplateError(
+            f"the setting {MANAGED} cannot be filled in: {problem}", place=where,
+            remedy="It may have {file}, {host} and {uid}; any other brace is doubled: '{{' and '}}'.") from None  # fmt: skip
+    return Trusted(time.strftime(filled, time.localtime(modified)), where)
 
 
 class TextEnvironment(Environment):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from jinja2.tests import TESTS as JINJA
 
-from hotdesk.source import Vaulted
+from hotdesk.source import Trusted, Vaulted
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.filters.data import to_bool
 from hotdesk.variables.filters.numbers import holds
@@ -131,6 +131,16 @@ def vault_encrypted(value: Any) -> bool:
     return isinstance(value, (Vaulted, Decrypted)) or is_encrypted(value)
 
 
+TAGS: Final[Mapping[str, tuple[type, ...]]] = {"TrustedAsTemplate": (Trusted,), "VaultedValue": (Vaulted, Decrypted)}
+
+
+def tagged_with(value: Any, tag_name: str) -> bool:
+    """Whether a value has one of the tags that ansible-core 2.19 gives values: what it is here that they stand for there."""
+    if tag_name not in TAGS:
+        raise ValueError(f"Unknown tag name {tag_name!r}.")
+    return isinstance(value, TAGS[tag_name])
+
+
 def vaulted_file(value: Any) -> bool:
     leave_loop()
     with Path(str(value)).open("rb") as stream:
@@ -232,5 +242,8 @@ ANSIBLE: Final[dict[str, Test]] = {
     "version_compare": version_compare,
 }
 
-TESTS: Final = table("test", JINJA, ANSIBLE, frozenset({"defined", "undefined"}))
+INTERNAL: Final[Mapping[str, Test]] = {"ansible._protomatter.tagged_with": tagged_with}
+"""By full name alone, as in Ansible."""
+
+TESTS: Final = table("test", JINJA, {**ANSIBLE, **INTERNAL}, frozenset({"defined", "undefined"}))
 """Name -> test; also as ansible.builtin.NAME."""

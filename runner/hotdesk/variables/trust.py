@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, MappingView, Set
 from typing import Any, Final, cast
 
 from jinja2 import Undefined
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from hotdesk.errors import TemplateError
@@ -71,6 +72,8 @@ def plain(value: Any) -> Any:
         return _items(cast("Iterable[Any]", value))
     if isinstance(value, Vaulted):
         raise TemplateError("the template gives a value that is still encrypted")
+    if isinstance(value, TemplateModule):  # {% import 'file' as name %}{{ name }}
+        return "".join(str(one) for one in map(plain, value._body_stream) if one is not None and one is not OMIT)
     raise TemplateError(f"the template gives a {kind.__name__}, which is not a value a variable can have")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import jinja2
@@ -41,10 +42,11 @@ class Undefined(jinja2.StrictUndefined):
     def _message(self) -> str:
         if self._undefined_hint or self._undefined_obj is missing:
             return self._undefined_hint or f"{self._undefined_name!r} is undefined"
-        kind = type(self._undefined_obj)
-        kind_name = getattr(kind, "shown_as", kind.__name__)
-        what = "attribute" if isinstance(self._undefined_name, str) else "element"
-        return f"object of type {kind_name!r} has no {what} {self._undefined_name!r}"
+        found, name = self._undefined_obj, self._undefined_name
+        kind = getattr(type(found), "shown_as", type(found).__name__)
+        if isinstance(name, str) or isinstance(found, (Mapping, str, tuple)):
+            return f"object of type {kind!r} has no attribute {name!r}"
+        return f"{'None' if found is None else f'{kind} object'} has no element {name!r}"
 
     def __getattr__(self, name: str) -> Any:
         if name[:2] == "__":

@@ -400,5 +400,9 @@ async def test_a_module_may_be_done_in_the_background(run_module: RunModule, tmp
     write(tmp_path / "library/json.sh", '#!/bin/sh\n# WANT_JSON\necho "{\\"name\\": \\"$NAME\\"}"\n')
     assert (await run_module("json", _environment={"NAME": "vega"}, **where)).data["name"] == "vega"
     assert (await run_module("speaker", mode="exit", **where)).data["module_stderr"] == "no result\n"
+    write(tmp_path / "library/more.sh", '#!/bin/sh\n# WANT_JSON\necho hum >&2\necho before\necho "{}"\necho after\n')
+    more = await run_module("more", **where)
+    assert more.data["stderr"] == "hum\n"
+    assert more.warnings == ("Module invocation had junk after the JSON data: after",)
     with pytest.raises(TaskError, match="cannot be used on same task"):
         await run_module("speaker", check=True, **where)

@@ -185,6 +185,23 @@ async def test_ansible_managed_may_be_set(play: Play, tmp_path: Path) -> None:
     assert ran.results("own")["h1"].message == "by me\n"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "kind"), [("diff: yes.", "bool"), ("become: maybe", "bool"), ("retries: many", "int")]
+)
+async def test_a_wrong_value_of_a_keyword_can_be_ignored(play: Play, wrong: str, kind: str) -> None:
+    """It fails the task that has it, in Ansible's words, which playbooks look at."""
+    value = wrong.partition(": ")[2]
+    ran = await play(f"""
+        - debug: {{msg: x}}
+          {wrong}
+          ignore_errors: true
+          name: wrong
+        - debug: {{msg: after}}
+    """)
+    assert ran.code == 0
+    assert f"The value {value!r} could not be converted to {kind!r}" in ran.results("wrong")["h1"].message
+
+
 @pytest.mark.parametrize(("setting", "warned"), [("warn", True), ("ignore", False)])
 async def test_duplicate_keys_of_a_playbook_follow_the_setting(play: Play, setting: str, warned: bool) -> None:
     """A warning, nothing, or (below) an error."""

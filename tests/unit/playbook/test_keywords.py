@@ -19,18 +19,22 @@ if TYPE_CHECKING:
         ("- hosts: all\n  serial: half\n", "'serial' must be a number", "", 2, 11),
         ("- hosts: all\n  strategy: liner\n", "no strategy 'liner'", "linear", 2, 13),
         ("- hosts: all\n  order: sortd\n", "no order 'sortd'", "sorted", 2, 10),
-        ("- hosts: []\n", "'hosts' is empty", "", 1, 10),
+        ("- hosts: []\n", "Hosts list cannot be empty", "Name hosts", 1, 10),
         ("- tasks: []\n", "needs 'hosts'", "", 1, 3),
         ("- hosts: all\n  debugger: sometimes\n", "the debugger 'sometimes' is not supported", "always", 2, 13),
         ("- hosts: all\n  vars: [1]\n", "'vars' must be a mapping", "", 2, 9),
         ("- hosts: all\n  vars: {a-b: 1}\n", "'a-b' is not a valid variable name", "letters", 2, 10),
-        ("- hosts: all\n  tasks: x\n", "a list of tasks is expected", "", 2, 10),
+        ("- hosts: all\n  tasks: x\n", "while loading tasks: 'x' should be a list", "", 2, 10),
+        ("- hosts: all\n  pre_tasks: 1\n", "while loading pre_tasks: 1 should be a list", "", 2, 3),
         ("- hosts: all\n  roles: x\n", "'roles' must be a list", "", 2, 10),
-        ("- hosts: all\n  vars_prompt: [{prompt: x}]\n", "needs the 'name'", "", 2, 17),
+        ("- hosts: all\n  vars_prompt: [{prompt: x}]\n", "missing 'name' key", "", 2, 17),
+        ("- hosts: all\n  vars_prompt: [{name: a b}]\n", "needs the 'name' of a variable", "", 2, 17),
+        ("- hosts: all\n  roles: ['a,b']\n", "Invalid old style role requirement: a,b", "role: NAME", 2, 11),
+        ("[]\n", "must contain at least one play", "", 1, 1),
         ("- hosts: all\n  vars_prompt: [{name: x, privat: no}]\n", "unsupported key 'privat'", "private", 2, 27),
         ("- debug: msg=1\n", "is not a valid attribute for a Play: it is a task", "tasks", 1, 3),
         ("hosts: all\n", "a list of plays", "- hosts", 1, 1),
-        ("- hosts: all\n  user: a\n  remote_user: b\n", "mean the same", "", 1, 3),
+        ("- hosts: all\n  user: a\n  remote_user: b\n", "both 'user' and 'remote_user' are set", "remote_user", 1, 3),
     ],
 )
 def test_a_wrong_play_is_one_clear_error(
@@ -118,3 +122,12 @@ def test_the_table_has_every_keyword_of_ansible() -> None:
         assert theirs - LEVELS[level] == set()  # type: ignore[index]
         assert LEVELS[level] - theirs <= {"user", "local_action"}  # type: ignore[index]
     assert set(KEYWORDS) == set().union(*LEVELS.values())
+
+
+@pytest.mark.parametrize("said", ["ignore_errors: true", "rescue: [{debug: {}}]"])
+def test_a_wrong_value_is_left_to_a_task_that_reckons_with_failing(project: Project, said: str) -> None:
+    """As in Ansible: `ignore_errors` and `rescue` are for that. Where nothing is ignored it is refused before the run."""
+    for wrong in ("diff: yes.", "retries: many", "become: maybe"):
+        plain = f"{{debug: {{}}, {wrong}}}"
+        project.refused_task(f"- {plain}")
+        assert project.tasks(f"- {{block: [{plain}], {said}}}")

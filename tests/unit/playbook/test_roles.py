@@ -176,7 +176,7 @@ def test_files_of_a_role_are_looked_for_in_it_first(project: Project) -> None:
         ("[wbe]", "there is no role 'wbe'", "web"),
         ("[{when: a}]", "names no role", "role: NAME"),
         ("[[web]]", "a name or a mapping", ""),
-        ("['web,other']", "is not a role's name", ""),
+        ("['web,other']", "Invalid old style role requirement: web,other", ""),
         ("[{role: web, become: maybe}]", "'become' must be true or false", ""),
         ("[loop]", "needs itself: loop -> loop", ""),
         ("[badmeta]", "'dependancies' is not a key", "dependencies"),

@@ -246,6 +246,17 @@ async def test_files_include_and_import_others_beside_them(templates: Templates,
     assert await templates.render_file(text, str(tmp_path / "t.j2"), {"x": T("{{ 1 }}")}) == "<17>[2]"
 
 
+async def test_an_imported_file_as_a_value_is_its_text(templates: Templates, tmp_path: Path) -> None:
+    """None adds nothing; what is undefined in it is an error."""
+    part = tmp_path / "part.j2"
+    part.write_text("{{ none }}<{{ 1 + 1 }}>")
+    text, where = "{% import 'part.j2' as part %}{{ part }}", str(tmp_path / "t.j2")
+    assert await templates.render_file(text, where, {}) == "<2>"
+    (tmp_path / "wrong.j2").write_text("{{ nope }}")
+    with pytest.raises(UndefinedError, match="'nope' is undefined"):
+        await templates.render_file(text.replace("part.j2", "wrong.j2"), where, {})
+
+
 async def test_an_error_in_a_file_has_its_line(templates: Templates) -> None:
     """The place is in the template file."""
     with pytest.raises(UndefinedError) as caught:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ("'no' is truthy(convert_bool=true)", False),
         ("'' is falsy", True),
         ("'x' is vault_encrypted", False),
+        ("('a' ~ 'b') is ansible._protomatter.tagged_with('TrustedAsTemplate')", False),
         ("'$ANSIBLE_VAULT;1.1;AES256' is vault_encrypted", True),
         ("'file:///x' is uri", True),
         ("'file:///x' is url", True),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import platform
-import pwd
 import stat
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.builtin.copy import Payload, decrypted, local_file, options, place
 from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
 from hotdesk.aio import in_thread
 from hotdesk.errors import ArgumentError
+from hotdesk.variables.template_files import facts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +73,9 @@ options:
         except UnicodeDecodeError:
             raise ArgumentError(f"the template {path} is not UTF-8 text", place=call.task.place) from None
         chosen = {name: args[name] for name in JINJA if args.get(name) is not None}
-        about = await in_thread(_about, path, str(args["src"]), str(args["dest"]))
+        about = await in_thread(
+            facts_of, path, call.variables, call.settings.ansible_managed, source=str(args["src"]), destination=str(args["dest"])
+        )  # fmt: skip
         rendered = await call.render_file(text, str(path), extra=about, **chosen)
         newline = str(args.get("newline_sequence") or "\n").replace("\\n", "\n").replace("\\r", "\r")
         if newline not in ("\n", "\r", "\r\n"):
@@ -88,20 +88,6 @@ options:
         if attributes.get("mode") == "preserve":
             attributes["mode"] = await in_thread(_mode, path)
         return await place(call, payload, attributes, options(call))
-
-
-def _about(path: Path, source: str, destination: str) -> dict[str, Any]:
-    """The variables that only templates have ("template_path" and its like in the module's documentation)."""
-    info = path.stat()
-    try:
-        owner: str | int = pwd.getpwuid(info.st_uid).pw_name
-    except KeyError:
-        owner = info.st_uid
-    return {
-        "template_host": platform.node(), "template_path": source, "template_fullpath": str(path.absolute()),
-        "template_destpath": destination, "template_mtime": datetime.fromtimestamp(info.st_mtime), "template_uid": owner,
-        "template_run_date": datetime.now(),
-    }  # fmt: skip
 
 
 def _mode(path: Path) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Mapping, Sequence
 
 from hotdesk.actions.on_target.hidden import hidden_directory
 
+JUNK = "Module invocation had junk after the JSON data: "
 RESPAWN = "ansible.module_utils.common.respawn"
 
 
@@ -173,7 +174,10 @@ def get_ready(parts: Sequence[str]) -> None:
 
 
 def collect(function: str, kwargs: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """``run`` or ``run_file`` in a child of this process, to its end: the answer that it printed, as the file of an asynchronous job has it."""
+    """``run`` or ``run_file`` in a child of this process, to its end: the answer that it printed, as the file of an asynchronous job has it.
+
+    As with Ansible's, what it wrote to stderr is in it, and a warning of what it printed behind the answer.
+    """
     import json
     import tempfile
 
@@ -190,7 +194,12 @@ def collect(function: str, kwargs: Mapping[str, Any], environment: Mapping[str, 
     starts = [at for at, line in enumerate(lines) if line.lstrip().startswith("{")]
     ends = [at for at, line in enumerate(lines) if line.rstrip().endswith("}")]
     try:
-        return dict(json.loads("\n".join(lines[starts[0] : ends[-1] + 1])))
+        found = dict(json.loads("\n".join(lines[starts[0] : ends[-1] + 1])))
+        junk = "\n".join(lines[ends[-1] + 1 :])
+        if junk.strip():
+            said = found.get("warnings") or []
+            found["warnings"] = (said if isinstance(said, list) else [said]) + [JUNK + junk]
+        return dict(found, stderr=errors) if errors else found
     except (IndexError, ValueError, TypeError) as problem:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
         msg = "Module result deserialization failed: %s" % (problem if starts else "No start of json char found")

@@ -17,6 +17,7 @@ from hotdesk.paths import exists, is_file
 from hotdesk.variables.blocking import leave_loop
 from hotdesk.variables.lookups.call import LookupCall, flattened, words_and_options
 from hotdesk.variables.template_files import OPTIONS as JINJA_OPTIONS
+from hotdesk.variables.template_files import facts_of
 
 
 def file(call: LookupCall) -> list[Any]:
@@ -52,15 +53,10 @@ def template(call: LookupCall) -> list[Any]:
     for term in call.terms:
         path = call.find(str(term), "templates")
         text = _text(call, call.read(path), str(term))
-        within = scope.with_({**_facts_of(path), **extra})
+        within = scope.with_({**facts_of(path, scope, call.templates.settings.ansible_managed), **extra})
         search = [path.parent, *call.search_path()]
         result.append(call.templates.render_file_now(text, str(path), within, search=search, native=True, **jinja))
     return result
-
-
-def _facts_of(path: Path) -> dict[str, Any]:
-    """What Ansible tells a template about itself, as far as the text alone can have it."""
-    return {"template_path": str(path), "template_fullpath": str(path.absolute())}
 
 
 def fileglob(call: LookupCall) -> list[Any]:
