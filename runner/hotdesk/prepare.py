@@ -42,7 +42,6 @@ from hotdesk.variables.plugins import KINDS, Plugins
 from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault_passwords import Asking, load_secrets
 from hotdesk.variables.vaulted_files import decrypter
-from hotdesk.workers.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
+    from hotdesk.workers.workers import Workers
 
 
 SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?(_|$)|secret|token|api_?key|private_?key")
@@ -152,6 +152,8 @@ async def prepared(
 async def _pool(stack: AsyncExitStack, settings: Settings, run: str, bus: Bus) -> tuple[Pool, Workers | None]:
     workers = None
     if settings.workers:
+        from hotdesk.workers.workers import Workers  # late: it takes asyncssh with it
+
         workers = await stack.enter_async_context(Workers(settings, run=run, on_event=bus.emit))
     return await stack.enter_async_context(Pool(settings, run=run, on_event=bus.emit, elsewhere=workers)), workers
 

@@ -30,6 +30,7 @@ MOST_ALIASED = 1_000_000
 """Values that the aliases (``*name``) of one document may stand for, those within them included."""
 _YAML = "tag:yaml.org,2002:"
 _Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEFAULTS = {yaml.ScalarNode: _YAML + "str", yaml.SequenceNode: _YAML + "seq", yaml.MappingNode: _YAML + "map"}
 _scalars = yaml.constructor.SafeConstructor()
 _WORD, _WORDS = 40, 4096
 """Characters of a scalar that is kept in mind, and how many."""
@@ -41,7 +42,9 @@ class _Loader(_Fast):  # type: ignore[misc]
     _known: ClassVar[dict[str, str]] = {}
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        if kind is not yaml.ScalarNode or not implicit[0] or len(value) > _WORD:
+        if kind is not yaml.ScalarNode or not implicit[0]:
+            return _DEFAULTS[kind]
+        if len(value) > _WORD:
             return super().resolve(kind, value, implicit)
         tag = self._known.get(value)
         if tag is None:
@@ -49,6 +52,12 @@ class _Loader(_Fast):  # type: ignore[misc]
                 self._known.clear()
             tag = self._known[value] = super().resolve(kind, value, implicit)
         return tag
+
+    def descend_resolver(self, *_: Any) -> None:
+        """What a node is does not depend here on where it stands."""
+
+    def ascend_resolver(self) -> None:
+        """See ``descend_resolver``."""
 
 
 class Trusted(str):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,16 +42,29 @@ def far(rounds: int) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="hotdesk-bench-") as directory:
             lab = Lab.up(1)
+            pc = next(iter(lab))
             desk = Desk(lab, Path(directory))
-            near = min(_task(desk) for _ in range(rounds))
-            next(iter(lab)).delay(ROUND_TRIP / 2)
-            taken = min(_task(desk) for _ in range(rounds))
+            near, short = min(_task(desk) for _ in range(rounds)), _round_trip(pc.address)
+            pc.delay(ROUND_TRIP / 2)
+            taken, long = min(_task(desk) for _ in range(rounds)), _round_trip(pc.address)
     finally:
         Lab.down()
     print(f"\nround trips a task at {ROUND_TRIP * 1000:g} ms, after the start (aim: at most 1.2)")
     print(
-        f"  {(taken - near) / ROUND_TRIP:.2f}  ({taken * 1000:.1f} ms a task; {near * 1000:.1f} ms without the delay)"
+        f"  {(taken - near) / (long - short):.2f}  ({taken * 1000:.1f} ms a task, {near * 1000:.1f} without the delay; "
+        f"a round trip takes {long * 1000:.1f} ms, {short * 1000:.1f} without)"
     )
+
+
+def _round_trip(address: str) -> float:
+    """Seconds, least of some: the program that delays takes its own time on top, more on a busy machine."""
+    taken = []
+    for _ in range(20):
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionRefusedError):  # nobody listens there: the answer is one packet
+            socket.create_connection((address, 9), timeout=5).close()
+        taken.append(time.monotonic() - began)
+    return min(taken)
 
 
 def _task(desk: Desk) -> float:

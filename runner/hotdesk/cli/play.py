@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotdesk import app
 from hotdesk.bus import Bus
 from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, SELECTION, options, settings_from
 from hotdesk.cli.running import play_options, run
@@ -56,6 +55,8 @@ def command(context: click.Context, /, playbooks: tuple[str, ...], plan: Path | 
         asyncio.run(_list(settings, playbooks, given))
         return
 
+    from hotdesk import app  # late: a listing needs little of it
+
     async def story(around: Around) -> int:
         return await app.play(settings, playbooks, chosen, around)
 
@@ -66,10 +67,11 @@ async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str,
     """What --list-* and --syntax-check print: ansible-playbook's lines."""
     from hotdesk.inventory.patterns import select
     from hotdesk.playbook.outline import outline
+    from hotdesk.prepare import Around, prepared
 
     chosen = play_options(given)
-    quiet = app.Around(bus=Bus(), prompt=None)
-    async with app.prepared(settings, [*map(Path, playbooks)], chosen, quiet, check=given["syntax_check"]) as ready:
+    quiet = Around(bus=Bus(), prompt=None)
+    async with prepared(settings, [*map(Path, playbooks)], chosen, quiet, check=given["syntax_check"]) as ready:
         extra = ready.run.extra_vars
         patterns: dict[int, str] = {}
         for book in ready.playbooks:

@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotdesk import aio, app, events
+from hotdesk import aio, events
 from hotdesk.bus import Bus
 from hotdesk.cli.command_line import command_line
+from hotdesk.executor.run import PlayOptions
 from hotdesk.paths import run_log_dir
 from hotdesk.playbook.model import TagSelection
 from hotdesk.prepare import Around, new_run_id
@@ -23,14 +24,13 @@ from hotdesk.ui.log_file import log_file
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from hotdesk.executor.run import PlayOptions
     from hotdesk.report.junit import JUnit
     from hotdesk.settings import Settings
 
 
 def play_options(given: dict[str, Any]) -> PlayOptions:
     """What the command line says beyond Settings."""
-    return app.PlayOptions(
+    return PlayOptions(
         limit=given.get("limit") or "",
         tags=TagSelection(only=_tags(given.get("tags")) or frozenset({"all"}), skip=_tags(given.get("skip_tags"))),
         extra_vars=tuple(given.get("extra_vars") or ()),

@@ -12,13 +12,11 @@ from __future__ import annotations
 import os
 import struct
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asyncssh.encryption import ChachaEncryption, GCMEncryption
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-if TYPE_CHECKING:
-    import asyncssh
+from hotdesk.connections.library import asyncssh
 
 _DATA = 94
 """SSH_MSG_CHANNEL_DATA (RFC 4254, 5.2)."""
@@ -96,9 +94,9 @@ def _ready(connection: Any) -> bool:
 
 def _authenticated(connection: Any) -> bool:
     cipher = connection._send_encryption
-    if type(cipher) is GCMEncryption:  # the first packet, or the first with new keys
+    if type(cipher) is asyncssh.encryption.GCMEncryption:  # the first packet, or the first with new keys
         cipher = connection._send_encryption = _Sealer(cipher)
-    return isinstance(cipher, (_Sealer, ChachaEncryption))
+    return isinstance(cipher, (_Sealer, asyncssh.encryption.ChachaEncryption))
 
 
 class _Sealer:

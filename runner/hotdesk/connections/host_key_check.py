@@ -12,10 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncssh
-from asyncssh.public_key import get_default_public_key_algs
-
 from hotdesk.connections.host_keys import KnownHosts, Line, name_for, remember
+from hotdesk.connections.library import asyncssh
 from hotdesk.errors import HostKeyError
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ class AnyKind:
     """In a list of known keys: one of every kind, as far as the choice of algorithms goes."""
 
     algorithm = b"any"
-    sig_algorithms = tuple(get_default_public_key_algs())
+    sig_algorithms = tuple(asyncssh.public_key.get_default_public_key_algs())
 
 
 @dataclass(frozen=True, slots=True)

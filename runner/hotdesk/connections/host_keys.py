@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncssh
-
 from hotdesk.errors import HostKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from hotdesk.connections.library import asyncssh
 
 USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -48,6 +48,8 @@ class KnownHosts:
     """The entries of some known_hosts files. Lines that are no entries are passed over, as ssh does."""
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
+        from hotdesk.connections.library import asyncssh
+
         self._known = asyncssh.import_known_hosts("")
         self._lines: list[Line] = []
         for line in lines:

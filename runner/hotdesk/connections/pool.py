@@ -7,7 +7,7 @@ import contextlib
 import random
 import resource
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from hotdesk import aio
 from hotdesk.connections.base import Connection, Elsewhere, Endpoint, Escalation
@@ -15,9 +15,7 @@ from hotdesk.connections.gate import Gate, Pace
 from hotdesk.connections.host_keys import HostKeyFiles
 from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
-from hotdesk.connections.ssh import SSHConnection
-from hotdesk.connections.ssh_errors import Refused
-from hotdesk.connections.ssh_options import SSHFiles, prepare
+from hotdesk.connections.ssh_files import SSHFiles
 from hotdesk.errors import ConnectError, HostError, LinkLost, TaskError, Unreachable, WorkerLost
 from hotdesk.events import Connected, Connecting, Event, Warned
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import TracebackType
 
+    from hotdesk.connections.ssh import SSHConnection
     from hotdesk.connections.ssh_options import Prepared
     from hotdesk.settings import Settings
 
@@ -106,7 +105,7 @@ class Pool:
         for link in self.links() if kind is not None else ():
             link.keeps = False  # the run did not finish: nothing that it has begun goes on
         try:
-            with contextlib.suppress(TimeoutError):  # each close is bounded by itself: nothing is gained by failing
+            with contextlib.suppress(TimeoutError):  # each close is bounded by itself; failing here gains nothing
                 await aio.finish(self._close(), grace=self._grace + CLOSE_LIMIT)
         finally:
             await self._group.__aexit__(None, None, None)  # what ended the block goes on as it is, not in a group
@@ -281,7 +280,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._emit(Connecting(host=endpoint.host, address=endpoint.address or endpoint.host))
-        prepared = await aio.in_thread(prepare, endpoint, self._files)
+        prepared = await aio.in_thread(self._files.prepared, endpoint)
         if prepared.check is None and not self._told_unchecked:
             self._told_unchecked = True
             self._emit(Warned(text=UNCHECKED, host=endpoint.host))
@@ -302,6 +301,9 @@ class Pool:
 
         Raises Refused and what ``SSHConnection.connect`` raises.
         """
+        from hotdesk.connections.ssh import SSHConnection
+        from hotdesk.connections.ssh_errors import Refused
+
         paused, delay = 0.0, 0.1
         while True:
             try:
@@ -338,8 +340,7 @@ class Pool:
             via = await self._connection(prepared.jump)
         except Unreachable as exc:
             raise type(exc)(f"{endpoint.host}: through its jump host: {exc.message}", remedy=exc.remedy) from None
-        assert isinstance(via, SSHConnection)
-        return via
+        return cast("SSHConnection", via)
 
     async def _close(self) -> None:
         if self._aftermaths:

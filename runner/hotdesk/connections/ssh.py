@@ -8,13 +8,13 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Self
 
-import asyncssh
-
 from hotdesk import aio
 from hotdesk.connections.base import Connection
+from hotdesk.connections.library import asyncssh
 from hotdesk.connections.ssh_channel import Session, SSHChannel
 from hotdesk.connections.ssh_errors import translated
-from hotdesk.connections.ssh_options import PACKET, WINDOW, Prepared, SSHFiles, prepare
+from hotdesk.connections.ssh_files import SSHFiles
+from hotdesk.connections.ssh_options import PACKET, WINDOW, Prepared, prepare
 from hotdesk.errors import ConnectError, HostKeyError, LinkLost
 
 if TYPE_CHECKING:

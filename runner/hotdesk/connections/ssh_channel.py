@@ -6,10 +6,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-import asyncssh
-
 from hotdesk.connections.base import Channel
 from hotdesk.connections.express import quicken
+from hotdesk.connections.library import asyncssh
 from hotdesk.errors import LinkLost
 
 if TYPE_CHECKING:

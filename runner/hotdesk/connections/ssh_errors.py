@@ -6,8 +6,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import asyncssh
-
+from hotdesk.connections.library import asyncssh
 from hotdesk.errors import AuthenticationError, ConnectError, HostError, HostKeyError, LinkLost, Unreachable
 
 if TYPE_CHECKING:

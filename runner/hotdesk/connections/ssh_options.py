@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncssh
-
 from hotdesk.connections.host_key_check import HostKeyCheck
-from hotdesk.connections.host_keys import SYSTEM_FILES, USER_FILES, HostKeyFiles
+from hotdesk.connections.host_keys import SYSTEM_FILES, USER_FILES
+from hotdesk.connections.library import asyncssh
 from hotdesk.connections.ssh_errors import translated
 from hotdesk.errors import AuthenticationError, ConnectError
 from hotdesk.paths import exists, expanded
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hotdesk.connections.base import Endpoint
+    from hotdesk.connections.ssh_files import ClientKey, KeyFiles, SSHFiles
 
 CONFIG_FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk", "id_ed448", "id_dsa")
@@ -53,32 +53,6 @@ SWITCHES = {
 }
 FAMILIES = {"any": 0, "inet": 2, "inet6": 10}
 TOKEN = re.compile(r"%(.)")
-ClientKey = asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]
-
-
-class KeyFiles:
-    """Private keys by path, each read (and decrypted) once for a run."""
-
-    def __init__(self) -> None:
-        self._keys: dict[tuple[str, str | None], ClientKey] = {}
-
-    def load(self, path: str, passphrase: str | None) -> ClientKey:
-        """Raises OSError, asyncssh.KeyImportError or asyncssh.KeyEncryptionError."""
-        key = self._keys.get((path, passphrase))
-        if key is None:
-            private = asyncssh.read_private_key(path, passphrase)
-            certificate = Path(f"{path}-cert.pub")
-            key = (private, asyncssh.read_certificate(certificate)) if exists(certificate) else private
-            self._keys[path, passphrase] = key
-        return key
-
-
-@dataclass(slots=True)
-class SSHFiles:
-    """What all connections of a run share."""
-
-    keys: KeyFiles = field(default_factory=KeyFiles)
-    host_keys: HostKeyFiles = field(default_factory=HostKeyFiles)
 
 
 @dataclass(frozen=True, slots=True)

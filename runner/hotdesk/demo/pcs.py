@@ -19,9 +19,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncssh
 import yaml
 
+from hotdesk.connections.library import asyncssh
 from hotdesk.demo.session import CommandSession, kill_marked
 
 MARK = "HOTDESK_DEMO"

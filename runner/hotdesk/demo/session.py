@@ -14,7 +14,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncssh
+from hotdesk.connections.library import asyncssh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,7 +14,7 @@ from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.host_keys import HostKeyFiles
 from hotdesk.connections.pool import Pool
 from hotdesk.connections.ssh import SSHConnection
-from hotdesk.connections.ssh_options import SSHFiles
+from hotdesk.connections.ssh_files import SSHFiles
 from hotdesk.errors import HostKeyError
 from hotdesk.settings import Settings
 from tests.sshd import Sshd, sshd

@@ -6,6 +6,8 @@ import resource
 import secrets
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -302,3 +304,9 @@ async def test_the_shortest_lease_that_is_asked_for_holds(server: Sshd) -> None:
         await link.aclose()
         assert (await pool.link(point)).lease == 7.0
         assert (await pool.control()).lease == 30.0
+
+
+def test_asyncssh_waits_for_the_first_connection() -> None:
+    """What loads playbooks and inventories, and lists them, does without it."""
+    code = "import sys, hotdesk.cli.play, hotdesk.prepare; sys.exit('asyncssh' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
