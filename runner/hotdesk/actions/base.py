@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hotdesk.actions.background import Background
+    from hotdesk.connections.base import Endpoint, Escalation
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.run import JobRun
@@ -76,6 +77,10 @@ async def _no_module(call: Call, name: str, _args: Mapping[str, Any]) -> Result:
     raise ArgumentError(f"there is no module {name!r}", place=call.task.place)
 
 
+async def _no_way(name: str) -> tuple[Endpoint, Escalation | None]:
+    raise ArgumentError(f"it is not known how {name} is reached")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One execution of an action on one host (one item of a loop): everything it may see."""
@@ -120,6 +125,8 @@ class Call:
     machine_for: Callable[[str], Awaitable[Machine]] | None = None
     """``await machine_for(name)``: the Machine of another host of the inventory within this task (same mark and check mode), reached by
     that host's own connection variables, with this task's ``become``. Raises InventoryError (unknown name) or Unreachable."""
+    way_to: Callable[[str], Awaitable[tuple[Endpoint, Escalation | None]]] = _no_way
+    """``await way_to(name)``: how another host of the inventory is reached, and as whom this task works there. Nothing is connected."""
     run_module: Callable[[Call, str, Mapping[str, Any]], Awaitable[Result]] = _no_module
     """``await run_module(call, name, args)``: what this action has done its part for, a module that is not ours (``actions.module``)."""
     has_module: Callable[[str], bool] = lambda _name: False

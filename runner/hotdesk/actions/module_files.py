@@ -99,16 +99,27 @@ class ModuleFiles:
 
     def redirect(self, fqcn: str) -> str | None:
         """The module that stands for ``fqcn`` now, as ``plugin_routing`` of its collection says (meta/runtime.yml)."""
-        entry = self._routing(fqcn).get(fqcn.split(".", 2)[2]) if fqcn.count(".") >= 2 else None
-        target = entry.get("redirect") if isinstance(entry, dict) else None
-        return target if isinstance(target, str) else None
+        targets = (entry.get("redirect") for entry in self._routed(fqcn))
+        return next((target for target in targets if isinstance(target, str)), None)
 
-    def _routing(self, fqcn: str) -> Mapping[str, Any]:
+    def removed(self, fqcn: str) -> str:
+        """What its collection says of a module that it has no more (``tombstone`` in meta/runtime.yml); empty: nothing."""
+        stones = (entry.get("tombstone") for entry in self._routed(fqcn))
+        return next((str(stone.get("warning_text") or "") for stone in stones if isinstance(stone, dict)), "")
+
+    def _routed(self, fqcn: str) -> list[dict[str, Any]]:
+        """The entries for a name, as a module and as an action plugin: ``yum`` of Ansible has only the latter."""
+        if fqcn.count(".") < 2:
+            return []
         if fqcn.startswith(BUILTIN):
             core = ansible_core()
-            return routing(core / "config/ansible_builtin_runtime.yml", "modules") if core else {}
-        found = self.collections.split(fqcn) if self.collections else None
-        return routing(found[0].path / "meta/runtime.yml", "modules") if found else {}
+            file = core / "config/ansible_builtin_runtime.yml" if core else None
+        else:
+            found = self.collections.split(fqcn) if self.collections else None
+            file = found[0].path / "meta/runtime.yml" if found else None
+        kinds = [routing(file, kind) for kind in ("modules", "action")] if file else []
+        entries = (kind.get(fqcn.split(".", 2)[2]) for kind in kinds)
+        return [entry for entry in entries if isinstance(entry, dict)]
 
     def names(self) -> Iterator[str]:
         """The full names of Ansible's own modules and the user's own."""

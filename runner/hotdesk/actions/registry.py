@@ -69,6 +69,8 @@ TABLE: dict[str, str] = {
     "ansible.builtin.validate_argument_spec": f"{_HERE}.validate_argument_spec:ValidateArgumentSpec",
     "ansible.builtin.wait_for": f"{_HERE}.wait_for:WaitFor",
     "ansible.builtin.wait_for_connection": f"{_HERE}.wait_for_connection:WaitForConnection",
+    "ansible.posix.patch": f"{_HERE}.patch:Patch",
+    "ansible.posix.synchronize": f"{_HERE}.synchronize:Synchronize",
 }
 """Fully qualified name -> "module:class"."""
 
@@ -176,6 +178,17 @@ class ActionNames:
         found = self.collections.split(fqcn) if self.collections else None
         return bool((found and (found[0].job(found[1]) or found[0].module(found[1]))) or self.files.find(fqcn))
 
+    def removed(self, written: str) -> str:
+        """What its collection says of a module that it has no more, and of the one that a name leads to; empty: nothing."""
+        fqcn: str | None = written if "." in written else BUILTIN + written
+        for _ in range(_RENAMED):
+            if fqcn is None:
+                break
+            if said := self.files.removed(fqcn):
+                return said
+            fqcn = self.files.redirect(fqcn)
+        return ""
+
     def known(self) -> Iterable[str]:
         """Every fully qualified name that could be meant."""
         names = {*TABLE, *CONTROL, *CONTROL_HALF, *_CORE, *self.files.names()}
@@ -197,9 +210,10 @@ class ActionNames:
 
     def refusal(self, fqcn: str) -> str:
         """Why a known action cannot be run; empty when it can."""
-        if self.kind(fqcn) != "module":
+        kind, ours = self.kind(fqcn), fqcn in TABLE  # of a collection's module we may have the half of the control node
+        if kind != "module" and not (ours and not fqcn.startswith(BUILTIN)):
             return ""
-        if fqcn in CONTROL_HALF or self.files.controller_half(fqcn):
+        if not ours and (fqcn in CONTROL_HALF or self.files.controller_half(fqcn)):
             return f"{fqcn} does a part of its work in Ansible's own process, and hotdesk has no action of that name; ansible-playbook can run it"
         if self.files.find(fqcn):
             return ""
