@@ -28,7 +28,7 @@ LINE = "testhost                   : ok=2    changed=1    unreachable=0    faile
         ({"code": 0}, f"\x1b[32m{LINE}\x1b[0m", RECAP, ""),
         ({"code": 2}, LINE, RECAP, "exit code 2"),
         ({"code": 1, "why": "the target x failed"}, "", None, "the target x failed"),
-        ({"code": None}, LINE, RECAP, "took longer"),
+        ({"code": None}, LINE, RECAP, "took too long"),
     ],
 )
 def test_a_pass_needs_the_recap_of_the_peer(
