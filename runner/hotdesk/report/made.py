@@ -155,7 +155,8 @@ def _diffs(result: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for one in found if isinstance(found, list) else [found]:
         if not isinstance(one, Mapping):
             continue
-        diff = Diff(**{key: diff_text(one.get(key) or "") for key in DIFF_TEXTS})
+        texts: dict[str, Any] = {key: diff_text(one.get(key) or "") for key in DIFF_TEXTS}
+        diff = Diff(**texts)
         if len(diff.before) + len(diff.after) + len(diff.prepared) > LONGEST_DIFF:
             yield (f"no diff: the texts have more than {LONGEST_DIFF} characters",)
             continue
