@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ class Diff:
     before_header: str = ""
     after_header: str = ""
     prepared: str = ""
+    given: Mapping[str, Any] = field(default=EMPTY, compare=False)
+    """What a module has said of it, where that is not text alone: a result keeps it as it is."""
 
     def lines(self) -> Iterator[str]:
         """The unified diff, without line ends; headers as Ansible writes them."""
@@ -67,11 +70,22 @@ class Diff:
         for line in difflib.unified_diff(_lines(self.before), _lines(self.after), *names, "", "", 3):
             yield line.rstrip("\n")
 
-    def registered(self) -> dict[str, str]:
-        """As a result holds it: the prepared text alone, or the others."""
+    def registered(self) -> dict[str, Any]:
+        """As a result holds it: what the module gave, the prepared text alone, or the others."""
+        if self.given:
+            return dict(self.given)
         if self.prepared:
             return {"prepared": self.prepared}
         return {name: getattr(self, name) for name in ("before", "after", "before_header", "after_header")}
+
+
+DIFF_TEXTS = ("before", "after", "before_header", "after_header", "prepared")
+"""Keys of a diff that are shown."""
+
+
+def diff_text(value: Any) -> str:
+    """A part of a diff as it is shown: text as it stands, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, indent=4, sort_keys=True) + "\n"
 
 
 def _lines(text: str) -> list[str]:

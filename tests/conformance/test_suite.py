@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conformance.suite import page
-from tests.conformance.suite.targets import known, names_in, outcome_of
+from tests.conformance.suite.fetch import of_today
+from tests.conformance.suite.sets import SETS, TargetSet
+from tests.conformance.suite.targets import outcome_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RECAP = {"ok": 2, "changed": 1, "unreachable": 0, "failed": 0, "skipped": 0, "rescued": 0, "ignored": 1}
 LINE = "testhost                   : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=1   \n"
@@ -23,7 +28,7 @@ LINE = "testhost                   : ok=2    changed=1    unreachable=0    faile
         ({"code": 0}, f"\x1b[32m{LINE}\x1b[0m", RECAP, ""),
         ({"code": 2}, LINE, RECAP, "exit code 2"),
         ({"code": 1, "why": "the target x failed"}, "", None, "the target x failed"),
-        ({"code": None}, LINE, RECAP, "took longer"),
+        ({"code": None}, LINE, RECAP, "took too long"),
     ],
 )
 def test_a_pass_needs_the_recap_of_the_peer(
@@ -35,24 +40,34 @@ def test_a_pass_needs_the_recap_of_the_peer(
     assert said.startswith(why)
 
 
-def test_what_is_expected_is_a_target_and_has_no_reason_to_fail() -> None:
-    """The files of the suite agree with one another, and each target that does not pass has its reason."""
-    expected = names_in(Path(__file__).parent / "expected.txt")
-    assert expected <= known().keys()
-    assert page.reasons().keys() == known().keys() - expected
+@pytest.mark.parametrize("of", SETS.values(), ids=SETS.keys())
+def test_what_is_expected_is_a_target_and_has_no_reason_to_fail(of: TargetSet) -> None:
+    """The files of a set agree with one another, and each target that does not pass has its reason."""
+    assert of.passing() <= of.known().keys()
+    assert of.reasons().keys() == of.known().keys() - of.passing()
 
 
-def test_the_page_lists_what_does_not_pass() -> None:
+@pytest.mark.parametrize("of", SETS.values(), ids=SETS.keys())
+def test_the_page_lists_what_does_not_pass(of: TargetSet) -> None:
     """docs/compatibility.md is as the last run has written it."""
-    part = page.section(known(), names_in(Path(__file__).parent / "expected.txt"), page.reasons())
-    assert part in page.PAGE.read_text(encoding="utf-8")
+    assert page.section(of) in page.PAGE.read_text(encoding="utf-8")
 
 
-def test_only_the_generated_part_of_the_page_is_replaced() -> None:
-    """What people wrote around it stays; a page without the marks is an error."""
-    part = page.section({"a": None, "b": None}, {"a"}, {"b": "because"})
-    assert "Of 2 targets" in part
+def test_only_the_generated_part_of_the_page_is_replaced(tmp_path: Path) -> None:
+    """What people wrote around it stays, and so does the part of another set; a page without the marks is an error."""
+    (tmp_path / "targets.json").write_text('{"a": null, "b": null}')
+    (tmp_path / "reasons.yaml").write_text("b: because")
+    (tmp_path / "expected.txt").write_text("a\n")
+    part = page.section(TargetSet("toys", tmp_path, tmp_path / "expected.txt", "toys-1", "toys"))
+    assert "Of 2 targets of toys 1 pass" in part
     assert "| b | because |" in part
-    assert page.replaced(f"x\n{page.BEGIN}old{page.END}\ny\n", part) == f"x\n{part}\ny\n"
+    mark, other = page.BEGIN.format("toys"), f"{page.BEGIN.format('others')}kept{page.END}"
+    assert page.replaced(f"{other}\nx\n{mark}old{page.END}\ny\n", part) == f"{other}\nx\n{part}\ny\n"
     with pytest.raises(ValueError, match="has no"):
         page.replaced("x", part)
+
+
+def test_a_playbook_of_old_loses_what_ansible_core_has_removed() -> None:
+    """``include`` becomes ``include_tasks``, ``warn`` goes; nothing else is touched."""
+    old = "- include: a.yml\n- command: ls warn=no\n- shell: ls\n  args:\n    warn: no\n- name: a warning: none\n"
+    assert of_today(old) == "- include_tasks: a.yml\n- command: ls\n- shell: ls\n- name: a warning: none\n"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.jobs.shipping import bundle
-from hotdesk.results import EMPTY, Diff, Result
+from hotdesk.results import DIFF_TEXTS, EMPTY, Diff, Result, diff_text
 from hotdesk.shapes import expect
 
 if TYPE_CHECKING:
@@ -76,11 +75,8 @@ def diffs(found: Any) -> tuple[Diff, ...]:
 
 
 def _diff(raw: dict[str, Any]) -> Diff:
-    return Diff(**{name: _shown(raw.get(name, "")) for name in Diff.__dataclass_fields__})
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, indent=4, sort_keys=True) + "\n"
+    given = EMPTY if all(isinstance(value, str) for value in raw.values()) else raw
+    return Diff(**{name: diff_text(raw.get(name, "")) for name in DIFF_TEXTS}, given=given)
 
 
 def text(raw: bytes) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hotdesk.actions.background import Background
+    from hotdesk.connections.base import Endpoint, Escalation
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.run import JobRun
@@ -79,6 +80,10 @@ async def _no_module(call: Call, name: str, _args: Mapping[str, Any], **_options
     raise ArgumentError(f"there is no module {name!r}", place=call.task.place)
 
 
+async def _no_way(name: str) -> tuple[Endpoint, Escalation | None]:
+    raise ArgumentError(f"it is not known how {name} is reached")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One execution of an action on one host (one item of a loop): everything it may see."""
@@ -126,6 +131,8 @@ class Call:
     run_module: Callable[..., Awaitable[Result]] = _no_module
     """``await run_module(call, name, args)``: what this action has done its part for, a module that is not ours (``actions.module``);
     ``defaults=False``: without the module_defaults of that module."""
+    way_to: Callable[[str], Awaitable[tuple[Endpoint, Escalation | None]]] = _no_way
+    """``await way_to(name)``: how another host of the inventory is reached, and as whom this task works there. Nothing is connected."""
     has_module: Callable[[str], bool] = lambda _name: False
     """Is there such a module?"""
     transfers: JobRun | None = None

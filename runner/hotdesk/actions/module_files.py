@@ -19,7 +19,7 @@ from hotdesk.paths import is_dir, is_file, names_in
 from hotdesk.source import load_yaml_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hotdesk.actions.collections import Collections
     from hotdesk.settings import Settings
@@ -45,6 +45,8 @@ _NO_MODULES = (
 """Endings of what lies in a folder of modules and is none (or is one for Windows)."""
 _PLUMBING = "async_wrapper"
 """A module of Ansible's that no task may name: it is a part of ``async``."""
+KINDS = ("modules", "action")
+"""Where a name of a task may be routed to another one."""
 RENAMED = 5
 """Names that one name may lead to."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -118,23 +120,29 @@ class ModuleFiles:
             path = found[0].path / "plugins/action" / f"{found[1].replace('.', '/')}.py"
             if is_file(path):
                 return path
-            named = self._routed(fqcn, "modules", "action_plugin") or self.redirect(fqcn, "action")
+            named = self._routed(fqcn, "modules", "action_plugin") or self.redirect(fqcn, ("action",))
             if named is None:
                 return None
             fqcn = named
         return None
 
-    def redirect(self, fqcn: str, kind: str = "modules") -> str | None:
-        """What stands for the module (or ``kind`` action) ``fqcn`` now, as ``plugin_routing`` of its collection says (meta/runtime.yml)."""
-        return self._routed(fqcn, kind, "redirect")
+    def redirect(self, fqcn: str, kinds: Sequence[str] = KINDS) -> str | None:
+        """What stands for ``fqcn`` now, as ``plugin_routing`` of its collection says (meta/runtime.yml); ``yum`` of Ansible is an action only."""
+        return next((target for kind in kinds if (target := self._routed(fqcn, kind, "redirect"))), None)
+
+    def removed(self, fqcn: str) -> str:
+        """What its collection says of a module that it has no more (``tombstone`` in meta/runtime.yml); empty: nothing."""
+        stones = (self._entry(fqcn, kind).get("tombstone") for kind in KINDS)
+        return next((str(stone.get("warning_text") or "") for stone in stones if isinstance(stone, dict)), "")
 
     def _routed(self, fqcn: str, kind: str, key: str) -> str | None:
-        file, name = self._runtime(fqcn)
-        if file is None or not mentions(file, name):
-            return None
-        entry = routing(file, kind).get(name)
-        target = entry.get(key) if isinstance(entry, dict) else None
+        target = self._entry(fqcn, kind).get(key)
         return target if isinstance(target, str) else None
+
+    def _entry(self, fqcn: str, kind: str) -> Mapping[str, Any]:
+        file, name = self._runtime(fqcn)
+        entry = routing(file, kind).get(name) if file is not None and mentions(file, name) else None
+        return entry if isinstance(entry, dict) else {}
 
     def _runtime(self, fqcn: str) -> tuple[Path | None, str]:
         """The file with the routing of a name's collection, and the name as it stands there."""

@@ -71,6 +71,8 @@ TABLE: dict[str, str] = {
     "ansible.builtin.validate_argument_spec": f"{_HERE}.validate_argument_spec:ValidateArgumentSpec",
     "ansible.builtin.wait_for": f"{_HERE}.wait_for:WaitFor",
     "ansible.builtin.wait_for_connection": f"{_HERE}.wait_for_connection:WaitForConnection",
+    "ansible.posix.patch": f"{_HERE}.patch:Patch",
+    "ansible.posix.synchronize": f"{_HERE}.synchronize:Synchronize",
 }
 """Fully qualified name -> "module:class"."""
 
@@ -166,7 +168,7 @@ class ActionNames:
     def _there(self, fqcn: str) -> str | None:
         """``fqcn`` or what it was renamed to; None when there is no such thing."""
         for _ in range(RENAMED):
-            renamed = None if fqcn.startswith(BUILTIN) else self.files.redirect(fqcn, "action")
+            renamed = None if fqcn.startswith(BUILTIN) else self.files.redirect(fqcn, ("action",))
             if renamed is None or not self.files.action(renamed):
                 if self._exists(fqcn):
                     return fqcn
@@ -182,6 +184,17 @@ class ActionNames:
         found = self.collections.split(fqcn) if self.collections else None
         known = found and (found[0].job(found[1]) or found[0].module(found[1]))
         return bool(known or self.files.find(fqcn) or self.files.action(fqcn))
+
+    def removed(self, written: str) -> str:
+        """What its collection says of a module that it has no more, and of the one that a name leads to; empty: nothing."""
+        fqcn: str | None = written if "." in written else BUILTIN + written
+        for _ in range(RENAMED):
+            if fqcn is None:
+                break
+            if said := self.files.removed(fqcn):
+                return said
+            fqcn = self.files.redirect(fqcn)
+        return ""
 
     def known(self) -> Iterable[str]:
         """Every fully qualified name that could be meant."""
@@ -204,12 +217,13 @@ class ActionNames:
 
     def refusal(self, fqcn: str) -> str:
         """Why a known action cannot be run; empty when it can."""
-        if self.kind(fqcn) != "module":
+        kind, ours = self.kind(fqcn), fqcn in TABLE  # of a collection's module we may have the half of the control node
+        if kind != "module" and not (ours and not fqcn.startswith(BUILTIN)):
             return ""
-        if self.files.action(fqcn):
+        if not ours and self.files.action(fqcn):
             plugin = self._plugin(fqcn)
             return f"{fqcn}: {plugin.explain()}" if isinstance(plugin, JobError) else ""
-        if fqcn in CONTROL_HALF:
+        if not ours and fqcn in CONTROL_HALF:
             return f"{fqcn} does a part of its work in Ansible's own process, and hotdesk has no action of that name; ansible-playbook can run it"
         if self.files.find(fqcn):
             return ""

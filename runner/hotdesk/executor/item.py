@@ -243,6 +243,9 @@ class Work:
             other = self.scopes.for_task(run.state(name), task, self.extra or None)
             return await run.machines.machine(name, other, task, replace(working, become=await self._become(other)))
 
+        async def way_to(name: str) -> Any:
+            return await run.machines.way(name, self.scopes.for_task(run.state(name), task, self.extra or None), task)
+
         async def wait_for_connection(timeout: float, connect_timeout: float) -> None:
             await run.machines.wait(where, reach, task, timeout, connect_timeout)
 
@@ -259,7 +262,7 @@ class Work:
             task=task, host=self.state.name, args=args, given=given, machine=machine, control=control, check=check, diff=self.item.diff,
             variables=scope, render=render, render_file=render_file, condition=condition, search=task.search, settings=run.settings,
             inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, transfers=run.jobs,
-            wait_for_connection=wait_for_connection, machine_for=machine_for, decrypt=run.decrypt,
+            wait_for_connection=wait_for_connection, machine_for=machine_for, way_to=way_to, decrypt=run.decrypt,
             run_module=partial(run_module, run, scope), has_module=lambda name: run.actions.module(name, task.collections) is not None,
             emit_note=lambda text: run.emit(ev.Noted(text=text, host=self.state.name)),
         )  # fmt: skip

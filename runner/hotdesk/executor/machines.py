@@ -101,6 +101,11 @@ class PoolMachines:
         link = await self._link(host, scope, task)
         await link.stop(mark)
 
+    async def way(self, host: str, scope: Scope, task: Task) -> tuple[Endpoint, Escalation | None]:
+        """See run.Machines."""
+        point, escalation, _ = await self._way(host, scope, task)
+        return point, escalation
+
     async def _link(self, host: str, scope: Scope, task: Task) -> Link:
         point, escalation, lease = await self._way(host, scope, task)
         return await self._pool.link(point, escalation, lease=lease)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action, AddHost, GroupBy
     from hotdesk.bus import Bus
+    from hotdesk.connections.base import Endpoint, Escalation
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.run import JobRun
@@ -74,6 +75,9 @@ class Machines(Protocol):
 
     async def reset(self, host: str, scope: Scope, task: Task) -> None:
         """Drop the host's connection: the next task makes a new one."""
+
+    async def way(self, host: str, scope: Scope, task: Task) -> tuple[Endpoint, Escalation | None]:
+        """How ``host`` is reached and as whom ``task`` works there, without connecting."""
 
     async def connect(self, host: str, scope: Scope, task: Task) -> None:
         """Be connected soon; errors wait for the first task."""

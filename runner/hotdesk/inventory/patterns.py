@@ -219,6 +219,7 @@ class _Selection:
         known = [*self._inventory.groups, *self._inventory.hosts, "localhost"]
         remedy = nearest(term, known) or "See 'hotdesk inventory --graph'."
         if self._mismatch == "error":
+            remedy += " With the setting host_pattern_mismatch = warning such names are passed over."
             raise InventoryError(message, place=self._place, remedy=remedy)
         self._warn(f"{message}. {remedy}", self._place)
         return []

@@ -91,7 +91,7 @@ def unknown_action(name: str, actions: Actions, place: Place | None, level: Leve
     short = [one.removeprefix("ansible.builtin.") for one in known if one.startswith("ansible.builtin.")]
     spellings = known if "." in name else [*LEVELS[level], *short]
     collection = ".".join(name.split(".")[:2])
-    remedy = REMOVED.get(name.removeprefix("ansible.builtin."), "") or nearest(name, spellings)
+    remedy = REMOVED.get(name.removeprefix("ansible.builtin."), "") or actions.removed(name) or nearest(name, spellings)
     if not remedy and name.count(".") >= 2 and not any(one.startswith(collection + ".") for one in known):
         remedy = f"The collection {collection} is not installed where hotdesk looks (see collections_path)."
     return PlaybookError(

@@ -47,6 +47,9 @@ class Actions(Protocol):
     def known(self) -> Iterable[str]:
         """Every right spelling, for the nearest one."""
 
+    def removed(self, written: str) -> str:
+        """What its collection says of a name that it has no more; empty when it says nothing."""
+
     def refusal(self, fqcn: str) -> str:
         """Why a known action cannot be run; empty when it can."""
 

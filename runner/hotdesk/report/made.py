@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.results import Diff
+from hotdesk.results import DIFF_TEXTS, Diff, diff_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,8 @@ def _diffs(result: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for one in found if isinstance(found, list) else [found]:
         if not isinstance(one, Mapping):
             continue
-        diff = Diff(**{key: str(one.get(key) or "") for key in Diff.__dataclass_fields__})
+        texts: dict[str, Any] = {key: diff_text(one.get(key) or "") for key in DIFF_TEXTS}
+        diff = Diff(**texts)
         if len(diff.before) + len(diff.after) + len(diff.prepared) > LONGEST_DIFF:
             yield (f"no diff: the texts have more than {LONGEST_DIFF} characters",)
             continue

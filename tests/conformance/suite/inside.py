@@ -1,8 +1,9 @@
 """What runs in the sandbox: one target, as ansible-test would run it on this machine as root. Standard library only.
 
-``inside.py ORDER``: ORDER is JSON with ``target``, ``source`` (of ansible-core), ``venv`` (where ansible-core is installed), ``engine``
-(the command line in the place of ansible-playbook; empty: ansible-playbook) and ``limit`` (seconds). Writes /conformance_out/log
-and /conformance_out/result.json. How ansible-test sets things up: test/lib/ansible_test/_internal/ansible_util.py of the source.
+``inside.py ORDER``: ORDER is JSON with ``target``, ``source`` (of the suite), ``collections`` (their directory, may be empty), ``venv`` (where
+ansible-core is installed), ``engine`` (the command line in the place of ansible-playbook; empty: ansible-playbook) and ``limit`` (seconds).
+Writes /conformance_out/log and /conformance_out/result.json. How ansible-test sets things up:
+test/lib/ansible_test/_internal/ansible_util.py of the source.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Machine:
     def __init__(self, order: dict[str, str]) -> None:
         self.target = order["target"]
         self.source = Path(order["source"])
+        self.collections = order["collections"]
         self.engine = order["engine"]
         self.venv = Path(order["venv"])
         self.limit = float(order["limit"])
@@ -172,6 +174,8 @@ class Machine:
         }  # fmt: skip
         if self.web:
             found |= {"HTTPTESTER": "1", "KRB5_PASSWORD": ""}
+        if self.collections:
+            found["ANSIBLE_COLLECTIONS_PATH"] = self.collections
         for alias in self.aliases(target):
             if match := re.match(r"env/set/([^/]+)/(.*)", alias):
                 found[match[1]] = match[2]

@@ -406,3 +406,17 @@ async def test_a_module_may_be_done_in_the_background(run_module: RunModule, tmp
     assert more.warnings == ("Module invocation had junk after the JSON data: after",)
     with pytest.raises(TaskError, match="cannot be used on same task"):
         await run_module("speaker", check=True, **where)
+
+
+async def test_a_diff_that_is_not_text_is_registered_as_the_module_gave_it(
+    run_module: RunModule, tmp_path: Path
+) -> None:
+    """A playbook may look into it; what is shown is JSON."""
+    given = {"before": {"name": "UTC"}, "after": {"name": "Europe/Oslo"}}
+    write(
+        tmp_path / "library/clock.py",
+        f"#!/usr/bin/python\nfrom ansible.module_utils.basic import AnsibleModule\nAnsibleModule({{}}).exit_json(changed=True, diff={given})\n",
+    )
+    done = await run_module("clock")
+    assert done.registered()["diff"] == given
+    assert '-    "name": "UTC"' in list(done.diff[0].lines())

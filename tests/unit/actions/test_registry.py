@@ -130,3 +130,23 @@ def test_every_module_of_ansible_core_is_known() -> None:
     }
     names = ActionNames()
     assert [name for name in sorted(modules) if names.resolve(name) is None] == []
+
+
+@pytest.mark.ansible
+def test_a_name_that_only_the_action_plugins_are_routed_by_is_followed(tmp_path: Path) -> None:
+    """``yum`` is such a one in ansible-core 2.19, and a collection may have others; what is gone says what came after it."""
+    pytest.importorskip("ansible")
+    path = make(tmp_path / "collections", plugins__modules__new="DOCUMENTATION = ''")
+    (path / "meta").mkdir()
+    (path / "meta" / "runtime.yml").write_text(
+        "plugin_routing:\n  action:\n    old: {redirect: my.pcs.new}\n"
+        "  modules:\n    gone: {tombstone: {removal_version: 2.0.0, warning_text: Use my.pcs.new instead.}}\n"
+        "    away: {redirect: my.pcs.gone}\n"
+    )
+    names = ActionNames(Collections(Settings(), (tmp_path,), scan_sys_path=False))
+    assert names.resolve("yum") == "ansible.builtin.dnf"
+    assert names.resolve("my.pcs.old") == "my.pcs.new"
+    for name in ("my.pcs.gone", "my.pcs.away"):
+        assert names.resolve(name) is None
+        assert names.removed(name) == "Use my.pcs.new instead."
+    assert names.removed("my.pcs.new") == names.removed("nosuch") == ""
