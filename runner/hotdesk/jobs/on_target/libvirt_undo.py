@@ -34,6 +34,22 @@ def unfinished(root: str = PLACE) -> list[str]:
     return sorted(out)
 
 
+def resting(root: str = PLACE) -> set[str]:
+    """Uuids of the domains that run again once that is undone. Reads only."""
+    return {uuid for kept in killed(root).values() if kept.get("kind") == "hold" for uuid in kept["ids"]}
+
+
+def waiting(root: str = PLACE) -> dict[str, str]:
+    """Path -> the whole new file that is there once that is completed. Reads only."""
+    puts = [kept for kept in killed(root).values() if kept.get("state") == "moving"]
+    return {path: path + READY for kept in puts for path in kept["paths"] if os.path.exists(path + READY)}
+
+
+def forgotten(root: str = PLACE) -> set[str]:
+    """Uuids of the domains whose memory that was saved is gone then. Reads only."""
+    return {uuid for kept in killed(root).values() if kept.get("state") == "moving" for uuid in kept["forget"]}
+
+
 def _names(kept: dict[str, Any]) -> str:
     return ", ".join(kept["names"])
 

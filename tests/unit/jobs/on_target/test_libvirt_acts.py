@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hotdesk.jobs.on_target import libvirt_acts, libvirt_undo
+from hotdesk.jobs.on_target import libvirt_acts, libvirt_state, libvirt_undo
 from hotdesk.jobs.on_target.acts import Act
 from hotdesk.jobs.on_target.journal import Failed
 from hotdesk.jobs.on_target.libvirt_state import look
@@ -110,6 +110,22 @@ def test_what_a_kill_left_is_made_up_for(
     assert hypervisor.states["one"] == "running"
 
 
+def test_a_plan_after_a_kill_is_made_for_what_will_run(
+    hypervisor: Hypervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain that a killed hold has saved is told of as running, which it is before anything else is done."""
+    found = {"uuid": "one", "state": "", "saved": True, "files": []}
+    monkeypatch.setattr(libvirt_state, "lines", lambda word, *_: ["one"] if word == "list" else [])
+    monkeypatch.setattr(libvirt_state, "virsh", hypervisor.virsh)
+    monkeypatch.setattr(libvirt_state, "_domain", lambda uuid: ("one", {**found, "state": hypervisor.states[uuid]}))
+    hold = libvirt_acts.hold(["one"], str(tmp_path))
+    next(hold)
+    killed(hold, monkeypatch)
+    told = libvirt_state.describe(str(tmp_path))
+    assert (told["domains"]["one"]["state"], told["domains"]["one"]["saved"]) == ("running", False)
+    assert told["unfinished"] == ["resume one"]
+
+
 def test_what_cannot_be_saved_goes_on(hypervisor: Hypervisor, tmp_path: Path) -> None:
     """A domain with hardware of the PC's, for one."""
     hypervisor.broken = "managedsave"
@@ -166,7 +182,7 @@ def test_what_changed_meanwhile_is_not_overwritten(hypervisor: Hypervisor, tmp_p
 def test_a_kill_between_two_files_leaves_all_old_or_all_new(
     hypervisor: Hypervisor, tmp_path: Path, state: str, content: str
 ) -> None:
-    """After the next run: the old ones until all new ones are there, then the new ones."""
+    """After the next run: the old ones until all new ones are there, then the new ones. Its plan is made for these."""
     root = tmp_path / "root"
     root.mkdir()
     paths = [str(tmp_path / name) for name in ("a", "b")]
@@ -175,7 +191,11 @@ def test_a_kill_between_two_files_leaves_all_old_or_all_new(
         (tmp_path / (name + libvirt_undo.READY)).write_text("new")
     act = Act(str(root), "put", names=["vm"], paths=paths, forget=["two"], state=state)
     os.close(act._fd)
+    if state == "moving":
+        (tmp_path / ("a" + libvirt_undo.READY)).rename(paths[0])
     assert libvirt_undo.unfinished(str(root)) == ["put in place the disks of vm"]
+    planned = libvirt_state.looks(paths, str(root)), list(libvirt_state.digests(paths, str(root)))
     libvirt_undo.recover(str(root))
+    assert planned == (libvirt_state.looks(paths, str(root)), list(libvirt_state.digests(paths, str(root))))
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a", "b"]
     assert {(tmp_path / name).read_text() for name in ("a", "b")} == {content}
