@@ -12,7 +12,7 @@ mount --rbind /dev "$root/dev"
 cat /etc/resolv.conf >"$root/etc/resolv.conf"
 VERSION=$VERSION exec chroot "$root" /bin/bash -euc '
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive
-  apt=(apt-get -qq -o APT::Update::Error-Mode=any -o APT::Sandbox::User=root)
+  apt=(apt-get -qq -o APT::Update::Error-Mode=any -o APT::Sandbox::User=root -o Dpkg::Options::=--force-unsafe-io)
   sed -n "s/^deb /deb-src /p" /etc/apt/sources.list >/etc/apt/sources.list.d/source.list
   "${apt[@]}" update
   "${apt[@]}" -y --no-install-recommends install golang-go dpkg-dev xz-utils make rsync golang-github-modern-go-reflect2-dev

@@ -102,11 +102,9 @@ class Job(SyncJob):
         self._coming = {one.subject for one in self.foreseen.get("apt", ()) if one.verb == "install"}
         broken = await unfinished(self.target)
         for one in broken:
-            for path, state in put_back(self._there["files"], one["was"]).items():
-                if unit(path) == one["unit"] and not etc_files.skipped(
-                    path, self._skip
-                ):  # it was to be deleted, so no package knows it
-                    self._there["files"][path] = {**REMOVED, "state": state}
+            back = put_back(self._there["files"], one["was"])
+            ours = [path for path in back if unit(path) == one["unit"] and not etc_files.skipped(path, self._skip)]
+            self._there["files"] |= {path: {**REMOVED, "state": back[path]} for path in ours}
         unseen = [path for path in self._here["files"] if path not in self._there["files"]]
         found = await self.target.call(bundle(etc_files), "states", unseen, change=False, answers=[STATE])
         self._unseen = {
