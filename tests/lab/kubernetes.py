@@ -1,6 +1,6 @@
-"""A real kube-apiserver and its kubectl, which no package of Debian's has: built from its source package where the lab needs them, and kept.
+"""A real kube-apiserver and its kubectl, which no package of Debian's has: built from its source package, and kept.
 
-``python -m tests.lab.kubernetes`` does it ahead of the tests: minutes on an idle machine, and only in what time others leave.
+``python -m tests.lab.kubernetes`` does it, before the tests: minutes on an idle machine, and only in what time others leave.
 """
 
 from __future__ import annotations
@@ -18,28 +18,37 @@ VERSION = "1.20.2"
 SCRIPT = Path(__file__).with_name("kubernetes.sh")
 
 
-def binaries() -> Path:
-    """The directory that they are in. Raises LabError when they cannot be built, mostly for want of a network."""
-    place = CACHE / f"kubernetes-{VERSION}"
+PLACE = CACHE / f"kubernetes-{VERSION}"
+"""Where they are."""
+
+
+def missing() -> str:
+    """Why they cannot be used here; empty when they can."""
+    return (
+        "" if PLACE.exists() else "there is no kube-apiserver: build it with 'python -m tests.lab.kubernetes' as root"
+    )
+
+
+def build() -> None:
+    """Unless they are there. Raises LabError when it cannot be done, mostly for want of a network."""
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "kubernetes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            _build(place)
-    return place
+        if not PLACE.exists():
+            _build()
 
 
-def _build(place: Path) -> None:
+def _build() -> None:
     room = CACHE / "kubernetes.unfinished"
     shutil.rmtree(room, ignore_errors=True)
     room.mkdir()
     apart = ("nice", "-n", "19", "unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", str(SCRIPT))
     try:
         run(*apart, env={**os.environ, "BASE": str(base("debian")), "ROOM": str(room), "VERSION": VERSION})
-        (room / "upper/usr/local/bin").rename(place)
+        (room / "upper/usr/local/bin").rename(PLACE)
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    print(binaries())
+    build()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab import kubernetes
 from tests.lab.lab import Lab, Options
-from tests.lab.machine import LabError, missing
+from tests.lab.machine import missing
 from tests.lab.needs import need
 from tests.lab.running import Desk, until
 
@@ -52,12 +52,7 @@ k create namespace theirs; k create configmap own -n theirs --from-literal=b=2
 @pytest.fixture(scope="module")
 def booted(whole_lab: Lab) -> Iterator[Lab]:
     """Two PCs that systemd runs, each with a cluster of its own."""
-    need(missing(TOOLS))
-    try:
-        built = kubernetes.binaries()
-    except LabError as exc:
-        need(f"kube-apiserver cannot be built here: {exc}")
-        raise
+    need(missing(TOOLS) or kubernetes.missing())
     lab = Lab.up(2, Options(init="systemd", base="debian"), first=FIRST)
     pcs = Lab([lab[name] for name in (HERE, THERE)])
     try:
@@ -65,7 +60,7 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
             until(
                 lambda pc=pc: pc.run("systemctl", "is-system-running", check=False) == "running\n", 120, "it is running"
             )
-            installed(pc, built)
+            installed(pc, kubernetes.PLACE)
             pc.run("systemctl", "start", "k3s")
         yield pcs
     finally:
