@@ -21,8 +21,11 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOP, CONFIG, PASSWORD = "/var/lib/rancher/k3s", "/etc/rancher/k3s", "/etc/rancher/node/password"
 SERVER = TOP + "/server"
@@ -40,6 +43,27 @@ KINDS = {
 }  # fmt: skip
 WIDE = ("namespaces", "persistentvolumes", "nodes")
 STORED = {"nodes": "minions"}
+
+
+KUBECONFIG = """apiVersion: v1
+kind: Config
+clusters:
+- name: default
+  cluster:
+    server: https://127.0.0.1:{port}
+    certificate-authority: {tls}/server-ca.crt
+users:
+- name: default
+  user:
+    client-certificate: {tls}/client-admin.crt
+    client-key: {tls}/client-admin.key
+contexts:
+- name: default
+  context:
+    cluster: default
+    user: default
+current-context: default
+"""
 
 
 class Kine:
@@ -137,36 +161,15 @@ def certificates() -> None:
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     for name in ("server-ca", "client-ca"):
         if not os.path.exists(tls + name + ".crt"):
-            subject = f"/CN=k3s-{name}@{time.time_ns()}"
-            openssl(
-                "req",
-                "-x509",
-                *curve,
-                "-keyout",
-                tls + name + ".key",
-                "-out",
-                tls + name + ".crt",
-                "-subj",
-                subject,
-                "-days",
-                "3650",
-            )
+            files = ("-keyout", tls + name + ".key", "-out", tls + name + ".crt")
+            openssl("req", "-x509", *curve, *files, "-subj", f"/CN=k3s-{name}@{time.time_ns()}", "-days", "3650")
     for name, ca, subject in (
         ("serving-kube-apiserver", "server-ca", "kube-apiserver"),
-        ("client-admin", "client-ca", "system:admin"),
+        ("client-admin", "client-ca", "system:admin/O=system:masters"),
     ):
         if not os.path.exists(tls + name + ".crt"):
-            openssl(
-                "req",
-                "-new",
-                *curve,
-                "-keyout",
-                tls + name + ".key",
-                "-out",
-                tls + name + ".csr",
-                "-subj",
-                "/CN=" + subject,
-            )
+            files = ("-keyout", tls + name + ".key", "-out", tls + name + ".csr")
+            openssl("req", "-new", *curve, *files, "-subj", "/CN=" + subject)
             with open(tls + "names", "w") as stream:
                 stream.write(f"subjectAltName=IP:127.0.0.1,DNS:{socket.gethostname()}")
             openssl("x509", "-req", "-in", tls + name + ".csr", "-CA", tls + ca + ".crt", "-CAkey", tls + ca + ".key",
@@ -297,9 +300,9 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def serve() -> None:
+def begin() -> tuple[Kine | Etcd, str, int]:
+    """What is to be there before the API: the store of a cluster that this token opens, the name of the node, the API's port."""
     config = settings()
-    node = config.get("node-name", socket.gethostname().lower())
     for trouble in ("slow", "refuse"):  # once
         if os.path.exists("/run/lab-k3s-" + trouble):
             os.rename("/run/lab-k3s-" + trouble, "/run/lab-k3s-met")
@@ -308,23 +311,34 @@ def serve() -> None:
     if not os.path.lexists(SERVER + "/node-token"):
         os.symlink(SERVER + "/token", SERVER + "/node-token")
     certificates()
-    etcd = "cluster-init" in config
-    store = Etcd() if etcd else Kine()
+    store: Kine | Etcd = Etcd() if "cluster-init" in config else Kine()
     mine = store.range("/bootstrap/")  # encrypted with the token: another one cannot read it
     known = hashlib.sha256(token.encode() + written(SERVER + "/tls/server-ca.crt", "").encode()).hexdigest().encode()
     if mine and next(iter(mine.values())).strip() != known:
         sys.exit("failed to decrypt bootstrap data: the token or the certificates are of another cluster")
     if not mine:
         store.put("/bootstrap/data", known)
+    port = int(config.get("https-listen-port", "6443"))
+    with open(CONFIG + "/k3s.yaml", "w") as stream:
+        stream.write(KUBECONFIG.format(port=port, tls=SERVER + "/tls"))
+    os.chmod(CONFIG + "/k3s.yaml", 0o600)
+    return store, config.get("node-name", socket.gethostname().lower()), port
+
+
+def ready() -> None:
+    """Tell systemd."""
+    if os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+
+
+def serve() -> None:
+    store, node, port = begin()
     cluster = Cluster(store, node)
     if not store.range("/registry/namespaces/default"):
         for name in ("default", "kube-system"):
             cluster.create("", "namespaces", "", name, {"spec": {}, "status": {"phase": "Active"}})
     cluster.register()
-    port = int(config.get("https-listen-port", "6443"))
-    with open(CONFIG + "/k3s.yaml", "w") as stream:
-        stream.write(f"apiVersion: v1\nclusters:\n- cluster:\n    server: https://127.0.0.1:{port}\n  name: default\n")
-    os.chmod(CONFIG + "/k3s.yaml", 0o600)
     threading.Thread(target=cluster.beat, daemon=True).start()
     Handler.cluster = cluster
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
@@ -334,9 +348,7 @@ def serve() -> None:
     context.load_verify_locations(tls + "client-ca.crt")
     context.verify_mode = ssl.CERT_REQUIRED
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    if os.environ.get("NOTIFY_SOCKET"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-            told.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+    ready()
     server.serve_forever()
 
 
@@ -344,7 +356,7 @@ def option(name: str) -> str:
     return sys.argv[sys.argv.index(name) + 1]
 
 
-def main() -> None:
+def main(server: Callable[[], None] = serve) -> None:
     if sys.argv[1:] == ["--version"]:
         print("k3s version " + written("/etc/lab-k3s-version", "v1.30.4+k3s1") + " (98262b5d)\ngo version go1.22.5")
     elif sys.argv[1:3] == ["etcd-snapshot", "save"]:
@@ -361,7 +373,7 @@ def main() -> None:
         ]
         subprocess.run(argv, check=True, env={**os.environ, "ETCDCTL_API": "3"})
     elif sys.argv[1] == "server":
-        serve()
+        server()
     elif (
         sys.argv[1] == "lab-put"
     ):  # kine put, as kubectl would: GROUP KIND NAMESPACE NAME JSON; it is safe beside the server

@@ -185,15 +185,17 @@ def test_a_run_that_ends_in_the_middle_leaves_the_unit_as_it_was(desk: Desk, lab
 
 @pytest.mark.thorough
 def test_a_power_cut_in_the_middle_is_undone_by_the_next_run(desk: Desk, lab: Lab) -> None:
-    """Check mode says that it would be, exactly as the run then does it."""
+    """Check mode says that it would be, exactly as the run then does it. What was removed comes back, and is removed again."""
     prepare(lab)
+    options = {"delete": "true", "paths": f"[{CONFFILE}, {', '.join(MADE.split()[:-1])}]"}
+    sh(lab["pc2"], "echo '# own' >/etc/sudoers.d/hotdesk-other; chmod 440 /etc/sudoers.d/hotdesk-other")
     lab["pc2"].run(
         "sh",
         "-c",
         "rm -f /run/hotdesk-looking; cat >/usr/local/sbin/visudo; chmod 755 /usr/local/sbin/visudo",
         stdin=SLOW.encode(),
     )
-    with desk.playing(book(desk)) as run:
+    with desk.playing(book(desk, **options)) as run:
         until(
             lambda: sh(lab["pc2"], "cat /run/hotdesk-looking && ls /etc/sudoers.d/hotdesk-test") != "",
             60,
@@ -205,10 +207,10 @@ def test_a_power_cut_in_the_middle_is_undone_by_the_next_run(desk: Desk, lab: La
     lab["pc2"].wait_for_ssh()
     sh(lab["pc2"], "rm /usr/local/sbin/visudo")
     assert sh(lab["pc2"], "ls /etc/sudoers.d/hotdesk-test 2>/dev/null") != "", "the cut came too early to be a test"
-    checked = desk.play(book(desk), "--check")
-    done = desk.play(book(desk))
+    checked = desk.play(book(desk, **options), "--check")
+    done = desk.play(book(desk, **options))
     assert done.code == 0, done.stdout[-3000:]
     assert items(done, "pc2")[0].startswith("undo ")
-    assert "create /etc/sudoers.d/hotdesk-test" in items(done, "pc2")
+    assert {"create /etc/sudoers.d/hotdesk-test", "delete /etc/sudoers.d/hotdesk-other"} <= set(items(done, "pc2"))
     assert items(checked, "pc2") == items(done, "pc2")
     assert listing(lab["pc2"]) == listing(lab["pc1"])

@@ -31,7 +31,7 @@ EMPTY = (
 for d in $(v list --all --uuid); do v destroy $d; v undefine $d --nvram --snapshots-metadata --managed-save; done
 for n in $(v net-list --all --name); do v net-destroy $n; v net-undefine $n; done
 for p in $(v pool-list --all --name); do v pool-destroy $p; v pool-undefine $p; done
-rm -rf /var/lib/libvirt/images/* /var/lib/libvirt/images/.hotdesk* /var/lib/hotdesk/libvirt /usr/local/bin/rsync /tmp/lab-stuck; true
+rm -rf /var/lib/libvirt/images/* /var/lib/libvirt/images/.hotdesk* /var/lib/hotdesk/libvirt /usr/local/bin/{rsync,virsh} /tmp/lab-stuck; true
 """
 )
 SOURCE = (
@@ -241,6 +241,42 @@ def test_a_stop_in_the_middle_is_made_up_for(desk: Desk, lab: Lab, way: str) -> 
     assert "everywhere" not in way or "undo left on pc1" in result(done)["items"]
     assert state(lab, pc1, "vm2") == "running"
     assert on(lab, pc2, V + "head -c 3 vm2.raw; ls -A | grep hotdesk; ls /var/lib/hotdesk/libvirt") == "newlock\n"
+
+
+HANGING = """cat >/usr/local/bin/virsh <<'END'
+#!/bin/sh
+case "$*" in *managedsave-remove*) touch /tmp/lab-stuck; exec sleep 600;; esac
+exec /usr/bin/virsh "$@"
+END
+chmod 755 /usr/local/bin/virsh"""
+
+
+def test_a_kill_between_two_disks_is_made_up_for(desk: Desk, lab: Lab) -> None:
+    """One of a domain's two files is new, one old: a plan says what it would complete, and the next run has no trouble with it."""
+    pc1, pc2 = lab["pc1"], lab["pc2"]
+    on(lab, pc1, V + "sed -i '/<interface/d' /root/vm1.xml; v define /root/vm1.xml")
+    assert libvirt(desk).code == 0
+    more = "qemu-io -c 'write -P 0xcd 2M 1M' {0} >/dev/null; touch {0}\n"
+    on(lab, pc1, V + more.format("base.qcow2") + more.format("vm1.qcow2"))
+    on(lab, pc2, V + "set -e; v start vm1\n" + HANGING)
+    with desk.playing(book(desk, "running: save")) as run:
+        until(lambda: pc2.run("sh", "-c", "ls /tmp/lab-stuck", check=False), 200, "it puts them in place")
+        run.killed_with(pc1, pc2)
+        run.ended(120)
+    until(lambda: not pc1.marked("HOTDESK_RUN=") and not pc2.marked("HOTDESK_RUN="), 100, "nothing is left of it")
+    on(
+        lab,
+        pc2,
+        V + "rm /usr/local/bin/virsh /tmp/lab-stuck; v managedsave-remove vm1; mv base.qcow2.hotdesk-ready base.qcow2",
+    )
+    planned = desk.run("plan", str(book(desk)), "-o", str(desk.directory / "plan.yml"))
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "put in place the disks of vm1" in (desk.directory / "plan.yml").read_text()
+    done = libvirt(desk)
+    assert done.code == 0, done.stdout[-3000:]
+    assert result(done)["items"] == ["undo left on pc2"]
+    assert everything(lab, pc2) == everything(lab, pc1).replace(" cpuset='0'", "")
+    assert not result(libvirt(desk))["changed"]
 
 
 def test_a_failure_is_the_items_own(desk: Desk, lab: Lab) -> None:

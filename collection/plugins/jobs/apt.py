@@ -81,8 +81,7 @@ class Job(SyncJob):
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
         broken = await unfinished(self.target)
-        for one in broken:
-            put_back(self._there["files"], one["was"])
+        back = [path for one in broken for path in put_back(self._there["files"], one["was"]) if one["unit"] == UNIT]
         self._wanted = compare(
             self._here, self._there, remove=bool(self.args.get("remove")), exclude=self.args.get("exclude") or [],
             source=self.source.host, target=self.target.host,
@@ -98,6 +97,7 @@ class Job(SyncJob):
         self._refused = {}
         changes = [*repairs, *await self._rehearsed()]
         refused = [f"{ident}: {why}" for ident, why in self._refused.items()]
+        refused += [f"{path} comes back with what is undone: the next run compares it" for path in sorted(back)]
         return Plan(changes=tuple(changes), warnings=(*self._wanted.warnings, *refused))
 
     async def _rehearsed(self) -> list[Change]:

@@ -34,6 +34,8 @@ _SURVEY = {
     "tools": [str],
     "packages": [str],
 }
+REMOVED = {**dict.fromkeys(("package", "version", "owner", "group"), ""), "standing": "local"}
+"""What is known of a file that a run has removed."""
 _LOGIN = {"name": str, "sudo": bool}
 
 
@@ -100,7 +102,9 @@ class Job(SyncJob):
         self._coming = {one.subject for one in self.foreseen.get("apt", ()) if one.verb == "install"}
         broken = await unfinished(self.target)
         for one in broken:
-            put_back(self._there["files"], one["was"])
+            back = put_back(self._there["files"], one["was"])
+            ours = [path for path in back if unit(path) == one["unit"] and not etc_files.skipped(path, self._skip)]
+            self._there["files"] |= {path: {**REMOVED, "state": back[path]} for path in ours}
         unseen = [path for path in self._here["files"] if path not in self._there["files"]]
         found = await self.target.call(bundle(etc_files), "states", unseen, change=False, answers=[STATE])
         self._unseen = {
@@ -113,13 +117,17 @@ class Job(SyncJob):
         return Plan(changes=tuple(changes), warnings=tuple(self._warnings), diff=tuple(diff))
 
     async def _survey(self, machine: Machine) -> dict[str, Any]:
-        include = set(self.args.get("include") or [])
-        skip = [pattern for pattern, _ in LEFT if pattern not in include] + list(self.args.get("exclude") or [])
         found: dict[str, Any] = await machine.call(
-            bundle(etc_files), "survey", ETC, skip, tools(), change=False, answers=_SURVEY
+            bundle(etc_files), "survey", ETC, self._skip, tools(), change=False, answers=_SURVEY
         )
         self._warnings += [f"{machine.host}: {path} is left: {why}" for path, why in sorted(found["odd"].items())]
         return found
+
+    @property
+    def _skip(self) -> list[str]:
+        """Patterns of what is not looked at."""
+        include = set(self.args.get("include") or [])
+        return [pattern for pattern, _ in LEFT if pattern not in include] + list(self.args.get("exclude") or [])
 
     def _repair(self, one: Mapping[str, Any]) -> Change:
         return Change(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.errors import TaskError
 from hotdesk.jobs import Change, Expectation, JobResult, Plan, Problem, SyncJob
 from hotdesk.jobs.docker_volumes import listed
 from hotdesk.jobs.k3s_plan import CONFIG, SURVEYED, Differences, Seen, differing, is_manifest, merged, owned, settings
 from hotdesk.jobs.k3s_staging import Staging
 from hotdesk.jobs.machine import source_text
 from hotdesk.jobs.on_target import k3s_api, k3s_database, k3s_pods, k3s_state, k3s_swap
+from hotdesk.jobs.run import told
 from hotdesk.jobs.shipping import bundle
 from hotdesk.jobs.tools import both, carry_out, lacking, run
 from hotdesk.jobs.undo import Undo, note
@@ -88,9 +91,9 @@ class Job(SyncJob):
         return []
 
     async def _look(self, machine: Machine) -> Seen:
-        looked = await machine.call(
-            bundle(k3s_state), "survey", self._top, CONFIG, UNIT, self._scratch(machine), change=False, answers=SURVEYED
-        )
+        half = bool(await machine.call(bundle(k3s_swap), "unfinished_swaps", change=False, answers=[str]))
+        args = (self._top, CONFIG, UNIT, self._scratch(machine), half)
+        looked = await machine.call(bundle(k3s_state), "survey", *args, change=False, answers=SURVEYED)
         path = f"{CONFIG}/config.yaml"
         text = await machine.read(path) if "config.yaml" in looked["config"] else b""
         return Seen(looked, settings(text, f"{path} on {machine.host}"), text)
@@ -125,6 +128,8 @@ class Job(SyncJob):
                 f"Install the same there: INSTALL_K3S_VERSION={here['version']} (https://docs.k3s.io/upgrades/manual)."
             )
             out.append(Problem(f"{names.format('k3s ' + here['version'], there['version'])}", remedy))
+        if self._half:
+            return out  # of what is half there, more can be said once it is undone
         if not here["kind"]:
             out.append(
                 Problem(
@@ -149,16 +154,20 @@ class Job(SyncJob):
     async def pre_sync(self) -> Plan:
         if self.source.host == self.target.host:
             return Plan(data={"note": f"{self.target.host} is the source"})
-        broken = await self._left(self.target)
-        repairs = [*await self._left(self.source), *broken]
-        found = await self._compare()
+        repairs = [*await self._left(self.source), *await self._left(self.target)]
+        found = Differences({}, {}, {}, {}) if self._half else await self._compare()
         lines = [f"{change.id}: {change.detail}" for change in repairs] + list(found.lines())
         return Plan(
-            changes=(*repairs, *self._change(found, bool(broken))),
-            data={"found": found, "broken": bool(broken)},
+            changes=(*repairs, *self._change(found, repairs)),
+            data={"found": found, "broken": self._half},
             diff=(Diff(prepared="\n".join([*lines, ""])),) if lines else (),
             warnings=tuple(self._warnings()) if found else (),
         )
+
+    @property
+    def _half(self) -> bool:
+        """A kill has left one of them with half of one state and half of another: nothing can be compared until that is undone."""
+        return bool(self._here.state["half"] or self._there.state["half"])
 
     async def _left(self, machine: Machine) -> list[Change]:
         said: list[str] = []
@@ -207,17 +216,19 @@ class Job(SyncJob):
                 del found[name]
         return found
 
-    def _change(self, found: Differences, broken: bool) -> list[Change]:
-        """``broken``: what differs once the old state is back will be seen then."""
-        if not found and not broken:
+    def _change(self, found: Differences, repairs: Sequence[Change]) -> list[Change]:
+        """Where one is half: what differs once the old state is back will be seen then."""
+        undo = UNDO if self._keep else ""
+        if self._half:
+            detail, needs = "after what was broken off is undone", tuple(change.id for change in repairs)
+            return [Change(verb="replace", subject=SUBJECT, detail=detail, destructive=True, undo=undo, needs=needs)]
+        if not found:
             return []
         there = bool(self._there.state["kind"])
-        detail = "after what was broken off is undone" if broken else found.detail()
         return [
             Change(
-                verb="replace" if there else "create", subject=SUBJECT, detail=detail, destructive=there,
-                before=self._there.digest(self._secret) if there else "", after=self._here.digest(self._secret),
-                undo=UNDO if self._keep else "",
+                verb="replace" if there else "create", subject=SUBJECT, detail=found.detail(), destructive=there,
+                before=self._there.digest(self._secret) if there else "", after=self._here.digest(self._secret), undo=undo,
             )
         ]  # fmt: skip
 
@@ -247,7 +258,9 @@ class Job(SyncJob):
             return
         found = plan.data["found"]
         if plan.data["broken"]:
-            self._here, self._there = await both(self._look(self.source), self._look(self.target))
+            self._here, self._there = await both(self._settled(self.source), self._settled(self.target))
+            if problems := self._fitting():
+                raise TaskError(told("what was broken off is undone", problems))
             found = await self._compare()
             if not found:
                 return
@@ -258,13 +271,24 @@ class Job(SyncJob):
         reset = await staging.fill()
         if self._keep:
             await self._note(change)
-        told = {
+        wish = {
             "unit": UNIT, "top": self._top, "config": CONFIG, "items": staging.items(), "keep": self._keep, "limit": READY, "reset": reset,
             **staging.nodes(),
         }  # fmt: skip
         await self.target.call(
-            bundle(k3s_swap), "swap", self._run, told, change=True, on_item=lambda _said: self.target.heard()
+            bundle(k3s_swap), "swap", self._run, wish, change=True, on_item=lambda _said: self.target.heard()
         )
+
+    async def _settled(self, machine: Machine) -> Seen:
+        """As it is once k3s, which may just have been started, answers; or as it is then."""
+        deadline = asyncio.get_running_loop().time() + READY
+        while True:
+            seen = await self._look(machine)
+            starts = seen.state["unit"] in ("active", "activating") and not seen.state["served"]
+            if not starts or asyncio.get_running_loop().time() > deadline:
+                return seen
+            machine.heard()
+            await asyncio.sleep(1)
 
     @property
     def _run(self) -> str:
@@ -302,6 +326,7 @@ class Job(SyncJob):
         """The objects that are as on the source, and whether k3s runs."""
         if (
             self.source.host == self.target.host
+            or self._half
             or not self._there.state["kind"]
             or self._there.objects != self._here.objects
         ):

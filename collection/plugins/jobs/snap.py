@@ -53,6 +53,7 @@ class Job(SyncJob):
     handles = ("var/lib/snapd/",)
     _here: dict[str, Any]
     _there: dict[str, Any]
+    _busy: list[str]
 
     def writes(self) -> list[str]:
         return ["/var/lib/snapd", STAGE]
@@ -62,7 +63,7 @@ class Job(SyncJob):
     async def validate(self) -> list[Problem]:
         if self.source.host == self.target.host:
             return []
-        problems = []
+        problems, self._busy = [], []
         for machine in (self.source, self.target):
             problems += await self._able(machine)
         if problems:
@@ -83,6 +84,7 @@ class Job(SyncJob):
         if await lacking(machine, "snap"):
             return [Problem(f"{machine.host} has no snapd", "Install snapd there.")]
         try:
+            self._busy += await self._settled(machine)
             found = await _describe(machine)
         except TaskError as exc:
             return [Problem(f"{machine.host}: {exc}", "Start it there: systemctl start snapd.socket")]
@@ -95,6 +97,15 @@ class Job(SyncJob):
             self._there = found
         return []
 
+    async def _settled(self, machine: Machine) -> list[str]:
+        """What snapd is at is waited for, or the plan would be made for what is half done. A line for each change that takes too long."""
+        what = "waiting for snapd"
+        async with machine.limit(2 * snap_api.BUSY, what), machine.stalling(what):
+            found = await machine.call(
+                bundle(snap_api), "settle", change=False, answers=[str], on_item=lambda _said: machine.heard()
+            )
+        return [f"snapd on {machine.host} does not come to rest, so more may be left to do: {each}" for each in found]
+
     # --- pre_sync
 
     async def pre_sync(self) -> Plan:
@@ -102,7 +113,7 @@ class Job(SyncJob):
             return Plan(data={"note": f"{self.target.host} is the source"})
         comparison = await self._compare()
         changes = (*left_behind((self.source, self._here), (self.target, self._there)), *comparison.changes())
-        return Plan(changes=changes, diff=in_words(changes), warnings=tuple(comparison.warnings))
+        return Plan(changes=changes, diff=in_words(changes), warnings=(*self._busy, *comparison.warnings))
 
     async def _compare(self) -> Comparison:
         here, there = self._here["snaps"], self._there["snaps"]

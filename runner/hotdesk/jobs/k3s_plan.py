@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SURVEYED = {
     "version": str, "sqlite": str, "unit": str, "known": bool, "command": str, "host": str, "kind": str, "files": {str: STATE},
     "signed": [str], "config": {str: STATE}, "nodes": [str], "pods": bool, "served": bool,
+    "half": bool,
 }  # fmt: skip
 CONFIG = "/etc/rancher/k3s"
 OWN_KEYS = (

@@ -97,14 +97,18 @@ async def unfinished(machine: Machine) -> list[dict[str, Any]]:
     return list(await machine.call(bundle(transaction), "unfinished", root=ROOT, change=False, answers=_SHOWN))
 
 
-def put_back(files: dict[str, dict[str, Any]], was: Mapping[str, Any]) -> None:
+def put_back(files: dict[str, dict[str, Any]], was: Mapping[str, Any]) -> dict[str, State]:
     """Change ``files`` (path -> what is known of it, its ``state`` among that) to how they are once an unfinished transaction is undone:
-    the plan is made for what is there then."""
+    the plan is made for what is there then. Returns path -> state of those that come back and of which nothing is known."""
+    back: dict[str, State] = {}
     for path, state in was.items():
         if state is None:
             files.pop(path, None)
         elif path in files:
             files[path] = {**files[path], "state": state}
+        else:
+            back[path] = state
+    return back
 
 
 async def recover(machine: Machine) -> list[str]:

@@ -39,7 +39,9 @@ def entry(standing: str, text: str = "a", **more: Any) -> dict[str, Any]:
 def plan(jobs: JobRun, make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``await plan(here, there, **args)``: the plan for these files of the source and the target, path -> entry."""
 
-    async def make(here: dict[str, Any], there: dict[str, Any], coming: str = "", **args: Any) -> Plan:
+    async def make(
+        here: dict[str, Any], there: dict[str, Any], coming: str = "", broken: Any = None, **args: Any
+    ) -> Plan:
         job: Any = jobs.job(load(JOB), args, make_machine("atlas"), make_machine("vega"))
         job.foreseen = {"apt": [Change(verb="install", subject=coming)]} if coming else {}
         module = sys.modules[type(job).__module__]
@@ -48,15 +50,15 @@ def plan(jobs: JobRun, make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatc
         async def survey(machine: Any) -> Any:
             return surveys[machine.host]
 
-        async def nothing(_machine: Any) -> list[Any]:
-            return []
+        async def left(_machine: Any) -> list[Any]:
+            return broken or []
 
         async def read(_machine: Any, paths: Any) -> list[bytes]:
             return [b"x"] * len(paths)
 
         monkeypatch.setattr(job, "_survey", survey)
         monkeypatch.setattr(job, "_read", read)
-        monkeypatch.setattr(module, "unfinished", nothing)
+        monkeypatch.setattr(module, "unfinished", left)
         job._warnings, job._puts = [], {}
         return await job.pre_sync()  # type: ignore[no-any-return]
 
@@ -186,3 +188,17 @@ async def test_a_file_of_a_package_that_is_to_come_is_foreseen(plan: Any) -> Non
     (foreseen,) = (await plan(here, {}, coming="hd")).changes
     (found,) = (await plan({"/etc/hd": entry("changed", "new")}, {"/etc/hd": entry("packaged", "old")})).changes
     assert (foreseen.id, foreseen.before, foreseen.after) == (found.id, found.before, found.after)
+
+
+async def test_what_a_killed_run_had_removed_is_removed_again(plan: Any) -> None:
+    """It comes back with what is undone; a file of another job's transaction is not ours."""
+    was = {"/etc/cron.d/gone": entry("local")["state"], "/etc/cron.d/new": None}
+    other = {"/etc/apt/gone": entry("local")["state"]}
+    broken = [
+        {"name": "1-cron", "unit": "/etc/cron", "run": "earlier", "was": was},
+        {"name": "2-apt", "unit": "/etc/apt", "run": "earlier", "was": other},
+    ]
+    here = {"/etc/cron.d/new": entry("local")}
+    there = {"/etc/cron.d/new": entry("local")}
+    found = await plan(here, there, broken=broken, delete=True)
+    assert ids(found) == ["undo 1-cron", "undo 2-apt", "delete /etc/cron.d/gone", "create /etc/cron.d/new"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CLASS = load(Path(__file__).parents[3] / "collection/plugins/jobs/snap.py")
 ROOT = {"describe", "pause", "recover"}
-SOCKET = {"describe", "pause", "recover", "carry_out", "install_file"}
+SOCKET = {"describe", "pause", "recover", "carry_out", "install_file", "settle"}
 
 
 class PC(Machine):
@@ -33,11 +33,13 @@ class PC(Machine):
 
     snapd: Snapd
     place: Path
+    patience = 60.0
 
     async def call(self, module: Any, function: str, *args: Any, **more: Any) -> Any:
         if "snap_" in module.__name__:
             more |= {"root": str(self.place)} if function in ROOT else {}
             more |= {"socket": self.snapd.socket} if function in SOCKET else {}
+            more |= {"limit": self.patience} if function == "settle" else {}
         return await super().call(module, function, *args, **more)
 
     async def run(self, argv: Any, **more: Any) -> Completed:
@@ -160,3 +162,28 @@ async def test_what_a_killed_run_left_is_planned_and_put_back(
     plan, _ = await sync()
     assert [change.id for change in plan.changes] == ["undo left on atlas"]
     assert atlas.conf == {}
+
+
+async def test_what_snapd_still_does_for_a_killed_run_is_waited_for(sync: Sync, snapds: tuple[Snapd, Snapd]) -> None:
+    """The plan is made for what there is then, so nothing is asked for twice."""
+    atlas, vega = snapds
+    atlas.has("code", "9")
+    atlas.has("lxd", "5")
+    vega.finishing = [lambda: vega.has("code", "9"), lambda: vega.has("lxd", "5")]
+    plan, _ = await sync(check=True)
+    assert plan.changes == ()
+    assert vega.asked == []
+
+
+async def test_a_snapd_that_does_not_come_to_rest_is_told(
+    sync: Sync, snapds: tuple[Snapd, Snapd], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the plan is made for what there is."""
+    atlas, vega = snapds
+    atlas.has("code", "9")
+    vega.has("code", "9")
+    vega.finishing = [lambda: None] * 99
+    monkeypatch.setattr(PC, "patience", 0.0)
+    plan, _ = await sync(check=True)
+    (told,) = plan.warnings
+    assert told.startswith("snapd on vega does not come to rest")

@@ -12,7 +12,7 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RECORDED: dict[str, Any] = json.loads(Path(__file__).with_name("snap_recorded.json").read_text())
 
@@ -35,6 +35,8 @@ class Snapd:
         self.stuck: set[str] = set()
         """Actions whose changes do not come to an end, unless they are aborted."""
         self.changes: dict[str, dict[str, Any]] = {}
+        self.finishing: list[Callable[[], object]] = []
+        """What it was asked for by somebody who is gone: after each look at what it is at, one comes about."""
 
     def has(self, name: str, revision: str = "7", **more: Any) -> dict[str, Any]:
         """A snap from the store."""
@@ -48,6 +50,12 @@ class Snapd:
             return self._sync({**RECORDED["system-info"], "version": self.version})
         if path == "/v2/snaps":
             return self._sync(list(self.snaps.values()))
+        if path == "/v2/changes?select=in-progress":
+            endless = {**RECORDED["change"], "kind": "become-operational", "status": "Doing", "ready": False}
+            under_way = [{**endless, "kind": "install-snap"}] * bool(self.finishing)
+            if self.finishing:
+                self.finishing.pop(0)()
+            return self._sync([endless, *under_way])
         if path.startswith("/v2/changes/"):
             return self._change(method, path.rpartition("/")[2])
         if path.startswith("/v2/snaps/system/conf"):

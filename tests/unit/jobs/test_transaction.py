@@ -28,10 +28,11 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_is_made_for_what_an_undone_transaction_leaves() -> None:
-    """A new file is gone then, a changed one as before with all else that is known of it, one that was not looked at stays out."""
+    """A new file is gone then, a changed one as before with all else that is known of it, one that was not looked at is told."""
     old = {"state": ["file", "changed"], "owner": "root"}
     files: dict[str, dict[str, Any]] = {"/new": {"state": ["file"]}, "/old": old, "/other": {}}
-    put_back(files, {"/new": None, "/old": ["file", "before"], "/elsewhere": ["file"]})
+    back = put_back(files, {"/new": None, "/old": ["file", "before"], "/elsewhere": ["file"]})
+    assert back == {"/elsewhere": ["file"]}
     assert files == {"/old": {"state": ["file", "before"], "owner": "root"}, "/other": {}}
 
 

@@ -38,6 +38,10 @@ class Act:
         os.fsync(self._fd)
         sync(os.path.dirname(self.path))
 
+    def leave(self) -> None:
+        """It stays as a kill would leave it: the next act finds it."""
+        os.close(self._fd)
+
     def over(self) -> None:
         os.unlink(self.path)
         os.close(self._fd)
@@ -84,9 +88,11 @@ def held(root: str, but: str) -> set[str]:
     return {ident for path, one in acts(root).items() if path != but for ident in one.get("ids", ())}
 
 
-def put_right(root: str, undo: Callable[[str, dict[str, Any]], None]) -> None:
-    """For who has the place ``alone``: ``undo(path, kept)`` for each act that was killed after it had touched anything."""
+def put_right(root: str, undo: Callable[[str, dict[str, Any]], None], kind: str = "") -> None:
+    """For who has the place ``alone``: ``undo(path, kept)`` for each act (of that kind) that was killed after it had touched anything."""
     for path, kept in killed(root).items():
+        if kept and kind not in ("", kept["kind"]):
+            continue
         if kept:
             undo(path, kept)
         os.unlink(path)

@@ -27,8 +27,11 @@ SIGNED = ("tls/*.crt", "tls/*.key", "tls/*/*.crt", "tls/*/*.key", "tls/dynamic-c
 """Below server/: what the cluster's authorities have signed for this node, besides those of CLUSTER: k3s makes again what is not there."""
 
 
-def survey(top: str, config: str, unit: str, scratch: str) -> dict[str, Any]:
-    """All but secrets' contents and volumes; for those ``files`` has digests, which must not be shown."""
+def survey(top: str, config: str, unit: str, scratch: str, half: bool = False) -> dict[str, Any]:
+    """All but secrets' contents and volumes; for those ``files`` has digests, which must not be shown.
+
+    ``half``: a swap of its state was broken off, so that its database may be no whole one.
+    """
     server, active = os.path.join(top, "server"), word("is-active", unit)
     kind = "etcd" if os.path.isdir(os.path.join(server, "db/etcd")) else ""
     base = os.path.join(server, "db/state.db")
@@ -46,9 +49,14 @@ def survey(top: str, config: str, unit: str, scratch: str) -> dict[str, Any]:
         "files": {**_files(server), **{"manifests/" + k: v for k, v in states(server + "/manifests").items()}},
         "signed": sorted(_found(server, SIGNED) - _found(server, CLUSTER)),
         "config": {name: state for name, state in states(config).items() if name != "k3s.yaml"},
-        "nodes": Api(top, config).nodes() if up else _kept_nodes(kind, base, active == "active", scratch),
+        "nodes": []
+        if half
+        else Api(top, config).nodes()
+        if up
+        else _kept_nodes(kind, base, active == "active", scratch),
         "pods": bool(running_pods()),
         "served": up,
+        "half": half,
     }
 
 

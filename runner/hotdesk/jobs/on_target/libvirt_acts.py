@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 
 from hotdesk.jobs.on_target.acts import Act, held, until_stopped
 from hotdesk.jobs.on_target.journal import Failed, alone, sync
@@ -102,11 +103,18 @@ def put(files: list[dict[str, Any]], names: list[str], uuids: list[str], forget:
             for one in files:
                 _ready(one)
             act.note(state="moving")
+            signal.signal(
+                signal.SIGTERM, signal.SIG_IGN
+            )  # halfway a stop would let domains go on with the old of one and the new of another
         except BaseException:
-            complete_put(root, act.path, act.kept)
+            complete_put(act.kept)
             act.over()
             raise
-        complete_put(root, act.path, act.kept)
+        try:
+            complete_put(act.kept)
+        except BaseException:
+            act.leave()
+            raise
         act.over()
 
 

@@ -1,4 +1,8 @@
-"""What a PC's libvirt has: domains with their files and snapshots, networks, storage pools. Reads only; Python 3.8 or newer."""
+"""What a PC's libvirt has: domains with their files and snapshots, networks, storage pools. Reads only; Python 3.8 or newer.
+
+Where a kill has left something half done, it says what there is once ``libvirt_undo.recover`` has undone or completed that: the plan is made
+for what is there then.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import stat
 from xml.etree import ElementTree
 
 from hotdesk.jobs.on_target.journal import Failed, state_of
-from hotdesk.jobs.on_target.libvirt_undo import unfinished
+from hotdesk.jobs.on_target.libvirt_undo import OFF, PLACE, forgotten, resting, unfinished, waiting
 from hotdesk.jobs.on_target.virsh import asked, lines, said_by, told, virsh
 
 TYPE_CHECKING = False
@@ -23,9 +27,11 @@ DEEPEST = 100
 """Files of one chain: what has more goes in a circle."""
 
 
-def describe() -> dict[str, Any]:
+def describe(root: str = PLACE) -> dict[str, Any]:
     """See ``STATE`` in libvirt_plan.py. Definitions are as they are stored, with the passwords in them."""
     domains = dict(_domain(uuid) for uuid in lines("list", "--all", "--uuid"))
+    for one in domains.values():
+        _as_recovered(one, resting(root), forgotten(root))
     paths = sorted({path for one in domains.values() for path in one["files"]})
     return {
         "libvirt": virsh("--version").strip(),
@@ -33,8 +39,8 @@ def describe() -> dict[str, Any]:
         "domains": domains,
         "networks": dict(_made("net", uuid) for uuid in lines("net-list", "--all", "--uuid")),
         "pools": dict(_made("pool", uuid) for uuid in lines("pool-list", "--all", "--uuid")),
-        "files": {path: about for path, about in ((path, look(path)) for path in paths) if about},
-        "unfinished": unfinished(),
+        "files": looks(paths, root),
+        "unfinished": unfinished(root),
     }
 
 
@@ -56,9 +62,10 @@ def look(path: str) -> dict[str, Any]:
     }
 
 
-def looks(paths: list[str]) -> dict[str, dict[str, Any]]:
+def looks(paths: list[str], root: str = PLACE) -> dict[str, dict[str, Any]]:
     """Those of the paths that are files, as ``look`` says."""
-    return {path: about for path, about in ((path, look(path)) for path in paths) if about}
+    new = waiting(root)
+    return {path: about for path, about in ((path, look(new.get(path, path))) for path in paths) if about}
 
 
 def there(paths: list[str]) -> list[str]:
@@ -66,11 +73,19 @@ def there(paths: list[str]) -> list[str]:
     return [path for path in paths if os.path.lexists(path)]
 
 
-def digests(paths: list[str]) -> Iterator[list[str]]:
+def digests(paths: list[str], root: str = PLACE) -> Iterator[list[str]]:
     """[path, sha256] of each of these files."""
+    new = waiting(root)
     for path in paths:
-        found = state_of(os.path.realpath(path))
+        found = state_of(os.path.realpath(new.get(path, path)))
         yield [path, found[4] if found else ""]
+
+
+def _as_recovered(one: dict[str, Any], resting: set[str], forgotten: set[str]) -> None:
+    if one["uuid"] in resting and one["state"] == OFF:
+        one["state"], one["saved"] = "running", False
+    elif one["uuid"] in forgotten:
+        one["saved"] = False
 
 
 def _name(ask: Any, number: int) -> str:

@@ -7,6 +7,7 @@ Each has its note (``acts.Act``). Two kinds: a *hold* (domains that are saved wh
 from __future__ import annotations
 
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,22 @@ def unfinished(root: str = PLACE) -> list[str]:
     return sorted(out)
 
 
+def resting(root: str = PLACE) -> set[str]:
+    """Uuids of the domains that run again once that is undone. Reads only."""
+    return {uuid for kept in killed(root).values() if kept.get("kind") == "hold" for uuid in kept["ids"]}
+
+
+def waiting(root: str = PLACE) -> dict[str, str]:
+    """Path -> the whole new file that is there once that is completed. Reads only."""
+    puts = [kept for kept in killed(root).values() if kept.get("state") == "moving"]
+    return {path: path + READY for kept in puts for path in kept["paths"] if os.path.exists(path + READY)}
+
+
+def forgotten(root: str = PLACE) -> set[str]:
+    """Uuids of the domains whose memory that was saved is gone then. Reads only."""
+    return {uuid for kept in killed(root).values() if kept.get("state") == "moving" for uuid in kept["forget"]}
+
+
 def _names(kept: dict[str, Any]) -> str:
     return ", ".join(kept["names"])
 
@@ -47,8 +64,9 @@ def recover(root: str = PLACE) -> list[str]:
 
 
 def recover_here(root: str) -> None:
-    """For who has the place ``alone``."""
-    put_right(root, lambda path, kept: (let_go if kept["kind"] == "hold" else complete_put)(root, path, kept))
+    """For who has the place ``alone``. Files first: no domain may start on those that are about to be replaced."""
+    put_right(root, lambda _path, kept: complete_put(kept), "put")
+    put_right(root, lambda path, kept: let_go(root, path, kept), "hold")
 
 
 def let_go(root: str, path: str, kept: dict[str, Any]) -> None:
@@ -80,7 +98,7 @@ def _start(uuid: str) -> None:
         virsh("start", uuid)
 
 
-def complete_put(_root: str, _path: str, kept: dict[str, Any]) -> None:
+def complete_put(kept: dict[str, Any]) -> None:
     """All new files in their places, or, when it had not come to that, none, and they are gone."""
     if kept["state"] == "gathering":
         for path in kept["paths"]:
@@ -89,6 +107,8 @@ def complete_put(_root: str, _path: str, kept: dict[str, Any]) -> None:
         return
     for uuid in kept["forget"]:  # before the disks, or what it remembers would be written to new ones
         asked("managedsave-remove", uuid)
+        if re.search(r"^Managed save: +yes", asked("dominfo", uuid), re.M):
+            raise Failed("what {} has in memory cannot be removed: its disks stay".format(asked("domname", uuid)))
     for path in kept["paths"]:
         if os.path.exists(path + READY):
             os.replace(path + READY, path)

@@ -13,7 +13,7 @@ from hotdesk.jobs.on_target.stopping import Stopped, stoppable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterable, Iterator
+    from typing import Any, Generator, Iterable, Iterator
 
 SOCKET = "/run/snapd.socket"
 ANSWER_LIMIT = 120.0
@@ -27,6 +27,8 @@ UNDOING = 60.0
 RESTARTING = 60.0
 """Seconds that snapd may be away: it starts again when it has brought itself a newer one."""
 CHUNK = 1 << 20
+MOVING = ("Do", "Doing", "Abort", "Undo", "Undoing")
+"""What a change says that comes to its end without a reboot or a person."""
 
 
 def ask(method: str, path: str, body: Any = None, socket: str = SOCKET) -> Any:
@@ -123,6 +125,27 @@ def look(change: str, socket: str) -> dict[str, Any]:
             if exc.data.get("kind") != "silent" or time.monotonic() > deadline:
                 raise
         time.sleep(BEAT)
+
+
+def settle(limit: float = BUSY, socket: str = SOCKET) -> Generator[str, None, list[str]]:
+    """Wait until snapd has brought to its end what it has begun with snaps, also for a run that was killed: until then they are half done.
+
+    Gives what it is at, as signs of life; returns that if it is not done within ``limit`` seconds. Reads only.
+    """
+    deadline = time.monotonic() + limit
+    while True:
+        found = [one for one in ask("GET", "/v2/changes?select=in-progress", None, socket) or () if _with_snaps(one)]
+        words = ["{} (snap watch {})".format(one["summary"], one["id"]) for one in found]
+        if not words or time.monotonic() > deadline:
+            return words
+        yield ", ".join(words)
+        time.sleep(BEAT)
+
+
+def _with_snaps(change: dict[str, Any]) -> bool:
+    """``become-operational`` is none: a device without a store never comes to the end of it."""
+    kind = change["kind"]
+    return change["status"] in MOVING and (kind.endswith("-snap") or kind == "auto-refresh")
 
 
 def _abort(change: str, socket: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hotdesk.jobs.on_target import libvirt_acts, libvirt_undo
+from hotdesk.jobs.on_target import libvirt_acts, libvirt_state, libvirt_undo
 from hotdesk.jobs.on_target.acts import Act
 from hotdesk.jobs.on_target.journal import Failed
 from hotdesk.jobs.on_target.libvirt_state import look
@@ -26,6 +27,8 @@ class Hypervisor:
         self.states = {"one": "running", "two": "shut off"}
         self.saved: set[str] = set()
         self.broken = ""
+        self.forgetful = False
+        """It does not remove what is saved."""
 
     def virsh(self, word: str, uuid: str = "", *_: str, **_options: str) -> str:
         """As ``virsh.virsh``."""
@@ -34,12 +37,14 @@ class Hypervisor:
         if word == "managedsave":
             self.states[uuid] = "shut off"
             self.saved.add(uuid)
-        elif word == "managedsave-remove":
+        elif word == "managedsave-remove" and not self.forgetful:
             self.saved.discard(uuid)
         elif word == "start":
             self.states[uuid] = "running"
             self.saved.discard(uuid)
-        return {"domstate": self.states.get(uuid, ""), "domname": uuid, "domjobinfo": "Job type: None"}.get(word, "")
+        info = f"Name: {uuid}\nManaged save:   {'yes' if uuid in self.saved else 'no'}"
+        told = {"domstate": self.states.get(uuid, ""), "domname": uuid, "domjobinfo": "Job type: None", "dominfo": info}
+        return told.get(word, "")
 
 
 @pytest.fixture
@@ -110,6 +115,22 @@ def test_what_a_kill_left_is_made_up_for(
     assert hypervisor.states["one"] == "running"
 
 
+def test_a_plan_after_a_kill_is_made_for_what_will_run(
+    hypervisor: Hypervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain that a killed hold has saved is told of as running, which it is before anything else is done."""
+    found = {"uuid": "one", "state": "", "saved": True, "files": []}
+    monkeypatch.setattr(libvirt_state, "lines", lambda word, *_: ["one"] if word == "list" else [])
+    monkeypatch.setattr(libvirt_state, "virsh", hypervisor.virsh)
+    monkeypatch.setattr(libvirt_state, "_domain", lambda uuid: ("one", {**found, "state": hypervisor.states[uuid]}))
+    hold = libvirt_acts.hold(["one"], str(tmp_path))
+    next(hold)
+    killed(hold, monkeypatch)
+    told = libvirt_state.describe(str(tmp_path))
+    assert (told["domains"]["one"]["state"], told["domains"]["one"]["saved"]) == ("running", False)
+    assert told["unfinished"] == ["resume one"]
+
+
 def test_what_cannot_be_saved_goes_on(hypervisor: Hypervisor, tmp_path: Path) -> None:
     """A domain with hardware of the PC's, for one."""
     hypervisor.broken = "managedsave"
@@ -166,7 +187,7 @@ def test_what_changed_meanwhile_is_not_overwritten(hypervisor: Hypervisor, tmp_p
 def test_a_kill_between_two_files_leaves_all_old_or_all_new(
     hypervisor: Hypervisor, tmp_path: Path, state: str, content: str
 ) -> None:
-    """After the next run: the old ones until all new ones are there, then the new ones."""
+    """After the next run: the old ones until all new ones are there, then the new ones. Its plan is made for these."""
     root = tmp_path / "root"
     root.mkdir()
     paths = [str(tmp_path / name) for name in ("a", "b")]
@@ -175,7 +196,67 @@ def test_a_kill_between_two_files_leaves_all_old_or_all_new(
         (tmp_path / (name + libvirt_undo.READY)).write_text("new")
     act = Act(str(root), "put", names=["vm"], paths=paths, forget=["two"], state=state)
     os.close(act._fd)
+    if state == "moving":
+        (tmp_path / ("a" + libvirt_undo.READY)).rename(paths[0])
     assert libvirt_undo.unfinished(str(root)) == ["put in place the disks of vm"]
+    planned = libvirt_state.looks(paths, str(root)), list(libvirt_state.digests(paths, str(root)))
     libvirt_undo.recover(str(root))
+    assert planned == (libvirt_state.looks(paths, str(root)), list(libvirt_state.digests(paths, str(root))))
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a", "b"]
     assert {(tmp_path / name).read_text() for name in ("a", "b")} == {content}
+
+
+def test_a_domain_starts_when_all_its_new_files_are_there(
+    hypervisor: Hypervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was saved for them when everything was killed: it begins anew, since its memory belongs to the old ones."""
+    root, path = tmp_path / "root", tmp_path / "a"
+    path.write_text("old")
+    (tmp_path / ("a" + libvirt_undo.READY)).write_text("new")
+    hold = libvirt_acts.hold(["one"], str(root))
+    next(hold)
+    killed(hold, monkeypatch)
+    act = Act(str(root), "put", names=["one"], paths=[str(path)], forget=["one"], state="moving")
+    os.close(act._fd)
+    found: list[tuple[str, set[str]]] = []
+
+    def virsh(word: str, uuid: str = "", *more: str, **options: str) -> str:
+        found.extend([(path.read_text(), set(hypervisor.saved))] * (word == "start"))
+        return hypervisor.virsh(word, uuid, *more, **options)
+
+    monkeypatch.setattr(libvirt_undo, "virsh", virsh)
+    libvirt_undo.recover(str(root))
+    assert found == [("new", set())]
+
+
+def test_a_stop_between_two_files_comes_too_late(
+    hypervisor: Hypervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From there on all new files take their places: a domain that was saved for them would go on with one old and one new."""
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        path.write_text("old")
+    files = [disk(path, "new") for path in paths[:1]]
+    (tmp_path / libvirt_acts.STAGE / "a").rename(tmp_path / "staged")
+    files.append(disk(paths[1], "new"))
+    (tmp_path / "staged").rename(tmp_path / libvirt_acts.STAGE / "a")
+    replace = os.replace
+
+    def stopped(*pair: str) -> None:
+        replace(*pair)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(os, "replace", stopped)
+    libvirt_acts.put(files, ["vm"], ["two"], [], str(tmp_path / "root"))
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    assert libvirt_undo.unfinished(str(tmp_path / "root")) == []
+
+
+def test_disks_stay_as_long_as_a_memory_belongs_to_them(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """Else the domain would go on from it on other disks."""
+    (tmp_path / "a").write_text("old")
+    one = disk(tmp_path / "a", "new")
+    hypervisor.saved, hypervisor.forgetful = {"two"}, True
+    with pytest.raises(Failed, match="two has in memory cannot be removed"):
+        libvirt_acts.put([one], ["vm"], ["two"], ["two"], str(tmp_path / "root"))
+    assert (tmp_path / "a").read_text() == "old"
