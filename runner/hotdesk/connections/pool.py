@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STARTS = 3
-"""An agent's start (a login shell, sudo, an interpreter) may take so many times as long as the login."""
+"""Logins' time that an agent's start (a login shell, sudo, an interpreter) may take."""
 LOCAL_START = 120.0
 """Seconds for that of the control node itself: every host waits for it, and it can only be slow."""
 ATTEMPTS = 5
@@ -102,7 +102,7 @@ class Pool:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for link in self.links() if kind is not None else ():
+        for link in self.links() if kind else ():
             link.keeps = False  # the run did not finish: nothing that it has begun goes on
         try:
             with contextlib.suppress(TimeoutError):  # each close is bounded by itself; failing here gains nothing
@@ -395,7 +395,6 @@ async def _end(task: asyncio.Task[T | _Failed] | None) -> None:
 
 def raise_descriptor_limit() -> None:
     """One descriptor for each connection: the soft limit (often 1024) goes up to the hard one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
