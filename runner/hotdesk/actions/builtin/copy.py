@@ -244,7 +244,9 @@ def walk(root: Path, prefix: str, follow: bool) -> _Found:
     found = _Found(directories=[prefix] if prefix else [])
 
     def visit(directory: Path, relative: str, above: tuple[str, ...]) -> None:
-        for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        for entry in sorted(
+            os.scandir(directory), key=lambda entry: (entry.is_dir(), entry.name)
+        ):  # files first, as in Ansible
             path, name = Path(entry.path), str(PurePath(relative, entry.name))
             if entry.is_symlink() and (not follow or not path.exists() or os.path.realpath(path) in above):
                 found.links[name] = str(path.readlink())
