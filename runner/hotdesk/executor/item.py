@@ -126,9 +126,13 @@ class Work:
     def _delegate(self, name: str) -> None:
         there = self.scopes.for_task(self.run.state(name), self.task, self.extra or None)
         other = there.with_({"inventory_hostname": self.state.name})  # the task's host, also there: as in Ansible
-        self.item.delegate = name
-        self.delegate_scope = other
-        self.scope = self.scope.with_({"ansible_delegated_vars": Lazy(lambda: {name: VarsView(other)})})
+        self.item.delegate, self.delegate_scope = name, other
+        mine: dict[str, Any] = {"ansible_delegated_vars": Lazy(lambda: {name: VarsView(other)})}
+        if (
+            self.scope.raw("ansible_host") is self.state.name
+        ):  # nobody has given it: it is the address of the connection
+            mine["ansible_host"] = Lazy(lambda: other["ansible_host"])
+        self.scope = self.scope.with_(mine)
 
     async def _false_condition(self) -> Raw | None:
         return await values.holds(self.run.templates, self.task.when, self.scope, self.task.place, "when")
@@ -377,13 +381,8 @@ async def named_action(run: Run, task: Task, scope: Scope) -> Task:
 
 def skipped(condition: Raw) -> Result:
     """The result of a task whose ``when`` does not hold."""
-    shown = (
-        condition
-        if isinstance(condition, bool)
-        else str.__str__(condition)
-        if isinstance(condition, str)
-        else repr(condition)
-    )
+    as_text = str.__str__ if isinstance(condition, str) else repr
+    shown = condition if isinstance(condition, bool) else as_text(condition)
     return Result(skipped=True, data={"skip_reason": "Conditional result was False", "false_condition": shown})
 
 
