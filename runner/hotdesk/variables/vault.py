@@ -118,7 +118,9 @@ class Vault:
     def _opened(self, envelope: Envelope) -> tuple[bytes, bytes]:
         """(the password that fits, the plain bytes)."""
         if not self._secrets:
-            raise VaultError("Attempting to decrypt but no vault secrets found. There is no vault password.", remedy=NO_PASSWORD)
+            raise VaultError(
+                "Attempting to decrypt but no vault secrets found. There is no vault password.", remedy=NO_PASSWORD
+            )
         wanted = envelope.vault_id or DEFAULT_ID
         tried = sorted(self._secrets, key=lambda secret: secret[0] != wanted)
         if self._match:
