@@ -106,6 +106,7 @@ OPTIONS: dict[str, Option] = {
     "any_errors_fatal": _defaults("any_errors_fatal", "bool"),
     "force_handlers": _defaults("force_handlers", "bool"),
     "hash_behaviour": _defaults("hash_behaviour", "choice", choices=("replace", "merge")),
+    "allow_broken_conditionals": _defaults("allow_broken_conditionals", "bool"),
     "inject_facts_as_vars": _defaults("inject_facts_as_vars", "bool", env="ANSIBLE_INJECT_FACT_VARS"),
     "roles_path": _defaults("roles_path", "paths"),
     "collections_path": _defaults("collections_path", "paths"),

@@ -91,6 +91,12 @@ class PlaybookError(InputError):
     """A playbook, role, task file or keyword."""
 
 
+class IncludeError(PlaybookError):
+    """A file or role that is named is not there, or holds no tasks. Named by an include, it is a failure of the hosts that include it;
+    all other faults of a text end the run.
+    """
+
+
 class VariableError(InputError):
     """A variable or a vars file."""
 

@@ -100,17 +100,23 @@ async def prepared(
 
     async with AsyncExitStack() as stack:
         ssh_password, become_password = await passwords(settings, prompt, redaction)
-        pool, workers = await _pool(stack, settings, run_id, bus)
+        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
+        pool, workers = await _pool(stack, settings, run_id, bus, directories[0])
         command = _control_command(pool)
         mask = redaction.add if redaction is not None else None
+        asking = Asking(
+            run=_control_command(pool, str(Path.cwd())),
+            prompt=_secret(prompt),
+            warn=warn,
+            default=settings.vault_identity,
+        )
         vault = await load_secrets(
-            settings.vault_password_files, Asking(run=command, prompt=_secret(prompt), warn=warn, default=settings.vault_identity),
+            settings.vault_password_files, asking,
             ask=settings.ask_vault_pass, match=settings.vault_id_match, on_secret=mask,
         )  # fmt: skip
         decrypt = decrypter(vault, mask)
         holder: list[Run] = []
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
-        directories = [path.absolute().parent for path in paths] or [Path.cwd()]
         collections = Collections(settings, directories)
         plugins = await in_thread(_plugins, settings, collections)
         templates = Templates(settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask)
@@ -149,13 +155,16 @@ async def prepared(
         yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
 
 
-async def _pool(stack: AsyncExitStack, settings: Settings, run: str, bus: Bus) -> tuple[Pool, Workers | None]:
+async def _pool(
+    stack: AsyncExitStack, settings: Settings, run: str, bus: Bus, directory: Path
+) -> tuple[Pool, Workers | None]:
     workers = None
     if settings.workers:
         from hotdesk.workers.workers import Workers  # late: it takes asyncssh with it
 
         workers = await stack.enter_async_context(Workers(settings, run=run, on_event=bus.emit))
-    return await stack.enter_async_context(Pool(settings, run=run, on_event=bus.emit, elsewhere=workers)), workers
+    pool = Pool(settings, run=run, on_event=bus.emit, elsewhere=workers, directory=directory)
+    return await stack.enter_async_context(pool), workers
 
 
 def _plugins(settings: Settings, collections: Collections) -> Plugins:
@@ -265,12 +274,17 @@ async def _script(pool: Pool, argv: Sequence[str], cwd: str) -> tuple[int, bytes
     return done.rc, done.stdout, done.stderr
 
 
-def _control_command(pool: Pool) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:
-    """Commands of lookups and password programs: like all others, started by the control node's agent (R3)."""
+def _control_command(
+    pool: Pool, cwd: str | None = None
+) -> Callable[[list[str] | str], Awaitable[tuple[int, str, str]]]:
+    """Commands of lookups and password programs: like all others, started by the control node's agent (R3).
+
+    ``cwd``: None is the playbook's folder, as for all commands there.
+    """
 
     async def run(argv: list[str] | str) -> tuple[int, str, str]:
         words = ["/bin/sh", "-c", argv] if isinstance(argv, str) else argv
-        done = await (await pool.control()).run(words, task="lookup")
+        done = await (await pool.control()).run(words, task="lookup", cwd=cwd)
         return done.rc, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
 
     return run

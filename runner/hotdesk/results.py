@@ -110,6 +110,8 @@ class Result:
     facts: Mapping[str, Any] = EMPTY
     """``ansible_facts``: become host facts (set_fact: variables of the host, with set_fact's precedence)."""
     diff: tuple[Diff, ...] = ()
+    lists_diff: bool = False
+    """``diff`` is registered as a list also when there is one alone (copy, template)."""
     warnings: tuple[str, ...] = ()
     items: tuple[Result, ...] | None = None
 
@@ -141,7 +143,7 @@ class Result:
             out["warnings"] = list(self.warnings)
         if self.diff:
             shown = [one.registered() for one in self.diff]
-            out["diff"] = shown[0] if len(shown) == 1 else shown
+            out["diff"] = shown[0] if len(shown) == 1 and not self.lists_diff else shown
         if self.items is not None:
             out["results"] = [item.registered() for item in self.items]
         return out

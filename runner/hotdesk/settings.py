@@ -70,6 +70,8 @@ class Settings:
     any_errors_fatal: bool = False
     force_handlers: bool = False
     hash_behaviour: Literal["replace", "merge"] = "replace"
+    allow_broken_conditionals: bool = False
+    """A condition that gives no boolean counts as true when its value is truthy, with a warning."""
     inject_facts_as_vars: bool = True
     roles_path: tuple[Path, ...] = ()
     collections_path: tuple[Path, ...] = ()

@@ -113,7 +113,8 @@ class Call:
     become: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     prompt: Callable[..., Awaitable[str]] | None = None
-    """``await prompt(text, echo=True, timeout=None)`` asks the person; None when nobody can be asked."""
+    """``await prompt(text, echo=True, timeout=None, pausing=False)`` asks the person; None when nobody can be asked. ``pausing``: keys are
+    taken as they are pressed, Ctrl+C asks whether to go on, and ``timeout`` is how long to wait."""
     background: Background | None = None
     """``async``: the work is to be done in the background (only for actions that say they can be)."""
     async_dir: str = "~/.ansible_async"
@@ -123,6 +124,8 @@ class Call:
     emit_note: Callable[[str], None] = lambda _text: None
     condition: Callable[[Any], Awaitable[bool]] | None = None
     """``await condition(raw)``: a condition of the user's by the rules of ``when`` (assert's ``that``); None: by way of ``render``."""
+    contained: Callable[[Any], Awaitable[Any]] | None = None
+    """``await contained(template)``: the list or mapping that it leads to, its elements as the user wrote them; None: by way of ``render``."""
     decrypt: Decrypt | None = None
     """A vars file that is wholly vaulted, as bytes (blocking); its values become known as secrets."""
     machine_for: Callable[[str], Awaitable[Machine]] | None = None

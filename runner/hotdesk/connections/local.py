@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shlex
 import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hotdesk.errors import LinkLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _PIPE = 1 << 20
 """Bytes a pipe is asked to hold: fewer turns of the loop for bulk data."""
@@ -179,8 +181,10 @@ class _Child:
 class LocalConnection(Connection):
     """Channels to this PC. Each command is a child in a session of its own, so a terminal's Ctrl-C does not reach it."""
 
-    def __init__(self, endpoint: Endpoint | None = None) -> None:
+    def __init__(self, endpoint: Endpoint | None = None, directory: Path | None = None) -> None:
+        """``directory``: where commands start, if it can be entered."""
         self.endpoint = endpoint or Endpoint(host="localhost", kind="local")
+        self._enter = f"cd -- {shlex.quote(str(directory))} 2>/dev/null\n" if directory is not None else ""
         self._closed = False
         self._children: dict[_Child, FdChannel] = {}
 
@@ -191,7 +195,7 @@ class LocalConnection(Connection):
         try:
             for _ in range(3):
                 fds += os.pipe()
-            pid = _spawn(command, fds[0], fds[3], fds[5])
+            pid = _spawn(self._enter + command, fds[0], fds[3], fds[5])
         except OSError as exc:
             for fd in fds:
                 os.close(fd)

@@ -21,6 +21,7 @@ from hotdesk.events import Connected, Connecting, Event, Warned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
     from types import TracebackType
 
     from hotdesk.connections.ssh import SSHConnection
@@ -76,12 +77,11 @@ class Pool:
         run: str,
         on_event: Callable[[Event], None] = lambda event: None,
         elsewhere: Elsewhere | None = None,
+        directory: Path | None = None,
     ) -> None:
-        """``elsewhere``: who makes and holds the connections, but for those to this PC; None: we ourselves."""
-        self._settings = settings
-        self._elsewhere = elsewhere
-        self._run = run
-        self._emit = on_event
+        """``elsewhere``: who holds the connections, but for those to this PC (None: we); ``directory``: where commands on this PC start."""
+        self._settings, self._elsewhere, self._directory = settings, elsewhere, directory
+        self._run, self._emit = run, on_event
         self._files = SSHFiles(host_keys=HostKeyFiles(writable=not settings.check))
         self._hosts: dict[Endpoint, _Host] = {}
         self._told_unchecked = False
@@ -266,7 +266,7 @@ class Pool:
     async def _connect(self, endpoint: Endpoint, host: _Host) -> Connection:
         if endpoint.kind == "local":
             host.starts = self._place(("", 0, None))
-            return LocalConnection(endpoint)
+            return LocalConnection(endpoint, self._directory)
         making = self._elsewhere.connect(endpoint) if self._elsewhere else self._connect_ssh(endpoint, host)
         try:
             connection: Connection = await making

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.executor import values
+from hotdesk.executor.host import HostUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +46,10 @@ class Batch:
     """What was included at a position (control.Group), for all hosts."""
     included: dict[Position, dict[str, Any]] = field(default_factory=dict)
     """What each host wants to include, until all have said so."""
+    walking: set[str] = field(default_factory=set)
+    """Hosts under way: neither at their end nor lost."""
+    lost: dict[str, asyncio.Future[bool]] = field(default_factory=dict)
+    """Unreachable hosts -> whether ``meta: clear_host_errors`` has brought them back."""
     _announced: set[tuple[Position, str]] = field(default_factory=set)
     _shared: dict[tuple[str, Position], asyncio.Future[Any]] = field(default_factory=dict)
 
@@ -63,7 +68,7 @@ class Batch:
         """One of the hosts at a position (the one with ``first``) does it, all of them get what it gave, or its exception."""
         key = (what, at)
         future = self._shared.get(key)
-        if future is None:
+        if future is None or (first and future.done()):  # done: by others, before this host came back
             future = self._shared[key] = asyncio.get_running_loop().create_future()
         if not first:
             await asyncio.wait({future})  # waiting for a set never cancels what it waits for
@@ -77,6 +82,55 @@ class Batch:
             raise
         future.set_result(value)
         return value
+
+    def drop(self, name: str) -> None:
+        """This host takes no part any more."""
+        self.failed.add(name)
+        self.scopes.removed.add(name)
+        if self.over_the_limit() and not self.break_play:
+            self.break_play = True
+        if self.break_play and len(self.failed) == len(self.hosts):
+            self.run.emit(ev.NoHosts(play=self.scopes.name, reason="remaining"))
+
+    async def lose(self, state: HostState) -> None:
+        """This host is unreachable: it waits here for ``meta: clear_host_errors``. Raises HostUnreachable when that does not come."""
+        name, state.unreachable = state.name, True
+        self.drop(name)
+        if self.strategy.pinned or self.run.stop.begun:  # it would keep its place from others
+            raise HostUnreachable
+        back = self.lost[name] = asyncio.get_running_loop().create_future()
+        self.leave(name)
+        try:
+            if not await back:
+                raise HostUnreachable
+        finally:
+            self.lost.pop(name, None)
+
+    def leave(self, name: str) -> None:
+        """This host does nothing more, or is lost. When no other is under way, nobody brings the lost ones back."""
+        self.strategy.leave(name)
+        self.walking.discard(name)
+        if not self.walking:
+            self._bring_back(False)
+
+    def clear_errors(self) -> None:
+        """meta: clear_host_errors. Lost hosts go on where they were lost, failed ones with the next play."""
+        for name in self.scopes.hosts_all:
+            host = self.state(name)
+            host.failed = host.unreachable = False
+            host.pardons += 1
+            self.scopes.removed.discard(name)
+        self._bring_back(True)
+
+    def _bring_back(self, pardoned: bool) -> None:
+        for name, back in self.lost.items():
+            if back.done():
+                continue
+            if pardoned:
+                self.failed.discard(name)
+                self.walking.add(name)
+                self.strategy.rejoin(name)
+            back.set_result(pardoned)
 
     async def announce(self, task: Task, at: Position, scope: Scope) -> None:
         """Say once that ``task`` has been reached, with its name as the first host sees it."""

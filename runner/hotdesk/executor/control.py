@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotdesk import events as ev
 from hotdesk.aio import in_thread
-from hotdesk.errors import HotdeskError, PlaybookError, TaskError
+from hotdesk.errors import HotdeskError, IncludeError, InputError, PlaybookError, TaskError, VaultError
 from hotdesk.executor import handlers, values
 from hotdesk.executor.attempt import error_result
 from hotdesk.executor.effects import regrown
@@ -85,7 +85,8 @@ async def _share(walk: Walk, task: Task, at: Position) -> None:
             _join(groups, name, one)
     for group in groups:
         await _load(walk, task, group)
-        _tell(walk, group, tuple(group.hosts))
+        if here := tuple(name for name in group.hosts if name in wanted):
+            _tell(walk, group, here)
 
 
 def _join(groups: list[Group], host: str, include: Include) -> Group:
@@ -116,6 +117,8 @@ async def _load(walk: Walk, task: Task, group: Group) -> None:
             else:
                 await _load_tasks(walk.batch, task, group, args, apply)
     except HotdeskError as exc:
+        if isinstance(exc, InputError) and not isinstance(exc, (IncludeError, VaultError)):
+            raise  # a fault of the text is nobody's to rescue: it ends the run
         group.problem = exc
 
 
@@ -246,11 +249,7 @@ async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: boo
         case "clear_host_errors":
             if first:
                 run.errors_cleared = True
-                for host_name in batch.scopes.hosts_all:
-                    host = run.state(host_name)
-                    host.failed = host.unreachable = False
-                    host.pardons += 1
-                    batch.scopes.removed.discard(host_name)
+                batch.clear_errors()
         case "refresh_inventory":
             if first and run.reload_inventory is not None:
                 run.inventory = await run.reload_inventory()

@@ -126,9 +126,13 @@ class Work:
     def _delegate(self, name: str) -> None:
         there = self.scopes.for_task(self.run.state(name), self.task, self.extra or None)
         other = there.with_({"inventory_hostname": self.state.name})  # the task's host, also there: as in Ansible
-        self.item.delegate = name
-        self.delegate_scope = other
-        self.scope = self.scope.with_({"ansible_delegated_vars": Lazy(lambda: {name: VarsView(other)})})
+        self.item.delegate, self.delegate_scope = name, other
+        mine: dict[str, Any] = {"ansible_delegated_vars": Lazy(lambda: {name: VarsView(other)})}
+        if (
+            self.scope.raw("ansible_host") is self.state.name
+        ):  # nobody has given it: it is the address of the connection
+            mine["ansible_host"] = Lazy(lambda: other["ansible_host"])
+        self.scope = self.scope.with_(mine)
 
     async def _false_condition(self) -> Raw | None:
         return await values.holds(self.run.templates, self.task.when, self.scope, self.task.place, "when")
@@ -137,16 +141,16 @@ class Work:
         """The task's arguments under its module defaults; rendered unless the action does that itself."""
         given = self.task.args
         if isinstance(given, Trusted):
-            given = await self._mapping(given)
+            given = await self._mapping(given, action)
         elif VARIABLE in given:
-            weaker = await self._mapping(given[VARIABLE])
+            weaker = await self._mapping(given[VARIABLE], action)
             stronger = {name: value for name, value in given.items() if name != VARIABLE}
             given = Map({**weaker, **stronger}, getattr(given, "place", None))
         defaults: Any
         for defaults in reversed(
             defaults_of(self.task, self.run.actions.groups.members) if self.task.module_defaults else ()
         ):
-            known = await self._mapping(defaults) if isinstance(defaults, str) else defaults
+            known = await self._mapping(defaults, action) if isinstance(defaults, str) else defaults
             given = Map({**known, **given}, getattr(given, "place", None))
         if action is not None and action.raw_args:
             return given
@@ -156,11 +160,16 @@ class Work:
         rendered: Mapping[str, Any] = await self.run.templates.render(given, self.scope, place=self.task.place)
         return rendered
 
-    async def _mapping(self, template: Raw) -> Mapping[str, Any]:
-        """Arguments that are one template. What it gives is data: no template in it is rendered again. Raises ArgumentError."""
+    async def _mapping(self, template: Raw, action: Action | None) -> Mapping[str, Any]:
+        """Arguments that are one template: data, in which no template is rendered again; for an action that renders by itself what
+        the user wrote stays as it was written. Raises ArgumentError.
+        """
         given = await self.run.templates.render(template, self.scope, place=self.task.place)
         if not isinstance(given, dict):
             raise ArgumentError(f"the arguments must be a mapping, not {given!r}", place=self.task.place)
+        if action is not None and action.raw_args:
+            written = await self.run.templates.contained(template, self.scope)
+            given = {name: written.get(name, value) for name, value in given.items()}
         return given
 
     async def _tries(self) -> None:
@@ -261,7 +270,8 @@ class Work:
         return Call(
             task=task, host=self.state.name, args=args, given=given, machine=machine, control=control, check=check, diff=self.item.diff,
             variables=scope, render=render, render_file=render_file, condition=condition, search=task.search, settings=run.settings,
-            inventory=run.inventory, become=working.become, environment=environment, prompt=run.prompt, transfers=run.jobs,
+            contained=lambda raw: templates.contained(raw, scope), inventory=run.inventory, prompt=run.prompt, transfers=run.jobs,
+            become=working.become, environment=environment,
             wait_for_connection=wait_for_connection, machine_for=machine_for, way_to=way_to, decrypt=run.decrypt,
             run_module=partial(run_module, run, scope), has_module=lambda name: run.actions.module(name, task.collections) is not None,
             emit_note=lambda text: run.emit(ev.Noted(text=text, host=self.state.name)),
@@ -374,13 +384,8 @@ async def named_action(run: Run, task: Task, scope: Scope) -> Task:
 
 def skipped(condition: Raw) -> Result:
     """The result of a task whose ``when`` does not hold."""
-    shown = (
-        condition
-        if isinstance(condition, bool)
-        else str.__str__(condition)
-        if isinstance(condition, str)
-        else repr(condition)
-    )
+    as_text = str.__str__ if isinstance(condition, str) else repr
+    shown = condition if isinstance(condition, bool) else as_text(condition)
     return Result(skipped=True, data={"skip_reason": "Conditional result was False", "false_condition": shown})
 
 

@@ -178,6 +178,7 @@ class PlayRun:
     async def _all(
         self, batch: Batch, ready: Sequence[HostState], sections: Any, gather: Task | None, window: Any
     ) -> None:
+        batch.walking = {state.name for state in ready}
         try:
             async with TaskGroup() as group:
                 async for state in paced(ready):
@@ -185,7 +186,7 @@ class PlayRun:
                         self._host(batch, state, sections, gather, window), name=f"host {state.name}"
                     )
                     # Also for a task that was cancelled before it began: it must not be waited for.
-                    task.add_done_callback(lambda _, name=state.name: batch.strategy.leave(name))  # type: ignore[misc]
+                    task.add_done_callback(lambda _, name=state.name: batch.leave(name))  # type: ignore[misc]
         except BaseExceptionGroup as problems:
             raise first(problems) from None
 
@@ -209,17 +210,16 @@ class PlayRun:
                 await self._section(walk, block, flush, (number,))
         except HostFailed:
             state.failed = True
-            self._removed(batch, state)
+            batch.drop(state.name)
         except HostUnreachable:
-            state.unreachable = True
-            self._removed(batch, state)
+            pass  # the batch knows
         except (HostEnded, RoleEnded):
             state.ended = True
         except (PlaybookError, InventoryError):
             raise  # a fault of the playbook, not of this host: it ends the run
         except Exception as exc:
             state.failed = True
-            self._removed(batch, state)
+            batch.drop(state.name)
             result = error_result(exc, what=f"the play on {state.name}")
             self.run.emit(
                 ev.TaskFinished(task=f"{id(batch)}-{state.name}", host=state.name, result=result, place=self.play.place)
@@ -234,14 +234,6 @@ class PlayRun:
                 await handlers.flush(walk, (*at, 1))
             raise
         await handlers.flush(walk, (*at, 1))
-
-    def _removed(self, batch: Batch, state: HostState) -> None:
-        batch.failed.add(state.name)
-        self.scopes.removed.add(state.name)
-        if batch.over_the_limit() and not batch.break_play:
-            batch.break_play = True
-        if batch.break_play and len(batch.failed) == len(batch.hosts):
-            self.run.emit(ev.NoHosts(play=self.scopes.name, reason="remaining"))
 
     async def _force_handlers(self) -> bool:
         return await values.flag(

@@ -41,6 +41,9 @@ class Strategy(ABC):
     def leave(self, host: str) -> None:  # noqa: B027 - nothing to do where nobody waits
         """``host`` does nothing more in this batch (also when it never began)."""
 
+    def rejoin(self, host: str) -> None:  # noqa: B027
+        """``host``, which had left, goes on after all."""
+
     def run_apart(self) -> None:  # noqa: B027
         """From now on nobody waits for anybody (a stop has begun)."""
 
@@ -59,7 +62,7 @@ class Linear(Strategy):
     """A rendezvous: no host starts a task while another still has an earlier one to do.
 
     Each arrival costs O(log hosts) and wakes nobody but those whose turn has come: when no host is busy, the ones at the
-    smallest position go, together.
+    smallest position go, together. A host that rejoins behind the others waits until they are done with the play, as in Ansible.
     """
 
     together = True
@@ -69,13 +72,19 @@ class Linear(Strategy):
         self._order = {host: n for n, host in enumerate(hosts)}
         self._busy = set(hosts)
         self._waiting: list[tuple[Position, int, str, asyncio.Future[tuple[str, ...]]]] = []
+        self._reached: Position = ()
+        """Where the last group was let go."""
+        self._rejoined: set[str] = set()
+        self._behind: list[tuple[Position, int, str, asyncio.Future[tuple[str, ...]]]] = []
+        """Those of the rejoined that wait at what the others have done."""
         self._apart = False
 
     async def turn(self, host: str, position: Position) -> Sequence[str]:
         if self._apart:
             return (host,)
         future: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (position, self._order[host], host, future))
+        behind = host in self._rejoined and position <= self._reached
+        heapq.heappush(self._behind if behind else self._waiting, (position, self._order[host], host, future))
         self._busy.discard(host)
         self._release()
         if future.done():  # we were the last to come: those who waited go first, so hosts keep the play's order
@@ -86,12 +95,17 @@ class Linear(Strategy):
         self._busy.discard(host)
         self._release()
 
+    def rejoin(self, host: str) -> None:
+        self._busy.add(host)
+        self._rejoined.add(host)
+
     def run_apart(self) -> None:
         self._apart = True
-        for _, _, host, future in self._waiting:
-            if not future.done():
-                future.set_result((host,))
-        self._waiting.clear()
+        for waiting in (self._waiting, self._behind):
+            for _, _, host, future in waiting:
+                if not future.done():
+                    future.set_result((host,))
+            waiting.clear()
 
     def _release(self) -> None:
         if self._busy or self._apart:
@@ -99,8 +113,13 @@ class Linear(Strategy):
         while self._waiting and self._waiting[0][3].done():  # the host was cancelled while it waited
             heapq.heappop(self._waiting)
         if not self._waiting:
+            if self._behind:
+                self._waiting, self._behind = self._behind, []
+                self._rejoined.clear()
+                self._release()
             return
         position, group, futures = self._waiting[0][0], [], []
+        self._reached = position
         while self._waiting and self._waiting[0][0] == position:
             _, _, host, future = heapq.heappop(self._waiting)
             if not future.done():

@@ -75,7 +75,8 @@ class Walk:
             if self.state.pardons == pardons or halted is not None:  # else: meta: clear_host_errors
                 raise
         except asyncio.CancelledError:
-            await self._always_in_a_stop(block, (*at, 2))
+            if not self.state.unreachable:
+                await self._always_in_a_stop(block, (*at, 2))
             raise
         except RoleEnded as ended:
             if role is None or ended.role is not role:
@@ -218,7 +219,7 @@ class Walk:
         if told and not (finished.includes and not failed and not gone):
             self._tell(task, finished, rescued=failed and self.rescuing)
         if gone:
-            raise HostUnreachable
+            await self.batch.lose(state)
         if failed:
             raise HostFailed(task.written, result, task=await self._described(task))
         if told and result.changed:

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hotdesk.errors import PlaybookError, VariableError
+from hotdesk.errors import IncludeError, PlaybookError, VariableError
 from hotdesk.place import Place
 from hotdesk.playbook.keywords import KEYWORDS, is_identifier, is_template
 from hotdesk.results import EMPTY
@@ -125,7 +125,7 @@ class Context:
         if data is None:
             return Seq()
         if not isinstance(data, Seq):
-            raise PlaybookError(f"{what} must be a list, this is not one", place=place_of(data) or _file(path))
+            raise IncludeError(f"{what} must be a list, this is not one", place=place_of(data) or _file(path))
         return data
 
     def read_map(self, path: Path, what: str) -> Map:

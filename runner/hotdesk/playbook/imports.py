@@ -6,7 +6,7 @@ from collections import ChainMap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import PlaybookError, nearest
+from hotdesk.errors import IncludeError, nearest
 from hotdesk.paths import expanded, is_file, names_in
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def find_tasks_file(name: str, around: Inherited, *, handlers: bool = False, pla
             return candidate
         tried.append(candidate)
     neighbours = [name for one in tried for name in names_in(one.parent)]
-    raise PlaybookError(
+    raise IncludeError(
         f"there is no file {name!r} of tasks; looked for " + ", ".join(map(str, tried)), place=place,
         remedy=nearest(given.name, neighbours))  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import PlaybookError, nearest
+from hotdesk.errors import IncludeError, PlaybookError, nearest
 from hotdesk.paths import expanded, is_dir, is_file, names_in
 from hotdesk.place import Place
 from hotdesk.playbook.context import place_of_key
@@ -73,7 +73,7 @@ def find_role(context: Context, name: str, around: Inherited, place: Place | Non
     if is_dir(path) and ("/" in name or name in (".", "..")):
         return path.name, path, ""
     present = {name for folder in folders for name in names_in(folder) if is_dir(folder / name)}
-    raise PlaybookError(
+    raise IncludeError(
         f"there is no role {name!r}; looked for in " + ", ".join(str(folder) for folder in dict.fromkeys(folders)),
         place=place, remedy=nearest(name, present))  # fmt: skip
 

@@ -169,7 +169,8 @@ class TaskReader:
             check(apply, "block", where=apply.place)
         named = ("file", RAW) if written.fqcn.endswith("_tasks") else ("name", "role")
         if "_variable_params" not in written.args and not any(written.args.get(one) for one in named):
-            raise PlaybookError(f"{written.name} does not say what to include", place=written.place)
+            what = "file" if written.fqcn.endswith("_tasks") else "role"
+            raise PlaybookError(f"No {what} specified for {written.fqcn}", place=values.place)
 
     def _build(self, values: Map, written: Written, around: Inherited, handlers: bool) -> Task:
         own = around.extend(self.named(values, around))

@@ -9,6 +9,7 @@ import termios
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import UsageError
+from hotdesk.supervise import keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,8 +25,8 @@ def asker() -> Callable[..., Awaitable[str]] | None:
         return None
 
 
-async def ask(text: str, echo: bool = True, timeout: float | None = None) -> str:
-    """Show ``text`` on the terminal and give the line that is typed, without its newline.
+async def ask(text: str, echo: bool = True, timeout: float | None = None, *, pausing: bool = False) -> str:
+    """Show ``text`` on the terminal and give the line that is typed, without its newline. ``pausing``: as ``keys.pause``.
 
     Raises UsageError when there is no terminal or it ends, TimeoutError after ``timeout`` seconds.
     """
@@ -34,6 +35,8 @@ async def ask(text: str, echo: bool = True, timeout: float | None = None) -> str
     except OSError as exc:
         raise UsageError(f"there is no terminal to ask on: {exc.strerror}") from None
     try:
+        if pausing:
+            return await keys.pause(fd, text, echo=echo, timeout=timeout)
         before = termios.tcgetattr(fd)
         if not echo:
             quiet = [*before]

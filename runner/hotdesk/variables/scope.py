@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import VariableError
-from hotdesk.source import Map, Seq, Vaulted
+from hotdesk.source import Map, Seq, Trusted, Vaulted
 from hotdesk.variables.blocking import at_once
 from hotdesk.variables.lazy import Lazy, LazyMap, LazySeq, Names
 from hotdesk.variables.precedence import Layers
@@ -109,6 +109,38 @@ class Scope(Names):
 
     def __repr__(self) -> str:
         return f"Scope({len(self)} variables)"  # never values: there are secrets among them
+
+
+class AsWritten(Scope):
+    """A Scope in which the user's text stays what it is (Trusted), also within containers, so that it may be evaluated later.
+
+    For what a template only *leads to*: the conditions in ``that: "{{ checks }}"``, the arguments in ``assert: "{{ given }}"``.
+    Text that an expression has made is no longer the user's.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, scope: Scope) -> AsWritten:
+        return cls(scope._layers, scope._templates)
+
+    def evaluate(self, raw: Any, *, within: bool = False) -> Any:
+        if isinstance(raw, Trusted) and not is_template(raw):
+            return raw
+        if isinstance(raw, (Map, Seq)):
+            return LazyMap(raw, self) if isinstance(raw, dict) else LazySeq(raw, self)
+        return super().evaluate(raw, within=within)
+
+
+def as_written(value: Any) -> Any:
+    """What ``AsWritten`` has given: a list or mapping with its elements as they were written, else plain data."""
+    if isinstance(value, LazySeq):
+        return list(list.__iter__(value))
+    if isinstance(value, LazyMap):
+        return dict(dict.items(value))
+    if isinstance(value, list):
+        return [one if isinstance(one, Trusted) else plain(one) for one in value]
+    return plain(value)
 
 
 class VarsView(Names):

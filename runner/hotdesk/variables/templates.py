@@ -7,7 +7,6 @@ https://docs.ansible.com/ansible-core/2.19/porting_guides/porting_guide_core_2.1
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from hotdesk.variables.complaints import described, line_of, not_an_expression, 
 from hotdesk.variables.environment import Environment, ScopeContext, with_newlines
 from hotdesk.variables.lookups import LookupCall, LookupServices, call_lookup, lookup_functions
 from hotdesk.variables.plugins import Plugins
-from hotdesk.variables.scope import Root, Scope, recursion
+from hotdesk.variables.scope import AsWritten, Root, Scope, as_written, recursion
 from hotdesk.variables.template_files import TextEnvironments
 from hotdesk.variables.trust import OMIT, is_template, plain
 from hotdesk.variables.undefined import Missing, Undefined
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 LARGE_TEXT = 16 * 1024
 """Characters: a longer template is rendered in a thread."""
-SOLE_NAME = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 DEEPEST = 80
 """Templates within templates; deeper is taken for an endless definition."""
 
@@ -107,6 +105,13 @@ class Templates:
             return expression
         scope = self._scope(variables)
         return await blocking.run(lambda: self.condition_now(expression, scope, place=place, what=what))
+
+    async def contained(self, value: Any, variables: Mapping[str, Any]) -> Any:
+        """The list or mapping that the template ``value`` leads to, its elements as they were written; what else it gives is rendered."""
+        scope = AsWritten.of(self._scope(variables))
+        return await blocking.run(
+            lambda: self._translated(lambda: as_written(self.evaluate(value, scope)), scope, place_of(value))
+        )
 
     async def render_file(
         self,
@@ -181,6 +186,11 @@ class Templates:
         result = self._translated(lambda: self._condition(expression, scope, where, what), scope, where)
         if isinstance(result, bool):
             return result
+        if self.settings.allow_broken_conditionals:
+            self.warn(
+                f"the condition of {what!r}, {short(expression)}, gives {described(result)}, not a boolean", where
+            )
+            return bool(result)
         data = " (an untrusted template or expression is never evaluated)" if isinstance(result, str) else ""
         raise TemplateError(
             f"the condition of {what!r}, {short(expression)}, gives {described(result)}{data}; a condition must be true or false",
@@ -328,9 +338,9 @@ class Templates:
         text: Any = expression.strip()
         if wrapped(text):
             self.warn(f"{what!r} is an expression already: {{{{ }}}} around it is not needed", place)
-            result = plain(self.evaluate(expression, scope))
-            if not isinstance(result, str) or (text := _named(text, scope)) is None:
-                return result
+            text = self.evaluate(expression, AsWritten.of(scope))
+            if not isinstance(text, Trusted):
+                return plain(text)
         template = self._compiler.expression(self._env, text, place)
         return plain(self._run(self._env, template, scope))
 
@@ -383,16 +393,3 @@ class Templates:
         if not name:
             return ""
         return nearest(name, scope) or f"Define it, or say what to use without it: {{{{ {name} | default(...) }}}}."
-
-
-def _named(text: str, scope: Scope) -> str | None:
-    """The expression that ``{{ name }}`` stands for: the variable's own text when the user wrote it; None when it is data."""
-    for _ in range(DEEPEST):
-        found = SOLE_NAME.fullmatch(text.strip())
-        if not found or found.group(1) not in scope:
-            return None
-        raw = scope.raw(found.group(1))
-        if not isinstance(raw, Trusted) or not is_template(raw):
-            return str(raw) if isinstance(raw, Trusted) else None
-        text = raw
-    return None

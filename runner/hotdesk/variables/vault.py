@@ -74,6 +74,9 @@ class Vault:
         found = self._remembered.get(ciphertext)
         if found is not None:
             return found
+        if not self._secrets and place is not None and not place.line:  # a whole file
+            text = f"there is no vault password ({_OPTIONS}): A vault password or secret must be specified to decrypt {place.file}"
+            raise VaultError(text, place=place)
         try:
             _, plain = self._opened(parsed(ciphertext))
         except VaultError as problem:
@@ -115,7 +118,9 @@ class Vault:
     def _opened(self, envelope: Envelope) -> tuple[bytes, bytes]:
         """(the password that fits, the plain bytes)."""
         if not self._secrets:
-            raise VaultError("this is vault-encrypted and there is no vault password", remedy=NO_PASSWORD)
+            raise VaultError(
+                "Attempting to decrypt but no vault secrets found. There is no vault password.", remedy=NO_PASSWORD
+            )
         wanted = envelope.vault_id or DEFAULT_ID
         tried = sorted(self._secrets, key=lambda secret: secret[0] != wanted)
         if self._match:

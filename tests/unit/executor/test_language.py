@@ -268,3 +268,43 @@ async def test_facts_of_a_task_that_runs_once_are_for_all_hosts_also_in_an_inclu
         - {name: seen, debug: {msg: "{{ who }}"}}
     """)
     assert [result.message for result in ran.results("seen").values()] == ["h1", "h1", "h1"]
+
+
+async def test_commands_here_start_in_the_folder_of_the_playbook(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever hotdesk was started: a relative path on the control node is relative to the playbook, as in Ansible."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ran = await play("""
+        - {name: where, ansible.builtin.command: pwd}
+        - {name: file, ansible.builtin.stat: {path: playbook.yml}}
+        - {name: pipe, ansible.builtin.debug: {msg: "{{ lookup('pipe', 'pwd') }}"}}
+    """)
+    assert ran.results("where")["h1"].data["stdout"] == str(tmp_path)
+    assert ran.results("file")["h1"].data["stat"]["exists"]
+    assert ran.results("pipe")["h1"].message == str(tmp_path)
+
+
+async def test_a_delegated_task_sees_the_address_of_its_delegate(play: Play) -> None:
+    """``ansible_host``, unless the inventory gives the task's own host one."""
+    ran = await play("""
+        - {name: mine, ansible.builtin.debug: {msg: "{{ ansible_host }}"}}
+        - {name: theirs, ansible.builtin.debug: {msg: "{{ ansible_host }}"}, delegate_to: h3}
+        - {name: given, ansible.builtin.debug: {msg: "{{ ansible_host }}"}, delegate_to: h3, vars: {ansible_host: own}}
+    """)
+    assert {name: ran.results(name)["h1"].message for name in ("mine", "theirs", "given")} == {
+        "mine": "h1", "theirs": "h3", "given": "own",
+    }  # fmt: skip
+
+
+async def test_the_diff_of_a_copy_is_a_list(play: Play, tmp_path: Path) -> None:
+    """Also of one file alone, as in Ansible."""
+    ran = await play("""
+        - hosts: h1
+          gather_facts: false
+          tasks:
+            - {ansible.builtin.copy: {content: new, dest: "{{ playbook_dir }}/made"}, diff: true, register: done}
+            - {name: show, ansible.builtin.debug: {msg: "{{ done.diff[0].after }}"}}
+    """)
+    assert ran.results("show")["h1"].message == "new"

@@ -88,7 +88,7 @@ def test_values_keep_their_place(project: Project) -> None:
         ("- include_tasks: {file: a.yml, x: 1}", "has no option 'x'", "vars"),
         ("- include_tasks: a.yml\n  become: true", "'become' cannot stand on include_tasks", "apply"),
         ("- include_tasks: {file: a.yml, apply: {loop: [1]}}", "'loop' is not a keyword of a block", ""),
-        ("- include_role: {tasks_from: a}", "does not say what to include", ""),
+        ("- include_role: {tasks_from: a}", "No role specified for", ""),
     ],
 )
 def test_a_wrong_action_is_one_clear_error(project: Project, text: str, message: str, remedy: str) -> None:

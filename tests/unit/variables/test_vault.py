@@ -60,7 +60,7 @@ def test_all_secrets_are_tried() -> None:
     ("secrets", "text", "message"),
     [
         ([("default", b"wrong")], encrypt(b"x", b"pw"), "the vault password does not fit"),
-        ([], encrypt(b"x", b"pw"), "no vault password"),
+        ([], encrypt(b"x", b"pw"), "no vault secrets found"),
         ([("default", b"pw")], "hello", "not a vaulted value"),
         ([("default", b"pw")], "", "not a vaulted value"),
         ([("default", b"pw")], "$ANSIBLE_VAULT;1.1;AES256\n3\n", "damaged"),

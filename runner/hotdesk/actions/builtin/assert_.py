@@ -53,8 +53,8 @@ options:
     async def _conditions(self, call: Call, that: Any) -> list[Any]:
         """``that`` as a list; a template that gives a list of conditions is followed (its texts must be the user's own)."""
         if isinstance(that, Trusted) and that.strip().startswith("{{"):
-            given = await call.render(that)
-            return list(given) if isinstance(given, list) else [given if isinstance(given, bool) else that]
+            given = await (call.contained or call.render)(that)
+            return given if isinstance(given, list) else [given if isinstance(given, bool) else that]
         return list(that) if isinstance(that, (list, tuple)) else [that]
 
     async def _message(self, call: Call, options: tuple[str, ...], default: str) -> Any:

@@ -205,7 +205,7 @@ async def place(
     if "need" in answer and payload.path is not None:
         answer = await _send(call, payload, answer["need"], request)
     answer = {"checksum": payload.checksum, **({} if answer.get("failed") else {"src": payload.source}), **answer}
-    return result_of(answer, call)
+    return result_of(answer, call).but(lists_diff=True)
 
 
 async def _send(call: Call, payload: Payload, need: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +244,9 @@ def walk(root: Path, prefix: str, follow: bool) -> _Found:
     found = _Found(directories=[prefix] if prefix else [])
 
     def visit(directory: Path, relative: str, above: tuple[str, ...]) -> None:
-        for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        for entry in sorted(
+            os.scandir(directory), key=lambda entry: (entry.is_dir(follow_symlinks=False), entry.name)
+        ):  # files first, as in Ansible
             path, name = Path(entry.path), str(PurePath(relative, entry.name))
             if entry.is_symlink() and (not follow or not path.exists() or os.path.realpath(path) in above):
                 found.links[name] = str(path.readlink())
@@ -308,4 +310,4 @@ class _Tree:
             "dest": dest if dest.endswith("/") else dest + "/",
             "src": str(self.source) + ("/" if self.contents else ""),
         }
-        return Result(changed=changed, data=data, diff=tuple(diffs))
+        return Result(changed=changed, data=data, diff=tuple(diffs), lists_diff=True)

@@ -10,6 +10,8 @@ from hotdesk.actions.base import Action, Call
 from hotdesk.errors import ArgumentError
 from hotdesk.results import Result
 
+HOW = "(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)"
+
 
 class Pause(Action):
     """Wait. Runs once for all hosts."""
@@ -43,16 +45,23 @@ options:
         warnings: tuple[str, ...] = ()
         if args.get(unit) is not None:
             duration = max(1.0, float(args[unit]) * factor)
-            if args.get("prompt"):
-                call.emit_note(str(args["prompt"]))
-            call.emit_note(f"Pausing for {duration:g} seconds")
-            await asyncio.sleep(duration)
+            await self._timed(call, duration, str(args.get("prompt") or ""))
         elif call.prompt is None:
             warnings = ("Not waiting for response to prompt as stdin is not interactive",)
         else:
             text = str(args.get("prompt") or "Press enter to continue, Ctrl+C to interrupt")
-            typed = await call.prompt(text + ("" if echo else " (output is hidden)") + ":", echo=echo)
+            typed = await call.prompt(text + ("" if echo else " (output is hidden)") + ":", echo=echo, pausing=True)
         return Result(data=_data(start, unit if duration else "minutes", echo, typed), warnings=warnings)
+
+    async def _timed(self, call: Call, duration: float, text: str) -> None:
+        call.emit_note(f"Pausing for {duration:.12g} seconds")
+        if call.prompt is None:
+            if text:
+                call.emit_note(text)
+            await asyncio.sleep(duration)
+            return
+        shown = f"{HOW}\r\n{text}:" if text else f"{HOW}\r\n"
+        await call.prompt(shown, echo=False, timeout=duration, pausing=True)
 
 
 def _data(start: datetime, unit: str, echo: bool, typed: str) -> dict[str, Any]:

@@ -235,6 +235,7 @@ CONFIG: Final = {
     "INTERPRETER_PYTHON": "python_interpreter",
     "DEFAULT_HOST_LIST": "inventory",
     "DEFAULT_MANAGED_STR": "ansible_managed",
+    "ALLOW_BROKEN_CONDITIONALS": "allow_broken_conditionals",
     "HOST_PATTERN_MISMATCH": "host_pattern_mismatch",
     "DEFAULT_POLL_INTERVAL": "poll_interval",
     "DEFAULT_VERBOSITY": "verbosity",

@@ -185,7 +185,8 @@ async def test_set_stats_keeps_values(perform: RunAction) -> None:
 async def test_pause_asks(result: RunResult) -> None:
     """What is typed is in the result; where nobody can be asked it goes on with a warning."""
 
-    async def prompt(text: str, *, echo: bool = True, timeout: float | None = None) -> str:
+    async def prompt(text: str, *, echo: bool = True, timeout: float | None = None, pausing: bool = False) -> str:
+        assert pausing
         assert (text, echo) == ("go on? (output is hidden):", False)
         return "yes"
 
