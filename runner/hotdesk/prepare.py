@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
     from hotdesk.settings import Settings
+    from hotdesk.variables.vault import Vault
     from hotdesk.workers.workers import Workers
 
 
@@ -104,16 +105,7 @@ async def prepared(
         pool, workers = await _pool(stack, settings, run_id, bus, directories[0])
         command = _control_command(pool)
         mask = redaction.add if redaction is not None else None
-        asking = Asking(
-            run=_control_command(pool, str(Path.cwd())),
-            prompt=_secret(prompt),
-            warn=warn,
-            default=settings.vault_identity,
-        )
-        vault = await load_secrets(
-            settings.vault_password_files, asking,
-            ask=settings.ask_vault_pass, match=settings.vault_id_match, on_secret=mask,
-        )  # fmt: skip
+        vault = await _vault(settings, pool, prompt, warn, mask)
         decrypt = decrypter(vault, mask)
         holder: list[Run] = []
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
@@ -153,6 +145,22 @@ async def prepared(
         jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         run.jobs = await stack.enter_async_context(jobs)
         yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
+
+
+async def _vault(
+    settings: Settings,
+    pool: Pool,
+    prompt: Callable[..., Awaitable[str]] | None,
+    warn: Callable[..., None],
+    on_secret: Callable[[str], None] | None,
+) -> Vault:
+    asking = Asking(
+        run=_control_command(pool, str(Path.cwd())), prompt=_secret(prompt), warn=warn, default=settings.vault_identity
+    )
+    return await load_secrets(
+        settings.vault_password_files, asking,
+        ask=settings.ask_vault_pass, match=settings.vault_id_match, on_secret=on_secret,
+    )  # fmt: skip
 
 
 async def _pool(

@@ -94,9 +94,7 @@ class Pace(Gate):
         seconds = at.time - began.time
         busy = at.idle - began.idle < seconds * BUSY
         if busy and seconds > limit * SLOW:
-            if (
-                began.time >= self._narrowed
-            ):  # what began before is no judgement on the number of places that there are now
+            if began.time >= self._narrowed:  # what began before says nothing of the places that there are now
                 self.places, self._narrowed = max(min(self._most, FIRST), self.places // 2), at.time
         elif self.places < self._most and not (busy and seconds > limit * FAIR):
             self.places += 1

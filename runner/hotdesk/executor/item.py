@@ -278,13 +278,10 @@ class Work:
         )  # fmt: skip
 
     async def _become(self, scope: Scope) -> bool:
+        run, own = self.run, self.task.become.enabled
         if "ansible_become" in scope:
-            return await values.flag(
-                self.run.templates, await self.run.templates.value(scope, "ansible_become"), scope, "become"
-            )
-        return await values.flag(
-            self.run.templates, self.task.become.enabled, scope, "become", default=self.run.settings.become
-        )
+            own = await run.templates.value(scope, "ansible_become")
+        return await values.flag(run.templates, own, scope, "become", default=run.settings.become)
 
     async def _stop(self, mark: str) -> None:
         where = self.item.delegate or self.state.name

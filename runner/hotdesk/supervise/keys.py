@@ -76,22 +76,24 @@ async def _decision(fd: int) -> None:
 
 async def _keys(fd: int) -> AsyncIterator[bytes]:
     """Bytes as they come, until the terminal is closed."""
-    loop = asyncio.get_running_loop()
-    while True:
-        ready: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(fd, lambda future=ready: future.done() or future.set_result(None))  # type: ignore[misc]
-        try:
-            await ready
-        finally:
-            loop.remove_reader(fd)
-        try:
-            chunk = os.read(fd, 1024)
-        except OSError:  # the other end is gone
-            chunk = b""
-        if not chunk:
-            return
-        for number in chunk:
+    while typed := await typed_on(fd):
+        for number in typed:
             yield bytes([number])
+
+
+async def typed_on(fd: int) -> bytes:
+    """What is typed next on the terminal ``fd``; empty: it was closed."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))  # type: ignore[func-returns-value]
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
+    try:
+        return os.read(fd, 4096)
+    except OSError:  # the other end is gone
+        return b""
 
 
 @contextmanager

@@ -55,17 +55,10 @@ async def ask(text: str, echo: bool = True, timeout: float | None = None, *, pau
 
 
 async def _line(fd: int) -> str:
-    loop = asyncio.get_running_loop()
     line = b""
     while not line.endswith(b"\n") and len(line) < LONGEST:
-        ready: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(fd, lambda future=ready: future.done() or future.set_result(None))  # type: ignore[misc]
-        try:
-            await ready
-        finally:
-            loop.remove_reader(fd)
-        chunk = os.read(fd, 4096)
-        if not chunk:
+        typed = await keys.typed_on(fd)
+        if not typed:
             raise UsageError("the terminal was closed")
-        line += chunk
+        line += typed
     return line.decode(errors="replace").rstrip("\r\n")
