@@ -170,7 +170,7 @@ def _text(file: Path) -> bytes:
 
 def mentions(file: Path, name: str) -> bool:
     """Whether ``name`` can be a key in a YAML file; these files have thousands of lines, and most names are not in them."""
-    return name.encode() in _text(file)
+    return name.encode(errors="surrogatepass") in _text(file)
 
 
 @cache
