@@ -29,6 +29,13 @@ LAUNCHER = ("k3s_stand_in.py", "k3s_kubernetes.py")
 TOOLS = {"etcd": "etcd-server", "etcdctl": "etcd-client", "debootstrap": "debootstrap"}
 KUBECTL = ("kubectl", "--kubeconfig", "/etc/rancher/k3s/k3s.yaml")
 KINDS = "namespaces,configmaps,secrets,deployments,services,persistentvolumes,persistentvolumeclaims,clusterroles,nodes"
+MADE_BY_ITSELF = (
+    "namespace/default",
+    "service/kubernetes",
+    "clusterrole/view",
+    "clusterrole/system:node",
+    "clusterrole/system:volume-scheduler",
+)
 SHOP = """
 k() { kubectl --kubeconfig /etc/rancher/k3s/k3s.yaml "$@"; }
 k create namespace shop; k create deployment web -n shop --image=registry.example/web:1 --replicas=2
@@ -62,9 +69,18 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
             )
             installed(pc, kubernetes.PLACE)
             pc.run("systemctl", "start", "k3s")
+        for pc in pcs:
+            until(lambda pc=pc: settled(pc), 120, f"{pc.name} has made what every cluster has")
         yield pcs
     finally:
         Lab.down(HERE, THERE)
+
+
+def settled(pc: PC) -> bool:
+    """All that a new API server makes by itself is there."""
+    return pc.run(*KUBECTL, "get", "--raw", "/readyz", check=False) == "ok" and pc.run(
+        *KUBECTL, "get", *MADE_BY_ITSELF, "-o", "name", check=False
+    ).count("\n") == len(MADE_BY_ITSELF)
 
 
 def installed(pc: PC, built: Path) -> None:
