@@ -247,6 +247,11 @@ def until(true: Any, limit: float, what: str) -> float:
     return time.monotonic() - begin
 
 
+def started(pc: PC, limit: float = 120) -> None:
+    """Wait until all is that systemd starts on it."""
+    until(lambda: pc.run("systemctl", "is-system-running", check=False) == "running\n", limit, "it is running")
+
+
 def at_rest(lab: Lab) -> None:
     """Every PC on and connected, with nothing of hotdesk running on it, whatever an earlier test did."""
     for pc in lab:

@@ -11,7 +11,7 @@ from hotdesk.jobs.on_target import apt_timers
 from tests.lab.lab import Lab, Options, leftovers
 from tests.lab.machine import births, missing
 from tests.lab.needs import need
-from tests.lab.running import Desk, until
+from tests.lab.running import Desk, started, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def debian(whole_lab: Lab) -> Iterator[PC]:
 
 def test_systemd_runs_it(debian: PC) -> None:
     """Nothing has failed, units start and stop, a login is a session of logind's."""
-    until(lambda: debian.run("systemctl", "is-system-running", check=False) == "running\n", 120, "it is running")
+    started(debian)
     debian.run("systemd-run", "--unit=one", "sleep", "600")
     assert debian.run("systemctl", "is-active", "one") == "active\n"
     debian.run("systemctl", "stop", "one")

@@ -11,7 +11,7 @@ import pytest
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
 from tests.lab.needs import need
-from tests.lab.running import Desk, Done, until
+from tests.lab.running import Desk, Done, started, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +71,7 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
     pcs = Lab([lab[name] for name in (HERE, THERE)])
     try:
         for pc in pcs:
-            until(
-                lambda pc=pc: pc.run("systemctl", "is-system-running", check=False) == "running\n", 120, "it is running"
-            )
+            started(pc)
             pc.run("install", "-m", "755", "/dev/stdin", "/usr/local/bin/k3s", stdin=K3S.read_bytes())
             pc.run("sh", "-s", stdin=SETUP.read_bytes())
         yield pcs

@@ -12,7 +12,7 @@ from tests.lab import kubernetes
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
 from tests.lab.needs import need
-from tests.lab.running import Desk, until
+from tests.lab.running import Desk, started, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +64,7 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
     pcs = Lab([lab[name] for name in (HERE, THERE)])
     try:
         for pc in pcs:
-            until(
-                lambda pc=pc: pc.run("systemctl", "is-system-running", check=False) == "running\n", 120, "it is running"
-            )
+            started(pc)
             installed(pc, kubernetes.PLACE)
             pc.run("systemctl", "start", "k3s")
         for pc in pcs:

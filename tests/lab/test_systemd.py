@@ -10,7 +10,7 @@ import pytest
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
 from tests.lab.needs import need
-from tests.lab.running import Desk, Done, until
+from tests.lab.running import Desk, Done, started, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +54,7 @@ def booted(whole_lab: Lab) -> Iterator[Lab]:
     pcs = Lab([lab[name] for name in (HERE, THERE, OTHER)])
     try:
         for pc in pcs:
-            until(
-                lambda pc=pc: pc.run("systemctl", "is-system-running", check=False) == "running\n", 60, "it is running"
-            )
+            started(pc, 60)
         yield pcs
     finally:
         Lab.down(HERE, THERE, OTHER)

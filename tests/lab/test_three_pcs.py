@@ -14,7 +14,7 @@ from tests.lab.debs import HOME, Deb, archive, lay
 from tests.lab.lab import Lab, Options
 from tests.lab.machine import missing
 from tests.lab.needs import need
-from tests.lab.running import NO_DISK_MINIMUM, Desk, until
+from tests.lab.running import NO_DISK_MINIMUM, Desk, started
 from tests.lab.test_flatpak import repository
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def booted(whole_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     pcs, made = Lab([lab[name] for name in NAMES]), tmp_path_factory.mktemp("snaps")
     try:
         for pc in pcs:
-            running(pc)
+            started(pc)
             bring(pc, *PROGRAMS.values(), "dconf-service")
             must(pc, f"{DOCKER}groupadd -r docker; systemctl daemon-reload; systemctl enable --now docker.service")
             must(pc, LIBVIRTD)
@@ -227,11 +227,6 @@ def desk(booted: Lab, repository: Lab, tmp_path: Path) -> Desk:
     return desk
 
 
-def running(pc: PC) -> None:
-    """Wait until all is that systemd starts."""
-    until(lambda: sh(pc, "systemctl is-system-running") == "running\n", 120, "it is running")
-
-
 def sh(pc: PC, text: str) -> str:
     return str(pc.run("sh", "-c", text, check=False))
 
@@ -291,6 +286,6 @@ def test_three_pcs_become_one(desk: Desk, booted: Lab) -> None:
     vega.off()
     vega.on()
     vega.wait_for_ssh()
-    running(vega)
+    started(vega)
     assert state(vega).splitlines() == before[vega.name].splitlines()
     assert state(atlas) == before[atlas.name]

@@ -278,10 +278,10 @@ class Work:
         )  # fmt: skip
 
     async def _become(self, scope: Scope) -> bool:
-        run, own = self.run, self.task.become.enabled
+        run, own, default = self.run, self.task.become.enabled, self.run.settings.become
         if "ansible_become" in scope:
-            own = await run.templates.value(scope, "ansible_become")
-        return await values.flag(run.templates, own, scope, "become", default=run.settings.become)
+            own, default = await run.templates.value(scope, "ansible_become"), False
+        return await values.flag(run.templates, own, scope, "become", default=default)
 
     async def _stop(self, mark: str) -> None:
         where = self.item.delegate or self.state.name
