@@ -145,6 +145,15 @@ async def test_pieces_are_put_together_alike(act: Act, tmp_path: Path, remote: b
     assert (tmp_path / "whole").read_text() == "one\n--\ntwo\n--\nthree\n"
 
 
+async def test_a_whole_has_one_diff(act: Act, tmp_path: Path) -> None:
+    """As ansible's: a mapping, where copy has a list."""
+    write(tmp_path / "pieces/one", "one\n")
+    done = await act(
+        "assemble", src=str(tmp_path / "pieces"), dest=str(tmp_path / "whole"), remote_src=False, _diff=True
+    )
+    assert done.registered()["diff"]["after"] == "one\n"
+
+
 async def test_uri_sends_files_of_ours(act: Act, tmp_path: Path) -> None:
     """They are on the target only for the request; a form has them as parts."""
     write(tmp_path / "files/letter", "dear\n")

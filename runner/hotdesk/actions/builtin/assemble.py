@@ -59,7 +59,8 @@ options:
         content = (await _together(call, folder, args)).decode("utf-8", "surrogateescape")
         rest = {name: value for name, value in args.items() if name not in OWN}
         checked, given = check("copy", Copy.DOCUMENTATION, {**rest, "content": content}, place=call.task.place)
-        return await Copy().run(replace(call, args=checked, given=given))
+        copied = await Copy().run(replace(call, args=checked, given=given))
+        return copied.but(lists_diff=False)
 
 
 async def _together(call: Call, folder: Path, args: dict[str, Any]) -> bytes:

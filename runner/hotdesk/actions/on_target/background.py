@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Generator, Mapping
+from typing import Any, Generator, Mapping, Tuple
 
 from hotdesk.actions.on_target.hidden import noted
 
@@ -39,7 +39,6 @@ def start(
         noted(path)
     keep(path, dict(known, finished=False))
     _control(PR_SET_CHILD_SUBREAPER, 1)
-    yield dict(known, finished=False)
     if leashed:
         _control(PR_SET_PDEATHSIG, 0)  # our own way to end is better: with all that we have started
         null = os.open(os.devnull, os.O_WRONLY)
@@ -47,7 +46,9 @@ def start(
         os.dup2(null, 2)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        found = _watch(work, limit, leashed)
+        child, answers = _begin(work)  # before it is told, so that quick work is done when the next task asks, as playbooks expect
+        yield dict(known, finished=False)
+        found = _watch(child, answers, limit, leashed)
     except _Stopped:
         found = {"failed": True, "msg": "the run that had started this job was stopped before it was finished"}
         keep(path, dict(found, **dict(known, finished=True)))  # before the agent's KILL ends us, too
@@ -68,14 +69,20 @@ def _stop(_number: int, _frame: object) -> None:
     raise _Stopped
 
 
-def _watch(work: Mapping[str, Any], limit: float, leashed: bool) -> dict[str, Any]:
-    """Do the work in a child; its answer."""
+def _begin(work: Mapping[str, Any]) -> Tuple[int, int]:
+    """Do the work in a child: (its pid, where its answer is to be read)."""
+    code = None if "resident" in work else compile(work["source"], "<work>", "exec", dont_inherit=True)
     answers, theirs = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(answers)
-        _perform(work, theirs)
+        _perform(work, code, theirs)
     os.close(theirs)
+    return child, answers
+
+
+def _watch(child: int, answers: int, limit: float, leashed: bool) -> dict[str, Any]:
+    """The child's answer."""
     said, deadline = b"", time.monotonic() + limit
     heard = [answers, 0] if leashed else [answers]
     while True:
@@ -96,7 +103,7 @@ def _watch(work: Mapping[str, Any], limit: float, leashed: bool) -> dict[str, An
     return dict(json.loads(said)) if said else {"failed": True, "msg": "the work ended without a word"}
 
 
-def _perform(work: Mapping[str, Any], report: int) -> None:
+def _perform(work: Mapping[str, Any], code: Any, report: int) -> None:
     """In the child: call the function and report what it gives. Never returns."""
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -111,7 +118,7 @@ def _perform(work: Mapping[str, Any], report: int) -> None:
             module = type(sys)("hotdesk_background_work")
             module.__dict__.update(given)
             sys.modules[module.__name__] = module
-            exec(compile(work["source"], "<work>", "exec", dont_inherit=True), module.__dict__)
+            exec(code, module.__dict__)
         found = getattr(module, work["function"])(**work["kwargs"])
     except _Failed as no:
         found = dict(no.data, failed=True, msg=str(no))
