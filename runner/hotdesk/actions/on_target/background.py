@@ -46,7 +46,9 @@ def start(
         os.dup2(null, 2)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        child, answers = _begin(work)  # before it is told, so that quick work is done when the next task asks, as playbooks expect
+        child, answers = _begin(
+            work
+        )  # before it is told, so that quick work is done when the next task asks, as playbooks expect
         yield dict(known, finished=False)
         found = _watch(child, answers, limit, leashed)
     except _Stopped:
