@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LAUNCH = Path(__file__).parent / "launch.py"
 RECAP = re.compile(r"^(\S+) +: (ok=.*?) *$", re.MULTILINE)
 
 
@@ -33,22 +36,22 @@ class Measured:
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Start it and wait for its end; its failure ends the benchmark with its words."""
+    """Start it and wait for its end; its failure ends the benchmark (SystemExit) with its words."""
     surroundings = {**os.environ, **(environment or {})}
     surroundings.pop("PYTHONDONTWRITEBYTECODE", None)  # else everything that is not installed is compiled at each start
-    with tempfile.TemporaryFile() as output:
-        begin = time.monotonic()
-        process = subprocess.Popen(
-            argv, env=surroundings, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.monotonic() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as report:
+        launched = [sys.executable, "-S", "-E", str(LAUNCH), str(report.fileno()), *argv]
+        subprocess.run(
+            launched, env=surroundings, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            pass_fds=[report.fileno()], check=True,
+        )  # fmt: skip
+        for file in (output, report):
+            file.seek(0)
         text = output.read().decode(errors="replace")
-    if process.returncode:
-        raise SystemExit(f"bench: {' '.join(argv)} ended with {process.returncode}:\n{text[-3000:]}")
-    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, text)
+        code, wall, cpu, memory = json.loads(report.read())
+    if code:
+        raise SystemExit(f"bench: {' '.join(argv)} ended with {code}:\n{text[-3000:]}")
+    return Measured(wall, cpu, memory / 1024, text)
 
 
 def median(found: Sequence[Measured]) -> Measured:
@@ -59,4 +62,5 @@ def median(found: Sequence[Measured]) -> Measured:
 
 def cell(taken: Measured, ours: Measured) -> str:
     """Wall, how many times ours, CPU and memory."""
-    return f"{taken.wall:.2f} s {taken.wall / ours.wall:5.1f}x {taken.cpu:6.2f} CPU {taken.memory:4.0f} MiB"
+    times = "" if taken is ours else f" **{taken.wall / ours.wall:.1f}x**"
+    return f"{taken.wall:.2f} s{times} ({taken.cpu:.2f} CPU, {taken.memory:.0f} MiB)"

@@ -9,35 +9,67 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench.table import Table
 from tests.lab.lab import Lab, missing
 from tests.lab.running import Desk
 from tests.load import fleet
-from tests.load.__main__ import HEAD, measure
+from tests.load.__main__ import KIB, MIB, Figures, measure
+from tests.load.limits import TURN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROUND_TRIP = 0.02
 TASKS = 40
+TRIPS = 1.2
+LINEAR = 1.1
+"""A tenth more is noise."""
+HEAD = (
+    "commands",
+    "names of one sshd",
+    "all of them",
+    "runner",
+    "a host",
+    "CPU of the runner a task",
+    "longest turn (CPU)",
+    "aims",
+)
 
 
-async def many(counts: Sequence[int], tasks: int) -> None:
-    """The table of ``make load`` for so many names of one sshd; the first number of hosts is what the others are held against."""
-    print(f"\n{tasks} commands on many names of one sshd\n{HEAD}", flush=True)
+async def many(counts: Sequence[int], tasks: int) -> Table:
+    """``make load`` for so many names of one sshd; the first number of hosts is what the others are held against."""
+    table = Table(HEAD, "A host's memory is what there is more than in the line before, shared out.")
     with tempfile.TemporaryDirectory(prefix="hotdesk-bench-") as directory:
         async with fleet.names(Path(directory), max(counts)) as pcs:
-            first = None
+            before: Figures | None = None
             for count in counts:
                 figures, _ = measure(pcs, count, (), 0.0, tasks)
-                first = first or figures
-                print(figures.line(first), flush=True)
+                table.add(str(tasks), *_cells(figures, before))
+                before = figures
+    return table
 
 
-def far(rounds: int) -> None:
+def _cells(figures: Figures, before: Figures | None) -> list[str]:
+    """A line of the table, and what is aimed at: turns, and that a host costs no more than it does where there are few."""
+    host, verdict = "", f"turns below {TURN * 1000:.0f} ms"
+    if figures.turn_cpu > TURN:
+        verdict = f"**{verdict}: missed**"
+    if before:
+        host = f"{(figures.memory - before.memory) / (figures.hosts - before.hosts) / KIB:.0f} KiB"
+        linear = figures.task <= before.task * LINEAR
+        verdict += ", CPU no faster than linearly" if linear else ", **CPU no faster than linearly: missed**"
+    return [
+        str(figures.hosts), f"{figures.wall:.1f} s", f"{figures.memory / MIB:.0f} MiB", host, f"{figures.task * 1000:.2f} ms",
+        f"{figures.turn_cpu * 1000:.0f} ms", verdict,
+    ]  # fmt: skip
+
+
+def far(rounds: int) -> Table:
     """Round trips a task, at ROUND_TRIP seconds each, beside the same play without the delay."""
+    table = Table(("20 ms away", "a task", "a round trip", "round trips a task", "at most"))
     if why := missing():
-        print(f"\nround trips: not measured: {why}")
-        return
+        table.add("not measured", why, "", "", "")
+        return table
     Lab.down()
     try:
         with tempfile.TemporaryDirectory(prefix="hotdesk-bench-") as directory:
@@ -49,11 +81,11 @@ def far(rounds: int) -> None:
             taken, long = min(_task(desk) for _ in range(rounds)), _round_trip(pc.address)
     finally:
         Lab.down()
-    print(f"\nround trips a task at {ROUND_TRIP * 1000:g} ms, after the start (aim: at most 1.2)")
-    print(
-        f"  {(taken - near) / (long - short):.2f}  ({taken * 1000:.1f} ms a task, {near * 1000:.1f} without the delay; "
-        f"a round trip takes {long * 1000:.1f} ms, {short * 1000:.1f} without)"
-    )
+    trips = (taken - near) / (long - short)
+    most = f"{TRIPS}" if trips <= TRIPS else f"**{TRIPS}: missed**"
+    table.add("without the delay", f"{near * 1000:.1f} ms", f"{short * 1000:.1f} ms", "", "")
+    table.add(f"{TASKS} commands", f"{taken * 1000:.1f} ms", f"{long * 1000:.1f} ms", f"{trips:.2f}", most)
+    return table
 
 
 def _round_trip(address: str) -> float:

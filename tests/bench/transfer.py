@@ -16,12 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench.measured import run
+from tests.bench.table import Table, judged
 from tests.bench.tools import BIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bench.sshd import Server
+
+
+BIG, SMALL = 0.95, 1.0
+"""At least so many times as fast as rsync."""
+HEAD = (
+    "what",
+    "targets",
+    "`rsync -e ssh` side by side",
+    "hotdesk, whole process",
+    "hotdesk, the task alone",
+    "at least",
+)
+ABOUT = "Medians of {} pairs: wall seconds, and rsync's by hotdesk's. *The task alone* is what each further mirror of a play costs."
 
 
 class Pair(NamedTuple):
@@ -32,30 +46,32 @@ class Pair(NamedTuple):
     rsync: float
 
 
-def transfer(at: Server, targets: Sequence[int], rounds: int, megabytes: int, files: int) -> None:
+def transfer(at: Server, targets: Sequence[int], rounds: int, megabytes: int, files: int) -> Table:
     """Both trees to each number of targets."""
+    table = Table(HEAD, ABOUT.format(rounds))
     with tempfile.TemporaryDirectory(prefix="hotdesk-bench-src-") as directory:
         base = Path(directory)
         base.chmod(0o755)
         big, small = base / "big", base / "small"
         _trees(big, small, megabytes, files)
-        print(
-            f"\ntransfer: median wall seconds of {rounds} (ratio of the pairs: rsync / hotdesk; aims 0.95 big, 1.0 small)"
-        )
-        print(f"  {'':<34} {'rsync -e ssh':>14} {'whole process':>16} {'task alone':>16}")
         for count in targets:
-            for name, tree in ((f"{megabytes} MB in one file", big), (f"{files:,} small files", small)):
+            for name, tree, aim in (
+                (f"{megabytes:,} MB in one file", big, BIG),
+                (f"{files:,} small files", small, SMALL),
+            ):
                 pairs = [_pair(at, tree, count, turn) for turn in range(rounds)]
-                rsync = statistics.median(pair.rsync for pair in pairs)
-                cells = [
-                    (
-                        statistics.median(values),
-                        statistics.median(pair.rsync / value for pair, value in zip(pairs, values, strict=True)),
-                    )
-                    for values in ([pair.whole for pair in pairs], [pair.task for pair in pairs])
-                ]
-                shown = " ".join(f"{f'{value:.2f} ({ratio:.2f}x)':>16}" for value, ratio in cells)
-                print(f"  {f'{name}, {count} targets':<34} {rsync:>14.2f} {shown}", flush=True)
+                whole, task = (
+                    statistics.median(pair.rsync / getattr(pair, which) for pair in pairs)
+                    for which in ("whole", "task")
+                )
+                seconds = [statistics.median(getattr(pair, which) for pair in pairs) for which in Pair._fields]
+                cells = (
+                    f"{seconds[2]:.2f} s",
+                    f"{seconds[0]:.2f} s **{whole:.2f}x**",
+                    f"{seconds[1]:.2f} s **{task:.2f}x**",
+                )
+                table.add(name, str(count), *cells, judged(whole, aim))
+    return table
 
 
 def _pair(at: Server, tree: Path, count: int, turn: int) -> Pair:

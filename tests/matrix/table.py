@@ -20,6 +20,7 @@ from tests.matrix.peers.faults import PEERS_FAULTS
 from tests.matrix.peers.tools import PEERS
 from tests.matrix.peers.works import BIG_FILE, PEERS_WORKS
 from tests.matrix.results import Record, by_cell, read
+from tests.pages import replaced, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -117,14 +118,14 @@ def failures(records: Sequence[Record]) -> str:
 
 def comparison(records: Sequence[Record], verdicts: Verdicts) -> str:
     """A row for each fault, a column for each tool: in how many kinds of work processes were left, how many runs hung."""
-    lines = [_row("", "hotdesk", *(peer.title for peer in PEERS.values())), _row(*["---"] * (len(PEERS) + 2))]
+    lines = [row("", "hotdesk", *(peer.title for peer in PEERS.values())), row(*["---"] * (len(PEERS) + 2))]
     for fault in PEERS_FAULTS:
         own = [each for each in records if each["fault"] == fault and each["work"] in _own_works()]
         cells = [
             [each for each in verdicts if (each["peer"], each["fault"]) == (peer, fault) and each["judged"]]
             for peer in PEERS
         ]
-        lines.append(_row(fault, _summary_own(own), *map(_summary, cells)))
+        lines.append(row(fault, _summary_own(own), *map(_summary, cells)))
     return "\n".join(lines)
 
 
@@ -132,7 +133,7 @@ def details(records: Sequence[Record], verdicts: Verdicts) -> str:
     """A row for each cell: the processes that were left, or the seconds until none was."""
     found = {(each["peer"], each["fault"], each["work"]): each for each in verdicts}
     own = by_cell(records)
-    lines = [_row("fault / work", "hotdesk", *PEERS), _row(*["---"] * (len(PEERS) + 2))]
+    lines = [row("fault / work", "hotdesk", *PEERS), row(*["---"] * (len(PEERS) + 2))]
     for fault in PEERS_FAULTS:
         for work in PEERS_WORKS:
             rounds = own.get((fault, BESIDE.get(work, work)), [])
@@ -140,7 +141,7 @@ def details(records: Sequence[Record], verdicts: Verdicts) -> str:
                 "has none" if fault in peer.faults and work in peer.cannot else _cell(found.get((name, fault, work)))
                 for name, peer in PEERS.items()
             ]
-            lines.append(_row(f"{fault} / {work}", _cell_own(rounds), *cells))
+            lines.append(row(f"{fault} / {work}", _cell_own(rounds), *cells))
     return "\n".join(lines)
 
 
@@ -155,18 +156,6 @@ def setting(records: Sequence[Record], date: str, peers: dict[str, Any]) -> str:
     )
 
 
-def replaced(page: str, parts: dict[str, str]) -> str:
-    """The page with each part between its markers. Raises ValueError naming a part whose markers it has not."""
-    for name, text in parts.items():
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        head, found, rest = page.partition(begin)
-        _, closed, tail = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f"the page has no {begin} with {end} after it")
-        page = f"{head}{begin}\n{text}\n{end}{tail}"
-    return page
-
-
 def _held(record: Record) -> bool:
     """All was as it must be, and in time."""
     return bool(record["ok"] and record["seconds"] <= record["bound"])
@@ -178,10 +167,6 @@ def _why(record: Record) -> str:
 
 def _own_works() -> set[str]:
     return {BESIDE.get(work, work) for work in PEERS_WORKS}
-
-
-def _row(*words: str) -> str:
-    return f"| {' | '.join(words)} |"
 
 
 def _summary_own(rounds: Sequence[Record]) -> str:

@@ -115,11 +115,3 @@ def test_what_a_peer_cannot_do_is_no_cell_of_its() -> None:
     assert ("async", "timeout", "big-file") not in every
     line = next(line for line in table.details([], []).splitlines() if line.startswith("| timeout / big-file"))
     assert line == "| timeout / big-file |  |  |  | has none |  |  |"
-
-
-def test_only_what_is_between_the_markers_is_written() -> None:
-    """The page keeps its words; a page without the markers is an error."""
-    page = "before <!-- a: begin -->old<!-- a: end --> after"
-    assert table.replaced(page, {"a": "new"}) == "before <!-- a: begin -->\nnew\n<!-- a: end --> after"
-    with pytest.raises(ValueError, match="b: begin"):
-        table.replaced(page, {"b": "new"})
