@@ -1,8 +1,11 @@
-"""What kills an agent's commands when the agent itself is killed.
+"""What ends an agent's commands when the agent itself was killed and nobody else ends them.
 
-A fork of the agent asks the kernel to die with its parent (PR_SET_PDEATHSIG, prctl(2)). A command that is spawned, which takes half of the
-processor's time, cannot: no code of ours runs in it. For these a shell waits for the end of the agent, which is the end of its stdin,
-and kills whom the agent has noted in memory that the two share (memfd_create(2)), unless the pid has become somebody else's since.
+The agent that comes next, started by the runner, does that best: TERM first, and dpkg is let finish its records. A shell beside the agent
+sees the agent's end as the end of its stdin, waits as long as that may take, and kills what is left then. The kernel could kill at once
+(PR_SET_PDEATHSIG, prctl(2)), but that is an end without order, which takes a process to ask for it (a command that is spawned, at half
+the price of a fork, runs no code of ours), and which the kernel forgets for whoever changes its user, as apt-get does.
+
+Which commands are under way the agent notes in memory that the two share (memfd_create(2)).
 """
 
 from __future__ import annotations
@@ -14,66 +17,75 @@ from hotdesk.agent import proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hotdesk.agent.command import Command
     from hotdesk.agent.main import Agent
-    from hotdesk.agent.process import Process
 
-PLACES = 256
-"""So many commands at a time; those beyond are forked."""
+PATIENCE = 15.0
+"""Seconds that the next agent has; not longer than a lease, which is how long things may go on while nobody is heard."""
+PAUSE = 0.3
+"""Seconds between two looks at what is left."""
+LAST = 10
+"""Looks at most after the first KILL: what is left then is another user's, or stuck in the kernel."""
 STARTS = 8
-"""So many guardians at most: where something kills them all, or no shell stays, commands are forked."""
-WIDTH = 35
-# $1: the part of the marks before the request's id. On fd 3 PID:ID:LATEST each: who started after LATEST (ticks since boot) has been given
-# the pid of one that has ended. PID is 0 for the moment in which a command is being started: it is looked for by its mark.
+"""So many guardians at most: where something kills them all, or no shell stays, commands ask the kernel."""
+WIDTH = 36
+# $1: the part of the marks before the request's id; $2: looks before KILL; $3: looks at most; $4: seconds between them.
+# On fd 3 a line PID:ID:LATEST for each command: who started after LATEST (ticks since boot) has been given the pid of one that has ended.
+# PID is 0 before it is known. What carries a command's mark is its, too. The 20th word after the name in /proc/PID/stat: proc(5).
 SCRIPT = (
-    "read -r _; exec 2>/dev/null; "
-    'born() { s=$(cat "/proc/$1/stat"); set -- ${s##*) }; echo "${20}"; }; '
-    "carries() { tr '\\0' '\\n' <\"$1/environ\" | grep -qxF -- \"$2\"; }; "
-    "for each in $(cat <&3); do p=${each%%:*} i=${each#*:} latest=${each##*:}; i=${i%:*}; "
-    'if [ "$p" != 0 ]; then [ "$(born "$p")" -le "$latest" ] && kill -9 "$p"; '
-    'else for p in /proc/[0-9]*; do carries "$p" "HOTDESK_REQUEST=$1$i" && kill -9 "${p#/proc/}"; done; fi; done'
+    "read -r _; exec 2>/dev/null; mark=$1 kill=$2 last=$3 pause=$4 noted= n=0; set --; "
+    'while read -r each; do i=${each#*:}; noted="$noted $each"; [ -z "$each" ] || set -- "$@" -e "HOTDESK_REQUEST=$mark${i%:*}"; '
+    "done <&3; "
+    "born() { [ $1 != Z ] && shift 19 && b=$1; }; "
+    'left() { for each in $noted; do p=${each%%:*}; read -r s <"/proc/$p/stat" && born ${s##*) } && '
+    '[ "$b" -le "${each##*:}" ] && echo "$p"; done; '
+    'for each in $(grep -lzsxF "$@" /proc/[0-9]*/environ); do each=${each#/proc/}; echo "${each%/*}"; done; }; '
+    'while [ "$noted" ] && who=$(left "$@"); [ "$who" ] && [ $n -lt $last ]; do '
+    "[ $n -lt $kill ] || kill -9 $who; n=$((n + 1)); sleep $pause || sleep 1; done"
 )
 
 
 class Guardian:
-    """The shell, from the first command that is spawned to the agent's end."""
+    """The shell, from the first command to the agent's end."""
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self.pid = 0
         self._lifeline = self._memory = -1
         self._places: dict[int, int] = {}
-        """Pid of a command -> where it is noted."""
+        """Request -> where it is noted."""
         self._free: list[int] = []
         self._starts = 0
-        self._useless = not (hasattr(os, "memfd_create") and hasattr(os, "posix_spawn") and agent.proc)
+        self._useless = not (hasattr(os, "memfd_create") and agent.proc)
 
-    def spawn(self, command: Command, process: Process, fds: tuple[int, int, int]) -> int:
-        """Start a command under guard. Its pid; 0 when that cannot be: it is to be forked."""
+    def expect(self, ident: int) -> bool:
+        """A request's command is about to be started. False: it is not guarded."""
         if not self.pid and not self._useless:
             self._start()
-        if not self.pid or (not self._free and len(self._places) >= PLACES):
-            return 0
-        from hotdesk.agent.process import RESET
+        if not self.pid:
+            return False
+        self._places[ident] = self._free.pop() if self._free else len(self._places)
+        self.note(ident, 0)
+        return True
 
-        place = self._free.pop() if self._free else len(self._places)
-        self._note(place, 0, process.id)
-        pid = command.spawn(*fds, RESET)
-        if pid:
-            self._note(place, pid, process.id)
-            self._places[pid] = place
-        else:
-            self._forget(place)
-        return pid
+    def note(self, ident: int, pid: int) -> None:
+        """Its process, once it is known."""
+        # One write(2) is done as a whole or not at all, whenever we are killed.
+        self._write(self._places[ident], b"%d:%d:%d" % (pid, ident, proc.now() + 1))
+
+    def forget(self, ident: int) -> None:
+        """It has ended, or was not started."""
+        if ident in self._places:
+            place = self._places.pop(ident)
+            self._write(place, b"")
+            self._free.append(place)
 
     def reaped(self, pid: int) -> None:
         """A child of the agent has ended."""
         if pid == self.pid:
-            self._close()
+            os.close(self._lifeline)
+            self.pid, self._lifeline = 0, -1
             if self._places and not self._useless:
                 self._start()
-        elif pid in self._places:
-            self._forget(self._places.pop(pid))
 
     def let_go(self) -> None:
         """In a fork of the agent: its end is not the agent's."""
@@ -86,13 +98,8 @@ class Guardian:
             os.kill(self.pid, _signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
-    def _note(self, place: int, pid: int, ident: int) -> None:
-        # One write(2) is done as a whole or not at all, whenever we are killed.
-        os.pwrite(self._memory, (b"%d:%d:%d" % (pid, ident, proc.now() + 1)).ljust(WIDTH), place * WIDTH)
-
-    def _forget(self, place: int) -> None:
-        os.pwrite(self._memory, b" " * WIDTH, place * WIDTH)
-        self._free.append(place)
+    def _write(self, place: int, text: bytes) -> None:
+        os.pwrite(self._memory, text.ljust(WIDTH - 1) + b"\n", place * WIDTH)
 
     def _start(self) -> None:
         from hotdesk.agent.process import RESET
@@ -100,7 +107,8 @@ class Guardian:
         self._starts += 1
         self._useless = self._starts == STARTS
         env = {b"PATH": os.environb.get(b"PATH", os.fsencode(os.defpath)), b"HOTDESK_RUN": self.agent.run.encode()}
-        argv = ["sh", "-c", SCRIPT, "sh", self.agent.token[:12] + "."]
+        looks = int(min(PATIENCE, self.agent.lease) / PAUSE)
+        argv = ["sh", "-c", SCRIPT, "sh", self.agent.token[:12] + ".", str(looks), str(looks + LAST), str(PAUSE)]
         try:
             if self._memory < 0:
                 self._memory = os.memfd_create("hotdesk")
@@ -115,7 +123,3 @@ class Guardian:
                 os.close(end)
         except (OSError, NotImplementedError):
             self._useless = True
-
-    def _close(self) -> None:
-        os.close(self._lifeline)
-        self.pid, self._lifeline = 0, -1

@@ -141,6 +141,7 @@ class Agent:
         """A request's process has ended and is drained."""
         self.requests.pop(request.id, None)
         self._roots.pop(request.pid, None)
+        self.guardian.forget(request.id)
         self._finished.append((request.id, self._born.pop(request.id, 0), proc.now()))
         if not self._ending:  # what we end ourselves is no result: the runner shall see a lost link
             self.send(request.outcome())
@@ -308,6 +309,10 @@ def _stop_and_tell(
     known: dict[int, int] | None = None,
 ) -> None:
     def tell(left: list[tuple[int, int]], interrupted: list[str]) -> None:
+        if header.get("orphaned") and "dpkg" not in interrupted:  # it may have ended before we came
+            from hotdesk.agent import dpkg
+
+            interrupted += ["dpkg"] * dpkg.unfinished()
         agent.send({"id": header["id"], "ev": "stopped", "left": left, "interrupted": interrupted})
 
     agent.stop(roots, marks, header["grace"], tell, known)

@@ -75,23 +75,27 @@ class Process:
         stream of the same name; without, it is closed by exec and carries the reason when exec fails.
         """
         pipes: list[int] = []
-        pid, report = 0, (-1, -1)
+        pid, report, guardian, guarded = 0, (-1, -1), self.agent.guardian, False
         try:
             given = self._pipe(pipes) if stdin is None else (stdin, -1)
             out = self._pipe(pipes) if stdout is None else (-1, stdout)
             err = self._pipe(pipes)
-            if isinstance(child, Command) and child.quick:
-                pid = self.agent.guardian.spawn(child, self, (given[0], out[1], err[1]))
+            if isinstance(child, Command):
+                guarded = guardian.expect(self.id)
+                pid = child.spawn(given[0], out[1], err[1], RESET) if guarded and child.quick else 0
             if not pid:
                 report = self._pipe(pipes)
                 pid = _fork()
         except OSError:
+            guardian.forget(self.id)
             for fd in pipes:
                 os.close(fd)
             raise
         if pid == 0:
-            self.agent.guardian.let_go()
-            _in_child(child, (given[0], out[1], err[1], report[1]), keep_open=result)
+            guardian.let_go()
+            _in_child(child, (given[0], out[1], err[1], report[1]), keep_open=result, leave=not guarded)
+        if guarded:
+            guardian.note(self.id, pid)
         self.pid = pid
         mine = [fd for fd in (given[1], out[0], err[0], report[0]) if fd in pipes]
         for fd in pipes:
@@ -342,11 +346,14 @@ def os_error(exc: OSError) -> dict[str, Any]:
     }
 
 
-def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, keep_open: bool) -> None:
+def _in_child(
+    child: Callable[[int], None], fds: tuple[int, int, int, int], *, keep_open: bool, leave: bool = True
+) -> None:
     """Turn the fork into a plain new process: own session, default signals, only its own file descriptors. Never returns."""
     try:
         os.setsid()
-        control_process(PR_SET_PDEATHSIG, _signal.SIGKILL)
+        if leave:  # with the agent
+            control_process(PR_SET_PDEATHSIG, _signal.SIGKILL)
         _signal.set_wakeup_fd(-1)
         for number in RESET:
             _signal.signal(number, 0)

@@ -40,6 +40,7 @@ MODULES = (
     "leaving",
     "note",
     "bulk",
+    "dpkg",
     "hello",
     "main",
 )
