@@ -1,11 +1,11 @@
-"""What ends an agent's commands when the agent itself was killed and nobody else ends them.
+"""What ends an agent's work when the agent itself was killed and nobody else ends it.
 
 The agent that comes next, started by the runner, does that best: TERM first, and dpkg is let finish its records. A shell beside the agent
-sees the agent's end as the end of its stdin, waits as long as that may take, and kills what is left then. The kernel could kill at once
-(PR_SET_PDEATHSIG, prctl(2)), but that is an end without order, which takes a process to ask for it (a command that is spawned, at half
-the price of a fork, runs no code of ours), and which the kernel forgets for whoever changes its user, as apt-get does.
+sees the agent's end as the end of its stdin, waits as long as that may take, and kills what is left then. The kernel could kill a command
+at once (PR_SET_PDEATHSIG, prctl(2)). But that is an end without order, the command must run code of ours that asks for it (one that is
+spawned, at half the price of a fork, runs none), and the kernel forgets it for whoever changes its user, as apt-get does.
 
-Which commands are under way the agent notes in memory that the two share (memfd_create(2)).
+What is under way the agent notes in memory that the two share (memfd_create(2)).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ PAUSE = 0.3
 LAST = 10
 """Looks at most after the first KILL: what is left then is another user's, or stuck in the kernel."""
 STARTS = 8
-"""So many guardians at most: where something kills them all, or no shell stays, commands ask the kernel."""
+"""So many guardians at most: where something kills them all, or no shell stays, commands are forked and ask the kernel."""
 WIDTH = 36
 # $1: the part of the marks before the request's id; $2: looks before KILL; $3: looks at most; $4: seconds between them.
-# On fd 3 a line PID:ID:LATEST for each command: who started after LATEST (ticks since boot) has been given the pid of one that has ended.
-# PID is 0 before it is known. What carries a command's mark is its, too. The 20th word after the name in /proc/PID/stat: proc(5).
+# On fd 3 a line PID:ID:LATEST for each request: who started after LATEST (ticks since boot) has been given the pid of one that has ended.
+# PID is 0 before it is known. What carries a request's mark is its, too. The 20th word after the name in /proc/PID/stat: proc(5).
 SCRIPT = (
     "read -r _; exec 2>/dev/null; mark=$1 kill=$2 last=$3 pause=$4 noted= n=0; set --; "
     'while read -r each; do i=${each#*:}; noted="$noted $each"; [ -z "$each" ] || set -- "$@" -e "HOTDESK_REQUEST=$mark${i%:*}"; '
@@ -45,7 +45,7 @@ SCRIPT = (
 
 
 class Guardian:
-    """The shell, from the first command to the agent's end."""
+    """The shell, from the first request to the agent's end."""
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
@@ -58,7 +58,7 @@ class Guardian:
         self._useless = not (hasattr(os, "memfd_create") and agent.proc)
 
     def expect(self, ident: int) -> bool:
-        """A request's command is about to be started. False: it is not guarded."""
+        """A request's process is about to be started. False: it is not guarded."""
         if not self.pid and not self._useless:
             self._start()
         if not self.pid:

@@ -80,9 +80,9 @@ class Process:
             given = self._pipe(pipes) if stdin is None else (stdin, -1)
             out = self._pipe(pipes) if stdout is None else (-1, stdout)
             err = self._pipe(pipes)
-            if isinstance(child, Command):
-                guarded = guardian.expect(self.id)
-                pid = child.spawn(given[0], out[1], err[1], RESET) if guarded and child.quick else 0
+            guarded = guardian.expect(self.id)
+            if guarded and isinstance(child, Command) and child.quick:
+                pid = child.spawn(given[0], out[1], err[1], RESET)
             if not pid:
                 report = self._pipe(pipes)
                 pid = _fork()
@@ -93,7 +93,7 @@ class Process:
             raise
         if pid == 0:
             guardian.let_go()
-            _in_child(child, (given[0], out[1], err[1], report[1]), keep_open=result, leave=not guarded)
+            _in_child(child, (given[0], out[1], err[1], report[1]), keep_open=result, leave=result or not guarded)
         if guarded:
             guardian.note(self.id, pid)
         self.pid = pid
@@ -352,7 +352,7 @@ def _in_child(
     """Turn the fork into a plain new process: own session, default signals, only its own file descriptors. Never returns."""
     try:
         os.setsid()
-        if leave:  # with the agent
+        if leave:  # with the agent, at once
             control_process(PR_SET_PDEATHSIG, _signal.SIGKILL)
         _signal.set_wakeup_fd(-1)
         for number in RESET:
