@@ -23,9 +23,11 @@ class Command:
         self.argv, self.env, self.cwd, self.umask = argv, env, cwd, umask
         self.places = [argv[0]]
         if b"/" not in argv[0]:  # as execvp(3) looks, but prepared here: each page that the fork touches is copied
-            self.places = [os.path.join(at, argv[0]) for at in env.get(b"PATH", os.fsencode(os.defpath)).split(b":")]
+            path = env.get(b"PATH", os.fsencode(os.defpath)).split(b":")
+            self.places = [at + b"/" + argv[0] if at else argv[0] for at in path]
             if all(place[:1] == b"/" for place in self.places):  # each attempt that fails after the fork is dear
-                self.places.sort(key=lambda place: not os.access(place, os.X_OK))
+                there = next((number for number, place in enumerate(self.places) if os.access(place, os.X_OK)), 0)
+                self.places.insert(0, self.places.pop(there))
 
     @property
     def quick(self) -> bool:

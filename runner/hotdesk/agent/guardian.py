@@ -64,12 +64,11 @@ class Guardian:
         if not self.pid:
             return False
         self._places[ident] = self._free.pop() if self._free else len(self._places)
-        self.note(ident, 0)
+        self._write(self._places[ident], b"0:%d:0" % ident)
         return True
 
     def note(self, ident: int, pid: int) -> None:
         """Its process, once it is known."""
-        # One write(2) is done as a whole or not at all, whenever we are killed.
         self._write(self._places[ident], b"%d:%d:%d" % (pid, ident, proc.now() + 1))
 
     def forget(self, ident: int) -> None:
@@ -99,6 +98,7 @@ class Guardian:
             os.waitpid(self.pid, 0)
 
     def _write(self, place: int, text: bytes) -> None:
+        # One write(2) is done as a whole or not at all, whenever we are killed.
         os.pwrite(self._memory, text.ljust(WIDTH - 1) + b"\n", place * WIDTH)
 
     def _start(self) -> None:
