@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hotdesk.agent import dpkg
+from hotdesk.agent import dpkg, proc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A dpkg of its own, and no process of the PC's is at work."""
-    monkeypatch.setattr(dpkg.proc, "processes", dict)
+    monkeypatch.setattr(proc, "processes", dict)
     (tmp_path / "updates").mkdir()
     records(tmp_path, "install ok installed", "deinstall ok config-files", "unknown ok not-installed")
     return tmp_path
@@ -54,8 +54,8 @@ def test_records_that_were_not_put_in_order_are_seen(home: Path) -> None:
 
 def test_a_dpkg_at_work_is_in_the_middle_of_something(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is somebody's whom nobody has ended."""
-    its = dpkg.proc.Stat(1, b"1 (dpkg) S 0 0 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0")
-    monkeypatch.setattr(dpkg.proc, "processes", lambda: {1: its})
+    its = proc.Stat(1, b"1 (dpkg) S 0 0 1 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0")
+    monkeypatch.setattr(proc, "processes", lambda: {1: its})
     (home / "updates" / "0001").touch()
     assert not dpkg.unfinished(str(home))
 
