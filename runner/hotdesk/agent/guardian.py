@@ -33,8 +33,8 @@ WIDTH = 36
 # PID is 0 before it is known. What carries a request's mark is its, too. The 20th word after the name in /proc/PID/stat: proc(5).
 SCRIPT = (
     "read -r _; exec 2>/dev/null; mark=$1 kill=$2 last=$3 pause=$4 noted= n=0; set --; "
-    'while read -r each; do i=${each#*:}; noted="$noted $each"; [ -z "$each" ] || set -- "$@" -e "HOTDESK_REQUEST=$mark${i%:*}"; '
-    "done <&3; "
+    'while read -r each; do [ "$each" ] || continue; i=${each#*:}; noted="$noted $each"; '
+    'set -- "$@" -e "HOTDESK_REQUEST=$mark${i%:*}"; done <&3; '
     "born() { [ $1 != Z ] && shift 19 && b=$1; }; "
     'left() { for each in $noted; do p=${each%%:*}; read -r s <"/proc/$p/stat" && born ${s##*) } && '
     '[ "$b" -le "${each##*:}" ] && echo "$p"; done; '
