@@ -179,7 +179,7 @@ STARTED = """
 
 
 def test_a_killed_agent(desk: Desk, lab: Lab, mark: str) -> None:
-    """Its PC is unreachable; the command dies with it, and a new agent ends what that had started, root's too."""
+    """Its PC is unreachable; a new agent ends the command and what that had started, root's too."""
     with desk.playing(desk.playbook(STARTED.format(mark=mark))) as run:
         until(lambda: all(pc.marked(f"{mark}-main ") for pc in lab), 30, "the task on every PC")
         until(lambda: lab["pc1"].marked(f"{mark}-child ") and lab["pc1"].marked(f"{mark}-root "), 10, "its children")

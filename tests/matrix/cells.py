@@ -41,13 +41,16 @@ class Cell:
             return "the work is finished when the fault comes: one kind of each account shows it"
         if fault.lease and work.name != "term-ignoring":
             return "the default lease is proven with one kind of work; the matrix's own lease with all"
+        if work.name == "dpkg" and fault.name not in ALONE:
+            return "apt shows what becomes of packages; here dpkg has nobody above it who outlives the agent"
         if work.name == "elsewhere" and fault.name not in LOOKED_FOR:
             return "it is found by its mark, whatever the fault: one of each way to come to that look shows it"
         return fault.senseless(work)
 
 
 ACCOUNTS = ("command", "sudo", "sudo-password", "root-login")
-LOOKED_FOR = ("SIGINT", "SIGINT-twice", "timeout", "kill-9", "cut", "agent-killed")
+LOOKED_FOR = ("SIGINT", "SIGINT-twice", "timeout", "kill-9", "cut", "agent-killed", "agents-and-runner-killed")
+ALONE = ("SIGINT", "timeout", "agent-killed", "out-of-memory")
 CELLS = tuple(Cell(fault, work) for fault in FAULTS + DEFAULT_LEASE for work in WORKS)
 
 

@@ -76,6 +76,8 @@ class Fault:
     """The run has a terminal."""
     unheard: bool = False
     """The faulted PC cannot be told of a stop: what is left there when the run has ended ends by itself, within the bound."""
+    followed: bool = False
+    """Another agent comes to the faulted PC and tells what it finds there."""
     reboots: bool = False
     """Services do not survive it."""
     lease: float = 0.0

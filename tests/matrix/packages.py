@@ -40,7 +40,7 @@ def after(scene: Scene) -> Iterable[str]:
     """A package system that is in the middle of something must have been reported, with the remedy, where the run could still be told."""
     for pc in scene.hosts:
         wanted = scene.fault.faulted if pc is scene.faulted else scene.fault.others
-        if scene.fault.code < 0 or wanted == "unreachable":
+        if scene.fault.code < 0 or (wanted == "unreachable" and not scene.fault.followed):
             continue
         if pc.init is not None and (told := pc.run("dpkg", "--audit", check=False)) and REMEDY not in scene.log_text():
             yield f"dpkg --audit on {pc.name} says {told.split(chr(10))[0]!r}, and the run did not"

@@ -61,8 +61,8 @@ def power_on(scene: Scene) -> None:
 
 def leaves_packages_half(work: Work) -> str:
     return (
-        "without power dpkg cannot put its records in order: a limit, see docs/guarantees.md"
-        if work.name == "apt"
+        "without power, or killed, dpkg cannot put its records in order: a limit, see docs/guarantees.md"
+        if work.name in ("apt", "dpkg")
         else ""
     )
 
@@ -109,6 +109,21 @@ def kill_agents(scene: Scene) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def kill_agents_and_runner(scene: Scene) -> None:
+    """Everything that could end the work in order; the runner has no time to start another agent."""
+    scene.signal(signal.SIGSTOP)
+    for pc in scene.lab:
+        for pid in agents(pc):
+            os.kill(pid, signal.SIGKILL)
+    scene.signal(signal.SIGKILL)
+
+
+def takes_more_than_a_kill(work: Work) -> str:
+    if work.name == "sudo-inside":
+        return "root's processes take an agent or root to be ended: a limit, see docs/guarantees.md"
+    return leaves_packages_half(work)
+
+
 def run_out_of_memory(scene: Scene) -> None:
     """The PC has little left, something there wants much more, and the kernel takes the agents first."""
     pc = scene.faulted
@@ -153,7 +168,25 @@ PC_FAULTS = (
     ),
     replace(CUT, name="hung", kind="power", strike=hang_until_the_run_is_over, mend=wake, bound=STOP),
     replace(CUT, name="session-killed", kind="process", strike=kill_session, mend=nothing, bound=STOP),
-    replace(CUT, name="agent-killed", kind="process", strike=kill_agents, mend=nothing, bound=STOP),
-    replace(CUT, name="out-of-memory", kind="memory", strike=run_out_of_memory, mend=have_memory, bound=STOP),
+    replace(CUT, name="agent-killed", kind="process", strike=kill_agents, mend=nothing, bound=STOP, followed=True),
+    replace(
+        CUT,
+        name="out-of-memory",
+        kind="memory",
+        strike=run_out_of_memory,
+        mend=have_memory,
+        bound=STOP,
+        followed=True,
+    ),
+    Fault(
+        name="agents-and-runner-killed",
+        kind="runner",
+        strike=kill_agents_and_runner,
+        bound=LEASE_OVER,
+        code=-signal.SIGKILL,
+        faulted="stopped",
+        others="stopped",
+        senseless=takes_more_than_a_kill,
+    ),
 )
 """Of the scene's faulted PC; the others must finish."""

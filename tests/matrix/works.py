@@ -255,6 +255,16 @@ WORKS = (
         clean=packages.clean,
     ),
     Work(
+        name="dpkg",
+        task="ansible.builtin.command: dpkg -i /var/tmp/MARK.deb\n",
+        signs=("MARK-postinst",),
+        become=True,
+        prepare=packages.prepare,
+        after=packages.after,
+        done=packages.done,
+        clean=packages.clean,
+    ),
+    Work(
         name="copy",
         task='ansible.builtin.copy:\n  content: "new\\n"\n  dest: /var/tmp/MARK/file\n  validate: sh -c "cat GATE" %s\n',
         signs=("cat GATE",),

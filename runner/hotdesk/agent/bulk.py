@@ -12,6 +12,7 @@ import socket
 import struct
 
 from hotdesk.agent import process
+from hotdesk.agent.command import prepare
 from hotdesk.agent.loop import READ
 
 TYPE_CHECKING = False
@@ -74,7 +75,7 @@ class Bridges:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(content) == _RIGHTS.size:
                     fds += _RIGHTS.unpack(content)
             for fd in fds:
-                os.set_inheritable(fd, False)  # nobody else's: what is started meanwhile would hold them open
+                os.set_inheritable(fd, False)  # nobody else's, above all not the guardian's
             header = self._waiting.pop(data, None) if len(fds) == 2 else None
             if header is None:
                 peer.close()
@@ -89,8 +90,6 @@ class Bridges:
                 os.close(fd)
 
     def _begin(self, header: dict[str, Any], fds: list[int], peer: socket.socket) -> None:
-        from hotdesk.agent.main import prepare
-
         child, started = prepare(self.agent, header)
         started.on_end = peer.close  # the bridge leaves when its socket closes
         self.agent.begin(started, child, stdin=fds[0], stdout=fds[1], result=False)

@@ -87,6 +87,7 @@ def release(agent: Agent) -> None:
     """The run has finished: what goes on in the background is told so on its stdin, and is nobody's from now on."""
     for each in [request for request in agent.requests.values() if request.leashed]:
         each.feed(b"k")
+        agent.guardian.forget(each.id)
         del agent.requests[each.id]
 
 

@@ -11,10 +11,12 @@ from _collections import deque  # type: ignore[import-not-found]  # nothing else
 from time import monotonic
 
 from hotdesk.agent import elevated, proc, process, tree
-from hotdesk.agent.command import command
+from hotdesk.agent.command import prepare
 from hotdesk.agent.frames import CHUNK, Decoder, FrameError, pack
+from hotdesk.agent.guardian import Guardian
 from hotdesk.agent.hello import hello
 from hotdesk.agent.loop import READ, WRITE, Loop
+from hotdesk.agent.prctl import PR_SET_CHILD_SUBREAPER, control_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class Agent:
         self.token: str = config["token"]
         self.pid = os.getpid()
         self.proc = os.path.exists("/proc/self/stat")
-        self.subreaper = process.control_process(process.PR_SET_CHILD_SUBREAPER, 1)
+        self.subreaper = control_process(PR_SET_CHILD_SUBREAPER, 1)
         self.family = self.subreaper and proc.lists_children()
         """Is everything that we have started below us, and can we look there?"""
         self.loop = Loop(self._on_signal)
@@ -46,6 +48,7 @@ class Agent:
         self.locks: dict[str, Any] = {}
         self.bulk: Any = None
         self.elevated = elevated.Elevated(self)
+        self.guardian = Guardian(self)
         self._roots: dict[int, process.Process] = {}
         self._finished: deque[tuple[int, int, int]] = deque(maxlen=4096)
         self._born: dict[int, int] = {}
@@ -138,6 +141,7 @@ class Agent:
         """A request's process has ended and is drained."""
         self.requests.pop(request.id, None)
         self._roots.pop(request.pid, None)
+        self.guardian.forget(request.id)
         self._finished.append((request.id, self._born.pop(request.id, 0), proc.now()))
         if not self._ending:  # what we end ourselves is no result: the runner shall see a lost link
             self.send(request.outcome())
@@ -158,6 +162,7 @@ class Agent:
                 return
             if pid in self.elevated.pids:
                 self.elevated.reaped(pid, status)
+            self.guardian.reaped(pid)
             ended = self._roots.get(pid)
             if ended is not None and ended.status is None:
                 ended.exited(status)
@@ -216,6 +221,7 @@ class Agent:
             from hotdesk.agent import leaving
 
             leaving.tidy(self)
+        self.guardian.dismiss()
         self._gone = True
 
     def serve(self) -> None:
@@ -239,24 +245,6 @@ class Agent:
 def request_mark(mark: str) -> frozenset[bytes]:
     """The variables that every process of one request carries."""
     return frozenset([b"HOTDESK_REQUEST=" + mark.encode()])
-
-
-def environment(agent: Agent, header: dict[str, Any]) -> dict[bytes, bytes]:
-    """The environment of a request's process: ours, what it was given, the marks."""
-    env = agent.environment.copy()
-    env.update((os.fsencode(name), os.fsencode(value)) for name, value in (header.get("env") or {}).items())
-    env[b"HOTDESK_RUN"] = agent.run.encode()
-    env[b"HOTDESK_TASK"] = os.fsencode(header["task"])
-    env[b"HOTDESK_REQUEST"] = agent.mark(header["id"]).encode()
-    return env
-
-
-def prepare(agent: Agent, header: dict[str, Any]) -> tuple[Callable[[int], None], process.Process]:
-    """(what the fork of a command does, the process that is not started yet)."""
-    argv = [os.fsencode(word) for word in header["argv"]]
-    cwd = os.fsencode(header["cwd"]) if header.get("cwd") is not None else None
-    child = command(argv, environment(agent, header), cwd, header.get("umask"))
-    return child, process.Process(agent, header["id"], header["task"], agent.mark(header["id"]))
 
 
 def _run(agent: Agent, header: dict[str, Any], body: bytes) -> None:
@@ -321,6 +309,10 @@ def _stop_and_tell(
     known: dict[int, int] | None = None,
 ) -> None:
     def tell(left: list[tuple[int, int]], interrupted: list[str]) -> None:
+        if header.get("orphaned") and "dpkg" not in interrupted:  # it may have ended before we came
+            from hotdesk.agent import dpkg
+
+            interrupted += ["dpkg"] * dpkg.unfinished()
         agent.send({"id": header["id"], "ev": "stopped", "left": left, "interrupted": interrupted})
 
     agent.stop(roots, marks, header["grace"], tell, known)

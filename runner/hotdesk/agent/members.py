@@ -50,7 +50,8 @@ class Members:
         if not self.agent.proc:
             return self._groups()
         roots = {root.pid for root in self.roots}
-        others = (self.agent.roots() - roots) | self.agent.elevated.pids | {0, 1, 2, self.agent.pid}
+        ours = {self.agent.pid, self.agent.guardian.pid} | self.agent.elevated.pids
+        others = (self.agent.roots() - roots) | ours | {0, 1, 2}
         found = self._below(roots, others) if self.agent.family else self._among_all(roots, others)
         if (far or not found) and self.agent.family and self.marks:
             found += self._elsewhere(others | {stat.pid for stat in found})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +131,4 @@ def carriers(
 
 def now() -> int:
     """Clock ticks since boot, as in the ``starttime`` of /proc/PID/stat."""
-    import time
-
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS)

@@ -13,8 +13,10 @@ import termios
 from struct import Struct
 from time import monotonic
 
+from hotdesk.agent.command import Command
 from hotdesk.agent.frames import CHUNK, WINDOW
 from hotdesk.agent.loop import READ, WRITE
+from hotdesk.agent.prctl import PR_SET_PDEATHSIG, control_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +31,9 @@ DRAIN = 1.0
 SMALL, CHATTY, REST = 16384, 8, 0.002
 """A stream that gives fewer than SMALL bytes CHATTY times running is read every REST seconds: a line at a time would cost a frame a line."""
 SIZE = Struct("=i")
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _OURS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT, _signal.SIGCHLD)
 _IGNORED = [number for number in _signal.valid_signals() if _signal.getsignal(number) == _signal.SIG_IGN]
-_RESET = tuple(int(number) for number in (*_OURS, *_IGNORED))
+RESET = tuple(int(number) for number in (*_OURS, *_IGNORED))
 
 
 class Process:
@@ -68,23 +69,33 @@ class Process:
         self._finished = self._discarding = False
 
     def start(self, child: Callable[[int], None], *, stdin: int | None, stdout: int | None, result: bool) -> None:
-        """Fork and let ``child(report)`` go on in the fork; it execs, or never returns. Raises OSError.
+        """Fork and let ``child(report)`` go on in the fork; it execs, or never returns. A command that may is spawned instead. Raises OSError.
 
         ``stdin`` None: a pipe fed by ``feed``. ``stdout`` None: a pipe that is read here. With ``result`` the pipe ``report`` is a
         stream of the same name; without, it is closed by exec and carries the reason when exec fails.
         """
         pipes: list[int] = []
+        pid, report, guardian, guarded = 0, (-1, -1), self.agent.guardian, False
         try:
             given = self._pipe(pipes) if stdin is None else (stdin, -1)
             out = self._pipe(pipes) if stdout is None else (-1, stdout)
-            err, report = self._pipe(pipes), self._pipe(pipes)
-            pid = _fork()
+            err = self._pipe(pipes)
+            guarded = guardian.expect(self.id)
+            if guarded and isinstance(child, Command) and child.quick:
+                pid = child.spawn(given[0], out[1], err[1], RESET)
+            if not pid:
+                report = self._pipe(pipes)
+                pid = _fork()
         except OSError:
+            guardian.forget(self.id)
             for fd in pipes:
                 os.close(fd)
             raise
         if pid == 0:
-            _in_child(child, (given[0], out[1], err[1], report[1]), keep_open=result)
+            guardian.let_go()
+            _in_child(child, (given[0], out[1], err[1], report[1]), keep_open=result, leave=result or not guarded)
+        if guarded:
+            guardian.note(self.id, pid)
         self.pid = pid
         mine = [fd for fd in (given[1], out[0], err[0], report[0]) if fd in pipes]
         for fd in pipes:
@@ -97,7 +108,8 @@ class Process:
         if stdout is None:
             self._add(out[0], "out")
         self._add(err[0], "err")
-        self._add(report[0], "result" if result else "exec")
+        if report[0] >= 0:
+            self._add(report[0], "result" if result else "exec")
 
     @staticmethod
     def _pipe(pipes: list[int]) -> tuple[int, int]:
@@ -301,7 +313,7 @@ class Process:
 
 def _fork() -> int:
     # Signals wait until the child has its default dispositions, so that a TERM sent right now ends it.
-    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, _RESET)
+    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, RESET)
     pid = -1
     try:
         pid = os.fork()
@@ -324,35 +336,6 @@ def _readable(fd: int) -> int:
     return count
 
 
-def _prctl() -> Any:
-    try:  # what ctypes.CDLL(None).prctl is; ctypes itself takes a tenth of the agent's start
-        import _ctypes
-
-        number = type("c_int", (_ctypes._SimpleCData,), {"_type_": "i"})
-        kind = {"_flags_": _ctypes.FUNCFLAG_CDECL, "_restype_": number}
-        symbol = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
-        return type("Function", (_ctypes.CFuncPtr,), kind)(symbol)
-    except Exception:
-        return _slow_prctl()
-
-
-def _slow_prctl() -> Any:
-    try:
-        import ctypes
-
-        return ctypes.CDLL(None).prctl
-    except Exception:
-        return None
-
-
-_PRCTL = _prctl()
-
-
-def control_process(option: int, value: int) -> bool:
-    """prctl(2); False where there is none."""
-    return _PRCTL is not None and bool(_PRCTL(option, int(value), 0, 0, 0) == 0)
-
-
 def os_error(exc: OSError) -> dict[str, Any]:
     """An OSError as an event's fields."""
     return {
@@ -363,13 +346,16 @@ def os_error(exc: OSError) -> dict[str, Any]:
     }
 
 
-def _in_child(child: Callable[[int], None], fds: tuple[int, int, int, int], *, keep_open: bool) -> None:
+def _in_child(
+    child: Callable[[int], None], fds: tuple[int, int, int, int], *, keep_open: bool, leave: bool = True
+) -> None:
     """Turn the fork into a plain new process: own session, default signals, only its own file descriptors. Never returns."""
     try:
         os.setsid()
-        control_process(PR_SET_PDEATHSIG, _signal.SIGKILL)
+        if leave:  # with the agent, at once
+            control_process(PR_SET_PDEATHSIG, _signal.SIGKILL)
         _signal.set_wakeup_fd(-1)
-        for number in _RESET:
+        for number in RESET:
             _signal.signal(number, 0)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         for wanted, fd in enumerate(fds[:3]):

@@ -26,7 +26,9 @@ MODULES = (
     "frames",
     "loop",
     "process",
+    "prctl",
     "command",
+    "guardian",
     "proc",
     "members",
     "tree",
@@ -38,6 +40,7 @@ MODULES = (
     "leaving",
     "note",
     "bulk",
+    "dpkg",
     "hello",
     "main",
 )

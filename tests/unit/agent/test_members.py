@@ -57,7 +57,7 @@ def members(
     """Of these requests, seen by an agent that is this process, or has another pid."""
     its: Any = SimpleNamespace(
         proc=True, family=family, pid=agent or os.getpid(), roots=lambda: {each.pid for each in requests} | others,
-        elevated=SimpleNamespace(pids=set()), under_way_at=lambda tick: set(),
+        elevated=SimpleNamespace(pids=set()), guardian=SimpleNamespace(pid=0), under_way_at=lambda tick: set(),
     )  # fmt: skip
     return Members(its, list(requests), marks or [each.mark for each in requests], {})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,16 @@ def alive(word: str) -> list[int]:
                     found.append(int(folder.name))
             except OSError:
                 continue
+    return found
+
+
+def guardians(link: Link) -> list[int]:
+    """The pids of the shells that wait for the end of this link's agent."""
+    found = []
+    for pid in Path(f"/proc/{link.info.pid}/task/{link.info.pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it has just gone
+            if b"\0read -r _" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
     return found
 
 
