@@ -45,6 +45,7 @@ class Agent:
         self.codes: dict[str, Any] = {}
         self.locks: dict[str, Any] = {}
         self.bulk: Any = None
+        self.standby: Any = None
         self.elevated = elevated.Elevated(self)
         self._roots: dict[int, process.Process] = {}
         self._finished: deque[tuple[int, int, int]] = deque(maxlen=4096)
@@ -113,13 +114,10 @@ class Agent:
     def _dispatch(self, header: dict[str, Any], body: bytes) -> None:
         try:
             OPERATIONS[header["op"]](self, header, body)
-        except OSError as exc:
-            self.send({"id": header.get("id"), "ev": "failed", **process.os_error(exc)})
         except Exception as exc:
-            import traceback
+            from hotdesk.agent import calls
 
-            text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-            self.send({"id": header.get("id"), "ev": "failed", "error": "fault", "msg": repr(exc), "traceback": text})
+            self.send({"id": header.get("id"), "ev": "failed", **calls.error(exc)})
 
     # --- children
 
@@ -182,6 +180,8 @@ class Agent:
             self._stops.discard(stop)
             done(left, interrupted)
 
+        if self.standby is not None:
+            self.standby.doom(roots)
         stop = tree.Stop(self, roots, marks, grace, finished, known or {})
         self._stops.add(stop)
 
@@ -212,7 +212,7 @@ class Agent:
         self.stop(roots, marks, self.grace, self._leave)
 
     def _leave(self, _left: list[tuple[int, int]], _interrupted: list[str]) -> None:
-        if self.locks or self.temporary:
+        if self.locks or self.temporary or self.standby is not None:
             from hotdesk.agent import leaving
 
             leaving.tidy(self)

@@ -32,6 +32,7 @@ MODULES = (
     "tree",
     "elevated",
     "calls",
+    "standby",
     "files",
     "disk",
     "lock",

@@ -42,8 +42,11 @@ def copied_stat(source: str, target: str) -> None:
 
 
 def back_up(path: str) -> str:
-    """Copy ``path`` to ``PATH.PID.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
-    name = "%s.%d.%s~" % (path, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S"))
+    """Copy ``path`` to ``PATH.NUMBER.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
+    number = int.from_bytes(
+        os.urandom(3), "big"
+    )  # Ansible has its pid there; one process of ours makes many backups in a second
+    name = "%s.%d.%s~" % (path, number, time.strftime("%Y-%m-%d@%H:%M:%S"))
     os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     shutil.copy2(path, name)
     copied_stat(path, name)
