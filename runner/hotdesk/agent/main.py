@@ -6,6 +6,7 @@ A request is a frame {op, id, ...}; the table ``OPERATIONS`` says what exists. E
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal without its enums
+import marshal
 import os
 from _collections import deque  # type: ignore[import-not-found]  # nothing else of an agent's start imports collections
 from time import monotonic
@@ -180,8 +181,6 @@ class Agent:
             self._stops.discard(stop)
             done(left, interrupted)
 
-        if self.standby is not None:
-            self.standby.doom(roots)
         stop = tree.Stop(self, roots, marks, grace, finished, known or {})
         self._stops.add(stop)
 
@@ -341,7 +340,7 @@ def _call(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 
 
 def _source(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    agent.codes[header["hash"]] = body
+    agent.codes[header["hash"]] = marshal.loads(body) if header.get("code") else body
 
 
 def _lock(agent: Agent, header: dict[str, Any], body: bytes) -> None:

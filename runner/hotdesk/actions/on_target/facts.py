@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from typing import Any, Callable, Mapping, Sequence
 
 from hotdesk.actions.on_target.facts_hardware import (
     device_facts,
@@ -34,6 +33,10 @@ from hotdesk.actions.on_target.facts_system import (
     user_facts,
 )
 from hotdesk.actions.on_target.refusal import Refused, answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Mapping, Sequence
 
 MINIMAL = ("apparmor", "caps", "cmdline", "date_time", "distribution", "dns", "env", "fips", "local", "lsb", "pkg_mgr",
            "platform", "python", "selinux", "service_mgr", "ssh_pub_keys", "user")  # fmt: skip

@@ -14,7 +14,10 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timezone
-from typing import Any, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
 
 _NAMES = {
     "almalinux": "AlmaLinux",

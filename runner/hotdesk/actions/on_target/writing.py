@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
-import shutil
 import stat
-import subprocess
 import time
 
 from hotdesk.actions.on_target.hidden import hidden_file
@@ -41,6 +38,13 @@ def copied_stat(source: str, target: str) -> None:
             pass
 
 
+def copied_content(source: str, target: str) -> None:
+    """Write all of ``source`` over ``target``."""
+    import shutil
+
+    shutil.copyfile(source, target)
+
+
 def back_up(path: str) -> str:
     """Copy ``path`` to ``PATH.NUMBER.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
     number = int.from_bytes(
@@ -48,6 +52,8 @@ def back_up(path: str) -> str:
     )  # Ansible has its pid there; one process of ours makes many backups in a second
     name = "%s.%d.%s~" % (path, number, time.strftime("%Y-%m-%d@%H:%M:%S"))
     os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    import shutil
+
     shutil.copy2(path, name)
     copied_stat(path, name)
     return name
@@ -84,6 +90,8 @@ def commit(temporary: str, path: str, unsafe: bool = False) -> None:
         except OSError:
             if not unsafe:
                 raise
+            import shutil
+
             with open(temporary, "rb") as source, open(path, "r+b") as target:
                 shutil.copyfileobj(source, target, CHUNK)
                 target.truncate()
@@ -98,6 +106,9 @@ def validate(command: str | None, temporary: str) -> None:
         return
     if "%s" not in command:
         raise Refused("validate must contain %%s: %s" % command)
+    import shlex
+    import subprocess
+
     argv = [word.replace("%s", temporary) for word in shlex.split(command)]
     try:
         done = subprocess.run(
