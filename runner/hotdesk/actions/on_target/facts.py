@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 
 from hotdesk.actions.on_target.facts_hardware import (
@@ -141,7 +140,9 @@ def gather(
 
 
 def _named(name: str, glob: str) -> bool:
-    return fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(name[len("ansible_") :], glob)
+    from fnmatch import fnmatch
+
+    return fnmatch(name, glob) or fnmatch(name[len("ansible_") :], glob)
 
 
 def hardware_facts(timeout: float) -> dict[str, Any]:
