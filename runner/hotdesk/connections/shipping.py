@@ -26,6 +26,7 @@ MODULES = (
     "frames",
     "loop",
     "process",
+    "prctl",
     "command",
     "proc",
     "members",

@@ -162,7 +162,7 @@ class Machine:
             task=self.mark,
             on_item=on_item,
             payload=payload,
-            stays=module.__name__.startswith("hotdesk."),
+            stays=module.__name__.startswith("hotdesk.actions.on_target."),
             **kwargs,
         )
         return expect(found, answers, self.host, what)

@@ -307,9 +307,10 @@ async def test_a_vaulted_source_is_decrypted(result: RunResult, tmp_path: Path) 
 def test_a_backup_goes_through_no_planted_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its name can be guessed; what stands there already is not written."""
     monkeypatch.setattr(time, "strftime", lambda _form: "now")
+    monkeypatch.setattr(os, "urandom", lambda _size: b"\x07")
     (tmp_path / "f").write_text("content")
     (tmp_path / "victim").write_text("mine")
-    (tmp_path / f"f.{os.getpid()}.now~").symlink_to(tmp_path / "victim")
+    (tmp_path / "f.7.now~").symlink_to(tmp_path / "victim")
     with pytest.raises(FileExistsError):
         back_up(str(tmp_path / "f"))
     assert (tmp_path / "victim").read_text() == "mine"
