@@ -193,7 +193,8 @@ def test_halves_on_targets_keep_nothing_between_calls() -> None:
     wrong = [
         f"{path.name}:{getattr(node, 'lineno', 0)}"
         for path in sorted(PACKAGE.glob("actions/on_target/*.py"))
-        for node in ast.walk(tree := ast.parse(path.read_text()))
+        for tree in [ast.parse(path.read_text())]
+        for node in ast.walk(tree)
         if path.name not in KEEPS and _keeps(node, tree)
     ]
     assert not wrong
