@@ -16,7 +16,6 @@ from hotdesk.agent.command import command
 from hotdesk.agent.frames import CHUNK, Decoder, FrameError, pack
 from hotdesk.agent.hello import hello
 from hotdesk.agent.loop import READ, WRITE, Loop
-from hotdesk.agent.prctl import PR_SET_CHILD_SUBREAPER, control_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,11 +30,12 @@ class Agent:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.run: str = config["run"]
-        self.lease, self.grace = float(config["lease"]), float(config["grace"])
+        self.lease: float = config["lease"]
+        self.grace: float = config["grace"]
         self.token: str = config["token"]
         self.pid = os.getpid()
         self.proc = os.path.exists("/proc/self/stat")
-        self.subreaper = control_process(PR_SET_CHILD_SUBREAPER, 1)
+        self.subreaper = process.control_process(process.PR_SET_CHILD_SUBREAPER, 1)
         self.family = self.subreaper and proc.lists_children()
         """Is everything that we have started below us, and can we look there?"""
         self.loop = Loop(self._on_signal)
@@ -65,10 +65,8 @@ class Agent:
         return self._queued > CONGESTION
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
-        self.put(pack(header, body))
-
-    def put(self, data: bytes) -> None:
-        """Queue frames for the runner."""
+        """Queue a frame for the runner."""
+        data = pack(header, body)
         self._out.append(memoryview(data))
         self._queued += len(data)
         if len(self._out) == 1:
@@ -141,7 +139,7 @@ class Agent:
         self._roots.pop(request.pid, None)
         self._finished.append((request.id, self._born.pop(request.id, 0), proc.now()))
         if not self._ending:  # what we end ourselves is no result: the runner shall see a lost link
-            self.put(request.last_words() + pack(request.outcome()))
+            self.send(request.outcome())
 
     def under_way_at(self, tick: int) -> set[int]:
         """The ids of the requests that were under way at a moment (ticks since boot)."""
@@ -213,9 +211,10 @@ class Agent:
         self.stop(roots, marks, self.grace, self._leave)
 
     def _leave(self, _left: list[tuple[int, int]], _interrupted: list[str]) -> None:
-        from hotdesk.agent import leaving
+        if self.locks or self.temporary or self.standby is not None:
+            from hotdesk.agent import leaving
 
-        leaving.tidy(self)
+            leaving.tidy(self)
         self._gone = True
 
     def serve(self) -> None:

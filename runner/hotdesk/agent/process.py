@@ -13,9 +13,8 @@ import termios
 from struct import Struct
 from time import monotonic
 
-from hotdesk.agent.frames import CHUNK, WINDOW, pack
+from hotdesk.agent.frames import CHUNK, WINDOW
 from hotdesk.agent.loop import READ, WRITE
-from hotdesk.agent.prctl import PR_SET_PDEATHSIG, control_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +28,8 @@ DRAIN = 1.0
 """Seconds after the exit when the streams are ended in any case."""
 SMALL, CHATTY, REST = 16384, 8, 0.002
 """A stream that gives fewer than SMALL bytes CHATTY times running is read every REST seconds: a line at a time would cost a frame a line."""
-HOLD = 0.005
-"""Seconds that little output waits for what comes next, which often is the exit: sent apart, the second packet waits for the acknowledgement
-of the first (Nagle's algorithm, which sshd leaves on), a round trip more for the task."""
 SIZE = Struct("=i")
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _OURS = (_signal.SIGTERM, _signal.SIGHUP, _signal.SIGINT, _signal.SIGCHLD)
 _IGNORED = [number for number in _signal.valid_signals() if _signal.getsignal(number) == _signal.SIG_IGN]
 _RESET = tuple(int(number) for number in (*_OURS, *_IGNORED))
@@ -61,8 +58,7 @@ class Process:
         self._small: dict[int, int] = {}
         self._unread: dict[str, int] = {}
         self._owed: dict[int, int] = {}
-        self._report = self._words = b""
-        self._pause_ends: Any = None
+        self._report = b""
         self._stdin = -1
         self._input: list[bytes] = []
         self._quiet: Any = None
@@ -135,32 +131,13 @@ class Process:
         else:
             self._unread[name] += len(data)
             self._owed[fd] = self._owed.get(fd, 0) - len(data)
-            self.say(name, data)
+            self.agent.send({"id": self.id, "ev": "out", "stream": name}, data)
             if self._unread[name] >= WINDOW or self.agent.congested:
                 self._pause(fd)
             elif self.status is not None:
                 self._wait_for_silence()
             else:
                 self._rest(fd, len(data))
-
-    def say(self, name: str, data: bytes) -> None:
-        """Output for the runner."""
-        self._words += pack({"id": self.id, "ev": "out", "stream": name}, data)
-        if len(self._words) >= SMALL:
-            self._said()
-        elif self._pause_ends is None:
-            self._pause_ends = self.agent.loop.later(HOLD, self._said)
-
-    def _said(self) -> None:
-        self.agent.put(self.last_words())
-
-    def last_words(self) -> bytes:
-        """What was not sent yet, in frames."""
-        words, self._words = self._words, b""
-        if self._pause_ends is not None:
-            self._pause_ends.cancel()
-            self._pause_ends = None
-        return words
 
     def _rest(self, fd: int, count: int) -> None:
         self._small[fd] = self._small.get(fd, 0) + 1 if count < SMALL else 0
@@ -345,6 +322,35 @@ def spawn(child: Callable[[int], Any], null: int, out: int) -> int:
 
 def _readable(fd: int) -> int:
     return int(SIZE.unpack(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
+
+
+def _prctl() -> Any:
+    try:  # what ctypes.CDLL(None).prctl is; ctypes itself takes a tenth of the agent's start
+        import _ctypes
+
+        number = type("c_int", (_ctypes._SimpleCData,), {"_type_": "i"})
+        kind = {"_flags_": _ctypes.FUNCFLAG_CDECL, "_restype_": number}
+        symbol = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+        return type("Function", (_ctypes.CFuncPtr,), kind)(symbol)
+    except Exception:
+        return _slow_prctl()
+
+
+def _slow_prctl() -> Any:
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).prctl
+    except Exception:
+        return None
+
+
+_PRCTL = _prctl()
+
+
+def control_process(option: int, value: int) -> bool:
+    """prctl(2); False where there is none."""
+    return _PRCTL is not None and bool(_PRCTL(option, int(value), 0, 0, 0) == 0)
 
 
 def os_error(exc: OSError) -> dict[str, Any]:

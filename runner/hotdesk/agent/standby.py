@@ -150,7 +150,7 @@ class Turn(process.Process):
         for fd, name in self._streams.items():
             self.agent.loop.forget(fd)
             if name != "result" and (printed := _waiting(fd)) and not self._discarding:
-                self.say(name, printed)
+                self.agent.send({"id": self.id, "ev": "out", "stream": name}, printed)
         self._streams.clear()
         self._standby.rest()
         self.status, self.ended = 0, monotonic()

@@ -26,7 +26,6 @@ MODULES = (
     "frames",
     "loop",
     "process",
-    "prctl",
     "command",
     "proc",
     "members",

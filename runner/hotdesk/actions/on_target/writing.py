@@ -47,9 +47,7 @@ def copied_content(source: str, target: str) -> None:
 
 def back_up(path: str) -> str:
     """Copy ``path`` to ``PATH.NUMBER.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
-    number = int.from_bytes(
-        os.urandom(3), "big"
-    )  # Ansible has its pid there; one process of ours makes many backups in a second
+    number = int.from_bytes(os.urandom(3), "big")  # Ansible has its pid there; one of ours makes many in a second
     name = "%s.%d.%s~" % (path, number, time.strftime("%Y-%m-%d@%H:%M:%S"))
     os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     import shutil
