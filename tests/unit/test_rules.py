@@ -182,3 +182,33 @@ def test_a_broken_rule_is_seen(text: str, tmp_path: Path) -> None:
     """The call finder finds what it is asked for."""
     (tmp_path / "x.py").write_text(text)
     assert any(name in TASKS for _, name, _ in calls(tmp_path / "x.py"))
+
+
+KEEPS = {"modules.py"}
+"""It is in the agent for good, and each of its calls in a fork of its own."""
+
+
+def test_halves_on_targets_keep_nothing_between_calls() -> None:
+    """Their calls share a process (``agent.standby``): no ``global``, no cache, no container that waits to be filled."""
+    wrong = [
+        f"{path.name}:{getattr(node, 'lineno', 0)}"
+        for path in sorted(PACKAGE.glob("actions/on_target/*.py"))
+        for tree in [ast.parse(path.read_text())]
+        for node in ast.walk(tree)
+        if path.name not in KEEPS and _keeps(node, tree)
+    ]
+    assert not wrong
+
+
+def _keeps(node: ast.AST, tree: ast.Module) -> bool:
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return node in tree.body and _is_empty(node.value)
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("cache", "lru_cache")
+    return isinstance(node, ast.Global) or (isinstance(node, ast.Name) and node.id in ("cache", "lru_cache"))
+
+
+def _is_empty(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in ("dict", "list", "set") and not value.args
+    return isinstance(value, ast.Dict | ast.List) and not ast.unparse(value).strip("[]{}")

@@ -4,8 +4,9 @@ The fork is a session of its own, marked like a command, with stdin from the run
 as text. What it makes under a temporary name it notes first (``about_to_make``): killed, it leaves nothing. On the stream ``result``
 it sends frames ``{"item": v}``..., then one of ``{"result": v}`` and ``{"error": kind, ...}``.
 
-A call with ``parts`` (hashes of what was sent before) is of a module that stays in the agent itself: its ``ready(parts, sent)`` is
-called there first, so that what it unpacks and imports is in every later fork.
+A module that ``stays`` (the runner's own: it defines functions and does nothing else) is in the agent itself, and so in every later
+fork; its calls share one fork where they can (``standby.py``). So does one that is called with ``parts`` (hashes of what was sent before):
+its ``ready(parts, sent)`` is called first, in the agent, for what it unpacks and imports.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Failed(Exception):
 
 
 def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    """Fork for a call: {module (its name), hash (None: a module of this package), function, args, kwargs, env, stdin, leashed, parts} + payload."""
+    """Fork for a call: {module (its name), hash (None: one of this package), function, args, kwargs, env, stdin, leashed, stays, parts} + payload."""
     ident = header["id"]
     code = None
     if header.get("hash") is not None:
@@ -50,6 +51,12 @@ def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
     if header.get("payload"):
         kwargs["payload"] = body
     marks = _marks(agent, header)
+    if header.get("stays"):
+        from hotdesk.agent import standby
+
+        _stay(header["module"], code)
+        if standby.start(agent, header, kwargs, marks):
+            return
     note = Note()
 
     def child(report: int) -> None:
@@ -57,7 +64,7 @@ def start(agent: Agent, header: dict[str, Any], body: bytes) -> None:
         perform(report, lambda: _function(header, code, note), header["args"], kwargs)
 
     started = process.Process(agent, ident, header["task"], agent.mark(ident))
-    started.on_exit = lambda status: _put_away(agent, note, status)
+    started.on_exit = lambda status: put_away(agent, note, status)
     started.leashed = bool(header.get("leashed"))
     agent.begin(started, child, stdin=None if header.get("stdin") else agent.null, stdout=None, result=True)
 
@@ -79,7 +86,12 @@ def _stay(name: str, code: Any) -> Any:
 
     if name not in sys.modules:
         module = sys.modules[name] = type(sys)(name)
-        exec(code, module.__dict__)
+        module.__dict__["Failed"] = Failed
+        try:
+            exec(code, module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
     return sys.modules[name]
 
 
@@ -96,7 +108,7 @@ def _marks(agent: Agent, header: dict[str, Any]) -> dict[str, str]:
     return {**(header.get("env") or {}), **own}
 
 
-def _put_away(agent: Agent, note: Note, status: int) -> None:
+def put_away(agent: Agent, note: Note, status: int) -> None:
     """A call that was killed leaves nothing; what a finished one leaves on purpose its task removes, or the agent when it leaves."""
     path = note.take()
     if path and status:
@@ -107,23 +119,41 @@ def _put_away(agent: Agent, note: Note, status: int) -> None:
 
 def _function(header: dict[str, Any], code: Any, note: Note) -> Callable[..., Any]:
     import sys
-    from importlib import import_module
 
-    stays = header.get("parts") is not None
-    if stays:
-        module = sys.modules[header["module"]]
+    name = header["module"]
+    if code is None:
+        from importlib import import_module
+
+        module = import_module("hotdesk.agent." + name)
+    elif header.get("stays") or header.get("parts") is not None:
+        module = sys.modules[name]
     else:
-        module = type(sys)(header["module"]) if code is not None else import_module("hotdesk.agent." + header["module"])
-    module.__dict__["Failed"] = Failed
-    module.__dict__["about_to_make"] = note.about_to_make
-    if code is not None and not stays:
-        sys.modules[header["module"]] = module
+        module = sys.modules[name] = type(sys)(name)
+        module.__dict__.update(Failed=Failed, about_to_make=note.about_to_make)
         exec(code, module.__dict__)
-    return getattr(module, header["function"])  # type: ignore[no-any-return]
+    return prepared(module, header["function"], note)
+
+
+def prepared(module: Any, function: str, note: Note) -> Callable[..., Any]:
+    """A function of a module, which gets what called code is given unless it has its own."""
+    module.__dict__.setdefault("Failed", Failed)
+    module.__dict__["about_to_make"] = note.about_to_make
+    return getattr(module, function)  # type: ignore[no-any-return]
 
 
 def perform(report: int, find: Callable[[], Callable[..., Any]], args: list[Any], kwargs: dict[str, Any]) -> None:
     """Call and report; never returns."""
+    answer(lambda header: put(report, pack(header)), find, args, kwargs)
+    os._exit(0)
+
+
+def answer(
+    write: Callable[[dict[str, Any]], None],
+    find: Callable[[], Callable[..., Any]],
+    args: list[Any],
+    kwargs: dict[str, Any],
+) -> None:
+    """Call, and ``write`` the items and what it gave or raised."""
     try:
         value = find()(*args, **kwargs)
         if hasattr(value, "send") and hasattr(value, "__next__"):
@@ -133,17 +163,17 @@ def perform(report: int, find: Callable[[], Callable[..., Any]], args: list[Any]
                 except StopIteration as end:
                     value = end.value
                     break
-                _write(report, {"item": item})
-        _write(report, {"result": value})
+                write({"item": item})
+        write({"result": value})
     except BaseException as exc:
-        _write(report, error(exc))
-    os._exit(0)
+        write(error(exc))
 
 
-def _write(report: int, header: dict[str, Any]) -> None:
-    data = memoryview(pack(header))
-    while data:
-        data = data[os.write(report, data) :]
+def put(report: int, data: bytes) -> None:
+    """All of ``data`` into a pipe."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(report, left) :]
 
 
 def error(exc: BaseException) -> dict[str, Any]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 def tidy(agent: Agent) -> None:
     """Blocks; a file system that fails keeps what it has."""
+    if agent.standby is not None:
+        agent.standby.end()
     for path in agent.temporary:
         remove(path)
     if agent.locks:

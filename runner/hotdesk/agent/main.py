@@ -6,6 +6,7 @@ A request is a frame {op, id, ...}; the table ``OPERATIONS`` says what exists. E
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal without its enums
+import marshal
 import os
 from _collections import deque  # type: ignore[import-not-found]  # nothing else of an agent's start imports collections
 from time import monotonic
@@ -47,6 +48,7 @@ class Agent:
         self.codes: dict[str, Any] = {}
         self.locks: dict[str, Any] = {}
         self.bulk: Any = None
+        self.standby: Any = None
         self.elevated = elevated.Elevated(self)
         self.guardian = Guardian(self)
         self._roots: dict[int, process.Process] = {}
@@ -116,13 +118,10 @@ class Agent:
     def _dispatch(self, header: dict[str, Any], body: bytes) -> None:
         try:
             OPERATIONS[header["op"]](self, header, body)
-        except OSError as exc:
-            self.send({"id": header.get("id"), "ev": "failed", **process.os_error(exc)})
         except Exception as exc:
-            import traceback
+            from hotdesk.agent import calls
 
-            text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-            self.send({"id": header.get("id"), "ev": "failed", "error": "fault", "msg": repr(exc), "traceback": text})
+            self.send({"id": header.get("id"), "ev": "failed", **calls.error(exc)})
 
     # --- children
 
@@ -217,7 +216,7 @@ class Agent:
         self.stop(roots, marks, self.grace, self._leave)
 
     def _leave(self, _left: list[tuple[int, int]], _interrupted: list[str]) -> None:
-        if self.locks or self.temporary:
+        if self.locks or self.temporary or self.standby is not None:
             from hotdesk.agent import leaving
 
             leaving.tidy(self)
@@ -333,7 +332,7 @@ def _call(agent: Agent, header: dict[str, Any], body: bytes) -> None:
 
 
 def _source(agent: Agent, header: dict[str, Any], body: bytes) -> None:
-    agent.codes[header["hash"]] = body
+    agent.codes[header["hash"]] = marshal.loads(body) if header.get("code") else body
 
 
 def _lock(agent: Agent, header: dict[str, Any], body: bytes) -> None:

@@ -27,7 +27,7 @@ class Note:
             self._memory[:LENGTH] = len(name).to_bytes(LENGTH, "big")
 
     def take(self) -> bytes:
-        """The path, if one was noted; the note is closed."""
+        """The path, if one was noted, which is forgotten now."""
         name = self._memory[LENGTH : LENGTH + int.from_bytes(self._memory[:LENGTH], "big")]
-        self._memory.close()
+        self._memory[:LENGTH] = bytes(LENGTH)
         return name

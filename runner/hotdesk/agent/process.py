@@ -47,8 +47,7 @@ class Process:
         self.agent, self.id, self.task, self.mark = agent, ident, task, mark
         self.pid = 0
         self.status: int | None = None
-        self.began = monotonic()
-        self.ended = 0.0
+        self.began, self.ended = monotonic(), 0.0
         self.error: dict[str, Any] | None = None
         self.on_exit: Callable[[int], None] | None = None
         """Called with the status (as from waitpid) as soon as the kernel says it has ended."""
@@ -63,10 +62,9 @@ class Process:
         self._report = b""
         self._stdin = -1
         self._input: list[bytes] = []
-        self._eof = False
         self._quiet: Any = None
         self._late: Any = None
-        self._finished = self._discarding = False
+        self._eof = self._finished = self._discarding = False
 
     def start(self, child: Callable[[int], None], *, stdin: int | None, stdout: int | None, result: bool) -> None:
         """Fork and let ``child(report)`` go on in the fork; it execs, or never returns. A command that may is spawned instead. Raises OSError.
@@ -103,8 +101,7 @@ class Process:
                 os.set_blocking(fd, False)
             else:
                 os.close(fd)
-        if stdin is None:
-            self._stdin = given[1]
+        self._stdin = given[1] if stdin is None else -1
         if stdout is None:
             self._add(out[0], "out")
         self._add(err[0], "err")
@@ -122,7 +119,7 @@ class Process:
     def _add(self, fd: int, name: str) -> None:
         self._streams[fd] = name
         self._unread[name] = 0
-        self.agent.loop.watch(fd, READ, lambda: self._read(fd))
+        self._watch(fd)
 
     def _read(self, fd: int) -> None:
         name = self._streams[fd]
@@ -135,7 +132,11 @@ class Process:
         if not data:
             self._drop(fd)
             self._maybe_end()
-        elif name == "exec":
+        else:
+            self._take(fd, name, data)
+
+    def _take(self, fd: int, name: str, data: bytes) -> None:
+        if name == "exec":
             self._report += data
         elif self._discarding:
             self._owed[fd] = 0
@@ -332,8 +333,7 @@ def spawn(child: Callable[[int], Any], null: int, out: int) -> int:
 
 
 def _readable(fd: int) -> int:
-    count: int = SIZE.unpack(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0]
-    return count
+    return int(SIZE.unpack(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
 
 
 def os_error(exc: OSError) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Stop:
         """``known``: pid -> start time of processes that belong whatever else they are."""
         self.agent, self.done = agent, done
         self._members = Members(agent, roots, marks, known)
+        if agent.standby is not None:
+            agent.standby.doom(roots)
         self.began = monotonic()
         self.deadline = self.began + grace
         # Many agents of one PC, whose grace begins and ends together, are not to do this together.

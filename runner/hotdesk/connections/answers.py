@@ -51,11 +51,13 @@ class AgentInfo:
     """False: no readable /proc. What is started is found by its process group alone."""
     sees_others: bool
     """False: /proc shows this user nothing but its own processes."""
+    magic: int = 0
+    """Of the bytecode that it runs, ``importlib.util.MAGIC_NUMBER`` as a number; 0: it takes sources only."""
 
     @classmethod
     def of(cls, hello: Mapping[str, Any]) -> Self:
         """From an agent's ``hello`` (checked: ``protocol.check``)."""
-        fields = {name: hello[name] for name in cls.__dataclass_fields__}
+        fields = {name: hello[name] for name in cls.__dataclass_fields__ if name in hello}
         return cls(**{**fields, "python": tuple(fields["python"])})
 
     @property

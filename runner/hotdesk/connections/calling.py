@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import marshal
+from functools import lru_cache
+from importlib.util import MAGIC_NUMBER
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.connections import protocol
@@ -15,17 +18,32 @@ if TYPE_CHECKING:
     from hotdesk.connections.wire import Exchange, Wire
 
 
+MAGIC = int.from_bytes(MAGIC_NUMBER, "little")
+
+
+@lru_cache(maxsize=64)
 def called_module(text: str) -> tuple[str, str]:
     """(the name of the module that a text is on a PC, the text's hash)"""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"hotdesk_call_{digest[:12]}", digest
 
 
-def called(wire: Wire, sources: set[str], module: str, function: str, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The header of a call of ``function``; the text of ``module`` is sent when it is not among ``sources``, the hashes that the agent has."""
+@lru_cache(maxsize=64)
+def _compiled(text: str, name: str) -> bytes:
+    return marshal.dumps(compile(text, f"<{name}>", "exec", dont_inherit=True))
+
+
+def called(
+    wire: Wire, sources: set[str], module: str, function: str, args: Any, kwargs: Any, *, magic: int = 0
+) -> dict[str, Any]:
+    """The header of a call of ``function``; the text of ``module`` is sent when it is not among ``sources``, the hashes that the agent has.
+
+    Its code is sent instead to an agent whose bytecode is ours (``magic``): to compile it there takes longer than most calls."""
     name, digest = called_module(module)
     if digest not in sources:
-        wire.post({"op": "source", "id": 0, "hash": digest}, module.encode("utf-8"))
+        code = magic == MAGIC
+        body = _compiled(module, name) if code else module.encode("utf-8")
+        wire.post({"op": "source", "id": 0, "hash": digest, "code": code}, body)
         sources.add(digest)
     named = {"module": name, "hash": digest, "function": function}
     return {"op": "call", **named, "args": args, "kwargs": kwargs}

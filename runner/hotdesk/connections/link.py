@@ -260,18 +260,18 @@ class Link:
         task: str,
         on_item: Callable[[Any], None] | None = None,
         payload: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, stays: bool = False,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """Run ``function`` of the stdlib-only source ``module`` (its text; sent once per content hash) in a fork of the agent.
 
         Arguments and the returned value are JSON plus bytes (``agent.frames`` says how). A generator's items go to ``on_item`` as
         they come, its return value is ours. ``payload`` (bytes) is given to it as keyword ``payload``. An OSError there is raised
         here as OSError with errno and filename; ``Failed(msg, **data)`` (``agent.calls``) as TaskError; anything else as TaskError
         with the remote traceback in ``data['exception']``. ``environment`` is added to its environment. Cancelling is as for ``run``.
-        """
-        header = called(self._wire, self._sources, module, function, args, kwargs)
-        header |= {"task": task, "env": dict(environment or {}), "payload": payload is not None}
+        A module that ``stays`` defines functions and keeps nothing between two calls, so that it need not be loaded for each."""
+        header = called(self._wire, self._sources, module, function, args, kwargs, magic=self.info.magic * stays)
+        header |= {"task": task, "env": dict(environment or {}), "payload": payload is not None, "stays": stays}
         answer = Answer(self._wire.host, on_item)
         return answer.value(await self._perform(header, payload or b"", take=answer.take))
 
@@ -281,7 +281,7 @@ class Link:
     ) -> Completed:  # fmt: skip
         """As ``call``, of a function that ends as a program does: with output and a code. It stays in the agent (``agent.calls``), and so do
         ``parts`` (hash, content), each of which is sent once; their hashes are its argument ``parts``."""
-        header = called(self._wire, self._sources, module, function, args, kwargs)
+        header = called(self._wire, self._sources, module, function, args, kwargs, magic=self.info.magic)
         header = with_parts(self._wire, self._sources, header, parts)
         return await self.command({**header, "env": dict(environment or {})}, task=task)
 

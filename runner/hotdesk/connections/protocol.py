@@ -22,7 +22,8 @@ ERRORS: dict[str, dict[str, Any]] = {
 EVENTS: dict[str, dict[str, Any]] = {
     "hello": {
         "python": [int, int, int],
-        **{name: kind for name, kind in get_type_hints(AgentInfo).items() if name != "python"},
+        **{name: kind for name, kind in get_type_hints(AgentInfo).items() if name not in ("python", "magic")},
+        "magic?": int,
     },
     "pong": {"id": int},
     "out": {"id": int, "stream": str},

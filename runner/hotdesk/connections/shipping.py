@@ -34,6 +34,7 @@ MODULES = (
     "tree",
     "elevated",
     "calls",
+    "standby",
     "files",
     "disk",
     "lock",

@@ -156,7 +156,14 @@ class Machine:
         if change:
             self.announce("call", what)
         found = await self.link.call(
-            source_text(module), function, *args, task=self.mark, on_item=on_item, payload=payload, **kwargs
+            source_text(module),
+            function,
+            *args,
+            task=self.mark,
+            on_item=on_item,
+            payload=payload,
+            stays=module.__name__.startswith("hotdesk.actions.on_target."),
+            **kwargs,
         )
         return expect(found, answers, self.host, what)
 

@@ -136,13 +136,18 @@ async def _chunks(parts: list[bytes]) -> AsyncIterator[bytes]:
         yield part
 
 
+@pytest.mark.parametrize("stays", [False, True])
 @pytest.mark.parametrize("end", ["stopped", "killed"])
-async def test_a_call_that_is_ended_leaves_nothing_unfinished(link: Link, tmp_path: Path, end: str) -> None:
+async def test_a_call_that_is_ended_leaves_nothing_unfinished(
+    link: Link, tmp_path: Path, end: str, stays: bool
+) -> None:
     """What it noted is gone, whether it was told to stop or killed from outside; what lies beside it stays."""
     (tmp_path / "beside").touch()
     made = tmp_path / "made"
     pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    calling = asyncio.ensure_future(link.call(CALLED, "making", str(made), "hangs", task="t", on_item=pid.set_result))
+    calling = asyncio.ensure_future(
+        link.call(CALLED, "making", str(made), "hangs", task="t", stays=stays, on_item=pid.set_result)
+    )
     if end == "killed":
         os.kill(await pid, 9)
         with pytest.raises(TaskError, match="signal 9"):
@@ -174,12 +179,15 @@ async def test_a_module_that_is_stopped_leaves_no_staged_file(link: Link, tmp_pa
     assert names(tmp_path) == ["checking"]
 
 
+@pytest.mark.parametrize("stays", [False, True])
 @pytest.mark.parametrize(("then", "left"), [("renames", ["made-final"]), ("stays", [])])
-async def test_what_a_finished_call_leaves_goes_with_its_agent(tmp_path: Path, then: str, left: list[str]) -> None:
+async def test_what_a_finished_call_leaves_goes_with_its_agent(
+    tmp_path: Path, then: str, left: list[str], stays: bool
+) -> None:
     """Under the noted name it is there for the task, and no longer than the agent; renamed it stays."""
     async with LocalConnection() as connection:
         link = await Link.start(connection, run="r")
-        await link.call(CALLED, "making", str(tmp_path / "made"), then, task="t", on_item=lambda _: None)
+        await link.call(CALLED, "making", str(tmp_path / "made"), then, task="t", stays=stays, on_item=lambda _: None)
         assert names(tmp_path) == (left or ["made"])
         await link.aclose()
     assert names(tmp_path) == left

@@ -5,14 +5,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import re
 import stat
-import subprocess
-from typing import Any, Mapping
 
 from hotdesk.actions.on_target.refusal import Refused
 
-_SYMBOLIC = re.compile(r"^[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*$")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+_SYMBOLIC = r"^[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*$"
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 4, "w": 2, "x": 1}
 SELINUX_PARTS = ("seuser", "serole", "setype", "selevel")
@@ -33,7 +34,9 @@ def mode_bits(wanted: Any, current: int, directory: bool) -> int:
         return int(text, 8)
     except ValueError:
         pass
-    if not _SYMBOLIC.match(text):
+    import re
+
+    if not re.match(_SYMBOLIC, text):
         raise Refused(
             "mode must be in octal or symbolic form, such as '0644' or 'u=rw,g=r': %r" % text,
             details="bad symbolic permission for mode: %s" % text,
@@ -45,6 +48,8 @@ def mode_bits(wanted: Any, current: int, directory: bool) -> int:
 
 
 def _clause(clause: str, mode: int, directory: bool) -> int:
+    import re
+
     who = re.match("[ugoa]*", clause)
     users = who.group(0) if who else ""
     allowed = 0o7777
@@ -235,6 +240,8 @@ def _adjust_flags(
         return
     before["attributes"], after["attributes"] = now, operator + letters
     if not check:
+        import subprocess
+
         done = subprocess.run(["chattr", operator + letters, path], stderr=subprocess.PIPE, check=False)
         if done.returncode:
             raise Refused("chattr failed: %s" % done.stderr.decode("utf-8", "replace").strip(), path=path)
@@ -242,6 +249,8 @@ def _adjust_flags(
 
 def file_flags(path: str) -> str:
     """lsattr(1)'s letters; "" where the file system has none."""
+    import subprocess
+
     try:
         done = subprocess.run(["lsattr", "-d", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     except OSError:

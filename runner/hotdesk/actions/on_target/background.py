@@ -13,9 +13,12 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Generator, Mapping, Tuple
 
 from hotdesk.actions.on_target.hidden import noted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Generator, Mapping, Tuple
 
 RELEASED = b"k"
 """What the agent writes to the watcher's stdin when the run has finished."""

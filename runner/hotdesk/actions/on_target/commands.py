@@ -8,10 +8,13 @@ import re
 import shutil
 import stat
 import tempfile
-from typing import Any, Mapping, Match, Sequence
 
 from hotdesk.actions.on_target.hidden import hidden_directory
 from hotdesk.actions.on_target.refusal import Refused, answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping, Match, Sequence
 
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-from typing import Any, Mapping, Sequence
 
 from hotdesk.actions.on_target.attributes import adjust, described, full_path
 from hotdesk.actions.on_target.refusal import Refused, answers
-from hotdesk.actions.on_target.writing import back_up, commit, content_diff, copied_stat, digest, staged, validate
+from hotdesk.actions.on_target.writing import (
+    back_up,
+    commit,
+    content_diff,
+    copied_content,
+    copied_stat,
+    digest,
+    staged,
+    validate,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping, Sequence
 
 SMALL = 262144
 """Bytes up to which a file travels in the call itself."""
@@ -236,7 +247,7 @@ def copy_there(
         if not os.path.isdir(os.path.dirname(path) or "."):
             raise Refused("Destination directory %s does not exist" % (os.path.dirname(path) or "."))
         temporary = staged(os.path.realpath(path), b"")
-        shutil.copyfile(source, temporary)
+        copied_content(source, temporary)
     answer = _put(path, "", source, wanted, options, checksum, size, check, body, temporary)
     return dict(answer, src=source, md5sum=answer.get("md5sum") or _md5(path))
 
@@ -316,7 +327,7 @@ def _one_file(
     if not check:
         temporary = staged(target, b"")
         try:
-            shutil.copyfile(source, temporary)
+            copied_content(source, temporary)
             if os.path.exists(target):
                 copied_stat(target, temporary)
             os.rename(temporary, target)

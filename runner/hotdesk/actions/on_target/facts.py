@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-from typing import Any, Callable, Mapping, Sequence
 
 from hotdesk.actions.on_target.facts_hardware import (
     device_facts,
@@ -34,6 +32,10 @@ from hotdesk.actions.on_target.facts_system import (
     user_facts,
 )
 from hotdesk.actions.on_target.refusal import Refused, answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Mapping, Sequence
 
 MINIMAL = ("apparmor", "caps", "cmdline", "date_time", "distribution", "dns", "env", "fips", "local", "lsb", "pkg_mgr",
            "platform", "python", "selinux", "service_mgr", "ssh_pub_keys", "user")  # fmt: skip
@@ -138,7 +140,9 @@ def gather(
 
 
 def _named(name: str, glob: str) -> bool:
-    return fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(name[len("ansible_") :], glob)
+    from fnmatch import fnmatch
+
+    return fnmatch(name, glob) or fnmatch(name[len("ansible_") :], glob)
 
 
 def hardware_facts(timeout: float) -> dict[str, Any]:

@@ -6,9 +6,12 @@ import os
 import re
 import threading
 import time
-from typing import Any
 
 from hotdesk.actions.on_target.facts_system import text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _DMI = {
     "bios_date": "bios_date",

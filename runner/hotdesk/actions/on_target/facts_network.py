@@ -6,9 +6,12 @@ import ipaddress
 import os
 import socket
 import struct
-from typing import Any, Iterator
 
 from hotdesk.actions.on_target.facts_system import text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
 
 _RTM_GETADDR, _DUMP, _DONE, _ERROR = 22, 0x301, 3, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST = 1, 2, 3, 4

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import configparser
 import glob
-import json
 import os
 import platform
 import pwd
@@ -14,7 +12,10 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timezone
-from typing import Any, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
 
 _NAMES = {
     "almalinux": "AlmaLinux",
@@ -382,6 +383,9 @@ def local_facts(path: str) -> dict[str, Any]:
 
 
 def _parsed(name: str, text: str) -> Any:
+    import configparser  # the two of them take as long as all the facts, and few PCs have such files
+    import json
+
     try:
         return json.loads(text)
     except ValueError:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
-from typing import Any, Callable, Iterator, Mapping
 
 from hotdesk.actions.on_target.attributes import adjust, described, full_path, kind_of
 from hotdesk.actions.on_target.hidden import hidden_directory
 from hotdesk.actions.on_target.refusal import Refused, answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Mapping
 
 
 @answers
@@ -193,7 +195,7 @@ def _absent(job: _Job) -> bool:
     if job.check:
         return True
     if job.now == "directory":
-        shutil.rmtree(job.path)
+        _remove_tree(job.path)
     else:
         os.unlink(job.path)
     return True
@@ -272,7 +274,7 @@ def _replace(job: _Job, make: Callable[[str], None]) -> None:
     """Make a link under a name nobody knows and rename it over what is there: the path is never missing."""
     path = job.path
     if job.now == "directory":
-        shutil.rmtree(path) if job.force else os.rmdir(path)
+        _remove_tree(path) if job.force else os.rmdir(path)
     parent = os.path.dirname(path) or "."
     try:
         place = hidden_directory(parent)
@@ -285,7 +287,15 @@ def _replace(job: _Job, make: Callable[[str], None]) -> None:
         make(name)
         os.rename(name, path)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        for remove, left in ((os.unlink, name), (os.rmdir, place)):
+            if os.path.lexists(left):
+                remove(left)
+
+
+def _remove_tree(path: str) -> None:
+    import shutil
+
+    shutil.rmtree(path)
 
 
 def _touch(job: _Job) -> bool:

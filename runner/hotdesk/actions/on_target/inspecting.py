@@ -8,11 +8,14 @@ import os
 import pwd
 import stat
 import subprocess
-from typing import Any
 
 from hotdesk.actions.on_target.attributes import file_flags, full_path, group_name
 from hotdesk.actions.on_target.refusal import Refused, answers
 from hotdesk.actions.on_target.writing import CHUNK, digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 WHOLE = 16 << 20
 """Bytes of the longest file that slurp takes: it is one value, in memory at both ends."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
-from typing import Any, Mapping, Match
 
 from hotdesk.actions.on_target.attributes import adjust, full_path
 from hotdesk.actions.on_target.refusal import Refused, answers
 from hotdesk.actions.on_target.writing import back_up, commit, shown, staged, validate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping, Match
 
 ATTRIBUTES_CHANGED = "ownership, perms or SE linux context changed"
 
@@ -72,6 +74,8 @@ def set_line(
 
 
 def _pattern(text: Any) -> Any:
+    import re
+
     try:
         return re.compile(str(text).encode("utf-8", "surrogateescape"))
     except re.error as exc:

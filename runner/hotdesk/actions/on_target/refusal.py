@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any, Callable
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 class Refused(Exception):
@@ -17,11 +18,11 @@ class Refused(Exception):
 def answers(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a Refused into the answer it carries. Other exceptions (OSError above all) travel as they are."""
 
-    @functools.wraps(function)
     def answering(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except Refused as no:
             return no.data
 
+    answering.__doc__ = function.__doc__
     return answering

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any
 
 from hotdesk.actions.on_target.attributes import full_path
 from hotdesk.actions.on_target.refusal import Refused, answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @answers

@@ -8,10 +8,13 @@ import re
 import socket
 import struct
 import time
-from typing import Any, Mapping
 
 from hotdesk.actions.on_target.attributes import described, full_path
 from hotdesk.actions.on_target.refusal import Refused, answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
 
 STATES = {
     "ESTABLISHED": "01",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
-import shutil
 import stat
-import subprocess
 import time
 
 from hotdesk.actions.on_target.hidden import hidden_file
@@ -41,10 +38,20 @@ def copied_stat(source: str, target: str) -> None:
             pass
 
 
+def copied_content(source: str, target: str) -> None:
+    """Write all of ``source`` over ``target``."""
+    import shutil
+
+    shutil.copyfile(source, target)
+
+
 def back_up(path: str) -> str:
-    """Copy ``path`` to ``PATH.PID.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
-    name = "%s.%d.%s~" % (path, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S"))
+    """Copy ``path`` to ``PATH.NUMBER.DATE~`` beside it and return that name. Raises OSError when something is there (a link, say)."""
+    number = int.from_bytes(os.urandom(3), "big")  # Ansible has its pid there; one of ours makes many in a second
+    name = "%s.%d.%s~" % (path, number, time.strftime("%Y-%m-%d@%H:%M:%S"))
     os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    import shutil
+
     shutil.copy2(path, name)
     copied_stat(path, name)
     return name
@@ -81,6 +88,8 @@ def commit(temporary: str, path: str, unsafe: bool = False) -> None:
         except OSError:
             if not unsafe:
                 raise
+            import shutil
+
             with open(temporary, "rb") as source, open(path, "r+b") as target:
                 shutil.copyfileobj(source, target, CHUNK)
                 target.truncate()
@@ -95,6 +104,9 @@ def validate(command: str | None, temporary: str) -> None:
         return
     if "%s" not in command:
         raise Refused("validate must contain %%s: %s" % command)
+    import shlex
+    import subprocess
+
     argv = [word.replace("%s", temporary) for word in shlex.split(command)]
     try:
         done = subprocess.run(

@@ -304,12 +304,20 @@ async def test_a_vaulted_source_is_decrypted(result: RunResult, tmp_path: Path) 
     assert (tmp_path / "dest").read_text().startswith("$ANSIBLE_VAULT")
 
 
+def test_backups_of_one_second_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tasks change the same file, in one process and in no time."""
+    monkeypatch.setattr(time, "strftime", lambda _form: "now")
+    (tmp_path / "f").write_text("content")
+    assert back_up(str(tmp_path / "f")) != back_up(str(tmp_path / "f"))
+
+
 def test_a_backup_goes_through_no_planted_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its name can be guessed; what stands there already is not written."""
     monkeypatch.setattr(time, "strftime", lambda _form: "now")
+    monkeypatch.setattr(os, "urandom", lambda _size: b"\x07")
     (tmp_path / "f").write_text("content")
     (tmp_path / "victim").write_text("mine")
-    (tmp_path / f"f.{os.getpid()}.now~").symlink_to(tmp_path / "victim")
+    (tmp_path / "f.7.now~").symlink_to(tmp_path / "victim")
     with pytest.raises(FileExistsError):
         back_up(str(tmp_path / "f"))
     assert (tmp_path / "victim").read_text() == "mine"
