@@ -26,6 +26,7 @@ from hotdesk.executor.job_order import check_order
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.run import PlayOptions, Run, with_settings
 from hotdesk.executor.scopes import Scopes
+from hotdesk.frozen import frozen
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
@@ -65,7 +66,7 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Around:
     """What stands around a run: where it tells what happens, whom it tells secrets, its id, how it asks the person."""
 

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "runner" / "hotdesk"
 VOCABULARY = (
     "__init__",
+    "frozen",
     "place",
     "errors",
     "shapes",

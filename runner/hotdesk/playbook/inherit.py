@@ -7,9 +7,10 @@ a static import passes on its own keywords too. Source: Ansible's "Re-using Ansi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.playbook.context import PlayScope
 from hotdesk.playbook.model import Become
 from hotdesk.playbook.tags import split_tags
@@ -32,7 +33,7 @@ _INNER: dict[str, str] = {
 """Keywords of which the innermost counts, with the Task field of the same name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inherited:
     """Immutable; ``extend`` gives the record one level further in."""
 

@@ -10,17 +10,17 @@ import re
 import secrets
 import string
 import threading
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from hotdesk.errors import TemplateError, nearest
+from hotdesk.frozen import frozen
 
 SALT_LETTERS: Final = string.ascii_letters + string.digits + "./"
 _LOCK: Final = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Method:
     """``ident``: what stands between the dollar signs. Salt lengths in characters."""
 

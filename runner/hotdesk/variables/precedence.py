@@ -7,9 +7,10 @@ The executor fills a ``Sources`` (one field per level); ``layered`` turns it int
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from hotdesk.frozen import frozen
 from hotdesk.source import Map
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ LEVELS: Final[tuple[tuple[int, str, str], ...]] = (
 """(level, field of Sources, Ansible's words for it)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sources:
     """Where variables come from: for each level a tuple of raw mappings, the later ones win. ``magic`` stands above all levels."""
 

@@ -10,13 +10,13 @@ import hmac
 import os
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from hotdesk.errors import VaultError, nearest
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ NO_PASSWORD: Final = f"Give the password with {_OPTIONS}."
 WRONG_PASSWORD: Final = f"Give the right password with {_OPTIONS}."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """What a vaulted text is made of. ``vault_id`` is empty in format 1.1, which has none."""
 
