@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "runner" / "hotdesk"
 VOCABULARY = (
     "__init__",
     "frozen",
+    "collector",
     "place",
     "errors",
     "shapes",
