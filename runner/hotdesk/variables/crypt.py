@@ -5,7 +5,6 @@ Python has no crypt module from 3.13 on; the C library's is there on every Linux
 
 from __future__ import annotations
 
-import ctypes
 import re
 import secrets
 import string
@@ -86,6 +85,8 @@ def crypt(password: str, setting: str) -> str:
 
 @cache
 def _library() -> Any:
+    import ctypes  # late: it is slow to import, and rarely needed
+
     for name in ("libcrypt.so.1", "libcrypt.so.2"):
         try:
             library = ctypes.CDLL(name)
