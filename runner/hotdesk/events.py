@@ -313,8 +313,7 @@ class Room:
     """Characters of one text."""
 
     def text(self, value: str) -> str:
-        most = min(self.longest, max(self.left, 200))
-        if len(value) > most:
+        if len(value) > 200 and len(value) > (most := min(self.longest, max(self.left, 200))):
             half = most // 2
             value = f"{value[:half]}\n[... {len(value) - 2 * half} characters left out here ...]\n{value[-half:]}"
         self.left -= len(value)

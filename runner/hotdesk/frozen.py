@@ -45,11 +45,12 @@ _parts: dict[type[Any], Callable[[Any], Any]] = {}
 
 def _compared(value: Any) -> Any:
     kind = type(value)
-    found = _parts.get(kind)
-    if found is None:
+    try:
+        return _parts[kind](value)
+    except KeyError:
         names = [each.name for each in fields(kind) if each.compare]
-        found = _parts[kind] = attrgetter(*names) if names else _nothing
-    return found(value)
+        _parts[kind] = attrgetter(*names) if names else _nothing
+    return _parts[kind](value)
 
 
 def _nothing(value: Any) -> tuple[()]:
@@ -57,7 +58,9 @@ def _nothing(value: Any) -> tuple[()]:
 
 
 def _eq(self: Any, other: object) -> Any:
-    return _compared(self) == _compared(other) if type(self) is type(other) else NotImplemented
+    if type(self) is not type(other):
+        return NotImplemented
+    return self is other or _compared(self) == _compared(other)
 
 
 def _hash(self: Any) -> int:

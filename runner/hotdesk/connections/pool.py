@@ -18,7 +18,6 @@ from hotdesk.connections.local import LocalConnection
 from hotdesk.connections.ssh_files import SSHFiles
 from hotdesk.errors import ConnectError, HostError, LinkLost, TaskError, Unreachable, WorkerLost
 from hotdesk.events import Connected, Connecting, Event, Warned
-from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -44,7 +43,7 @@ UNCHECKED = "host keys are not checked (host_key_checking = no): any computer ma
 LOCAL = Endpoint(host="localhost", kind="local")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Failed:
     """How an attempt ended, for everybody who waits for it."""
 

@@ -16,7 +16,6 @@ from hotdesk.executor.asynchronous import in_background, limit_of
 from hotdesk.executor.attempt import Doing, call_action, error_result, with_invocation
 from hotdesk.executor.other_modules import run_module
 from hotdesk.executor.run import Working
-from hotdesk.frozen import frozen
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE, unknown_action
 from hotdesk.playbook.keywords import is_template
 from hotdesk.results import EMPTY, Result, failure
@@ -44,7 +43,7 @@ LONGEST = 100_000_000
 INCLUDES = frozenset({"ansible.builtin.include_tasks", "ansible.builtin.include_role"})
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Include:
     """A dynamic include that a task asks for: its arguments, and the loop item's variables."""
 
