@@ -10,12 +10,13 @@ from __future__ import annotations
 import configparser
 import os
 import stat
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.configuration_types import Given, convert
 from hotdesk.errors import HotdeskError, UsageError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.paths import exists, expanded, is_dir
 from hotdesk.place import Place
 from hotdesk.settings import Settings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """How one field of Settings is spelled outside. Of several spellings that are set, the last one counts, as in Ansible."""
 

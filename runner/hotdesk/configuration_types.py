@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import UsageError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.paths import expanded
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TRUE = frozenset({"yes", "on", "1", "true", "t", "y", "1.0"})
 FALSE = frozenset({"no", "off", "0", "false", "f", "n", "0.0"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """One spelling of a setting that is set: text from outside, or a typed value from the command line."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from hotdesk.frozen import frozen
 from hotdesk.place import Place
 from hotdesk.results import Result
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from hotdesk.results import HostRecap, JobChange, Progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Event:
     """Base. ``at`` is seconds since the epoch, UTC."""
 
     at: float = field(default_factory=time.time)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RunStarted(Event):
     run: str
     """The run's id: the value of HOTDESK_RUN in every process it starts."""
@@ -36,7 +37,7 @@ class RunStarted(Event):
     forks: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PlayStarted(Event):
     play: str
     hosts: tuple[str, ...]
@@ -45,7 +46,7 @@ class PlayStarted(Event):
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class NoHosts(Event):
     """``reason`` is "matched" (skipping: no hosts matched) or "remaining" (NO MORE HOSTS LEFT)."""
 
@@ -53,7 +54,7 @@ class NoHosts(Event):
     reason: Literal["matched", "remaining"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TaskStarted(Event):
     """A task is reached by the first host. ``task`` is its id in this run; ``name`` is as shown (``role : name``)."""
 
@@ -66,7 +67,7 @@ class TaskStarted(Event):
     no_log: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class HostStarted(Event):
     """A host begins a task (the free strategy and the live screen need it)."""
 
@@ -75,7 +76,7 @@ class HostStarted(Event):
     delegate: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ItemFinished(Event):
     task: str
     host: str
@@ -85,7 +86,7 @@ class ItemFinished(Event):
     ignored: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Retrying(Event):
     task: str
     host: str
@@ -94,7 +95,7 @@ class Retrying(Event):
     result: Result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TaskFinished(Event):
     """The final word of a task on a host. ``place`` is the origin shown with a failure."""
 
@@ -111,7 +112,7 @@ class TaskFinished(Event):
     """Show ``result.diff``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Included(Event):
     """A dynamic include: ``included: FILE for HOSTS``. ``label`` is the loop item's, if any."""
 
@@ -120,7 +121,7 @@ class Included(Event):
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Progressed(Event):
     """At most about five a second for a host and task."""
 
@@ -129,7 +130,7 @@ class Progressed(Event):
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Output(Event):
     """A line a running command printed (live output at -v and above)."""
 
@@ -139,19 +140,19 @@ class Output(Event):
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Connecting(Event):
     host: str
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Connected(Event):
     host: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Warned(Event):
     """A warning; repeated at the end of the run. ``deprecation`` picks the prefix."""
 
@@ -161,7 +162,7 @@ class Warned(Event):
     deprecation: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Noted(Event):
     """A plain line for the person, e.g. what preflight does, an answered prompt, a meta action; shown at ``verbosity`` and above."""
 
@@ -170,7 +171,7 @@ class Noted(Event):
     verbosity: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Problems(Event):
     """Preflight found that something does not hold; nothing has been changed."""
 
@@ -180,7 +181,7 @@ class Problems(Event):
     """(message, remedy) pairs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DiskCrossed(Event):
     """Free space crossed a threshold (bytes; ``level`` "ok" when it recovered)."""
 
@@ -192,7 +193,7 @@ class DiskCrossed(Event):
     level: Literal["ok", "warning", "minimum"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DiskMeasured(Event):
     """How much is free (bytes): before a play, after it, and meanwhile whenever it has changed by a hundredth of the whole."""
 
@@ -202,7 +203,7 @@ class DiskMeasured(Event):
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Transferred(Event):
     """A bulk transfer from ``source`` to ``host`` has ended well. ``files`` is 0 for a stream that is no files."""
 
@@ -215,7 +216,7 @@ class Transferred(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class JobDone(Event):
     """What a sync job has done on a host, change by change (in check mode: would do); the first of them, ``total`` counts all."""
 
@@ -226,7 +227,7 @@ class JobDone(Event):
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Changed(Event):
     """The audit log: a verb that changes a machine was called (R11)."""
 
@@ -236,7 +237,7 @@ class Changed(Event):
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class InterruptedRun(Event):
     """A stop has begun. ``reason`` is the signal's name or a sentence; ``under_way`` is host -> task name."""
 
@@ -245,13 +246,13 @@ class InterruptedRun(Event):
     forced: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VerifyStarted(Event):
     files: tuple[str, ...]
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Verified(Event):
     """One testinfra test on one host. ``seconds`` it took; ``detail`` is pytest's report of a failure.
 
@@ -266,7 +267,7 @@ class Verified(Event):
     expected: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RunFinished(Event):
     exit_code: int
     recap: Mapping[str, HostRecap]
@@ -312,8 +313,7 @@ class Room:
     """Characters of one text."""
 
     def text(self, value: str) -> str:
-        most = min(self.longest, max(self.left, 200))
-        if len(value) > most:
+        if len(value) > 200 and len(value) > (most := min(self.longest, max(self.left, 200))):
             half = most // 2
             value = f"{value[:half]}\n[... {len(value) - 2 * half} characters left out here ...]\n{value[-half:]}"
         self.left -= len(value)

@@ -18,6 +18,7 @@ from hotdesk.actions.collections import Collections
 from hotdesk.actions.module_files import ModuleFiles
 from hotdesk.actions.registry import ActionNames
 from hotdesk.aio import in_thread
+from hotdesk.collector import collector_paused
 from hotdesk.connections.pool import Pool
 from hotdesk.errors import InputError, InventoryError, PlaybookError, TemplateError, UndefinedError, nearest
 from hotdesk.executor.extra_vars import extra_variables
@@ -26,6 +27,7 @@ from hotdesk.executor.job_order import check_order
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.run import PlayOptions, Run, with_settings
 from hotdesk.executor.scopes import Scopes
+from hotdesk.frozen import frozen
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
@@ -65,7 +67,7 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Around:
     """What stands around a run: where it tells what happens, whom it tells secrets, its id, how it asks the person."""
 
@@ -119,7 +121,8 @@ async def prepared(
             load_inventory, settings.inventory, settings=settings, run_command=partial(_script, pool), evaluate=Expressions(templates, extra),
             decrypt=decrypt, warn=warn,
         )  # fmt: skip
-        loaded_inventory = await inventory()
+        with collector_paused():
+            loaded_inventory = await inventory()
         names = ActionNames(collections, ModuleFiles.of(settings, collections))
         paths = [_named(names, path) for path in paths]
         directories = [path.absolute().parent for path in paths] or directories
@@ -186,7 +189,8 @@ def _plugins(settings: Settings, collections: Collections) -> Plugins:
 
 async def _playbooks(run: Run, paths: Sequence[Path], check: bool) -> list[Playbook]:
     """Loaded and checked, with what there is to warn about. Raises InputError."""
-    loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
+    with collector_paused():
+        loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
     for playbook in loaded:
         if check:
             await in_thread(check_templates, playbook, run.templates)

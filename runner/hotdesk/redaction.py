@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 import threading
-from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -125,6 +124,8 @@ THEIRS = frozenset({"result", "args", "custom_stats"})
 
 def _forms(text: str) -> Iterator[str]:
     """How a secret may be written elsewhere."""
+    from html import escape  # late: a table of two thousand characters
+
     plain = [text, safe(text), shlex.quote(text).removeprefix("'").removesuffix("'"), repr(text)[1:-1], escape(text)]
     plain += [quote(text, safe=""), quote_plus(text)]
     for one in dict.fromkeys(plain):

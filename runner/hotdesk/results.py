@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +48,7 @@ class Status(Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diff:
     """What ``--diff`` shows: either ``prepared`` text as it stands, or before and after."""
 
@@ -95,7 +97,7 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Result:
     """One outcome. ``data`` holds the action's own keys (rc, stdout, msg, stat, ...), plain values only, never Trusted text.
 
@@ -158,7 +160,7 @@ def failure(msg: str, **data: Any) -> Result:
     return Result(failed=True, data={"msg": msg, **data})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostRecap:
     """A line of PLAY RECAP."""
 
@@ -171,7 +173,7 @@ class HostRecap:
     ignored: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far a transfer or job is: bytes and files done of total (0: not known), bytes/second, seconds left (None: unknown)."""
 
@@ -184,7 +186,7 @@ class Progress:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobChange:
     """One thing that a sync job did, as events tell it: see ``jobs.Change``."""
 
@@ -196,7 +198,7 @@ class JobChange:
     """How it can be undone, in words; empty: it cannot be."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """Something that must hold before a play may change anything, and what to do about it."""
 

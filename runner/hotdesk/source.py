@@ -30,7 +30,8 @@ MOST_ALIASED = 1_000_000
 """Values that the aliases (``*name``) of one document may stand for, those within them included."""
 _YAML = "tag:yaml.org,2002:"
 _Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DEFAULTS = {yaml.ScalarNode: _YAML + "str", yaml.SequenceNode: _YAML + "seq", yaml.MappingNode: _YAML + "map"}
+_SCALAR = yaml.ScalarNode
+_DEFAULTS = {_SCALAR: _YAML + "str", yaml.SequenceNode: _YAML + "seq", yaml.MappingNode: _YAML + "map"}
 _scalars = yaml.constructor.SafeConstructor()
 _WORD, _WORDS = 40, 4096
 """Characters of a scalar that is kept in mind, and how many."""
@@ -42,15 +43,16 @@ class _Loader(_Fast):  # type: ignore[misc]
     _known: ClassVar[dict[str, str]] = {}
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        if kind is not yaml.ScalarNode or not implicit[0]:
+        if kind is not _SCALAR or not implicit[0]:
             return _DEFAULTS[kind]
-        if len(value) > _WORD:
-            return super().resolve(kind, value, implicit)
         tag = self._known.get(value)
         if tag is None:
+            tag = super().resolve(kind, value, implicit)
+            if len(value) > _WORD:
+                return tag
             if len(self._known) > _WORDS:
                 self._known.clear()
-            tag = self._known[value] = super().resolve(kind, value, implicit)
+            self._known[value] = tag
         return tag
 
     def descend_resolver(self, *_: Any) -> None:
@@ -67,7 +69,7 @@ class Trusted(str):
     place: Place | None
 
     def __new__(cls, text: str, place: Place | None = None) -> Trusted:
-        self = super().__new__(cls, text)
+        self = str.__new__(cls, text)
         self.place = place
         return self
 
@@ -221,7 +223,7 @@ class _Build:
     def value(self, node: Any, trusted: bool) -> Any:
         tag = node.tag
         kind = type(node)
-        if kind is yaml.ScalarNode:
+        if kind is _SCALAR:
             if tag == _STR:
                 return Trusted(node.value, self._place(node)) if trusted else node.value
             return self._scalar(node, tag, trusted)
@@ -279,11 +281,12 @@ class _Build:
         merged: dict[Any, Any] = {}
         own: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            if key_node.tag == _YAML + "merge":
+            tag = key_node.tag
+            if tag == _MERGE:
                 for earlier in self._merge(value_node, trusted):
                     merged = {**earlier, **merged}
                 continue
-            if key_node.tag == _STR and type(key_node) is yaml.ScalarNode:
+            if tag == _STR and type(key_node) is _SCALAR:
                 key: Any = Trusted(key_node.value, self._place(key_node)) if trusted else key_node.value
             else:
                 key = self._odd_key(key_node, trusted)
@@ -346,7 +349,7 @@ class _Build:
 
 
 _UNFINISHED = object()
-_STR = _YAML + "str"
+_STR, _MERGE = _YAML + "str", _YAML + "merge"
 _COLLECTIONS = {_YAML + name for name in ("map", "seq", "omap", "pairs", "set")}
 _KINDS = {
     "null": "null", "bool": "true or false", "int": "a whole number that can be read", "float": "a number", "timestamp": "a date or time",

@@ -10,6 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "runner" / "hotdesk"
 VOCABULARY = (
     "__init__",
+    "frozen",
+    "collector",
     "place",
     "errors",
     "shapes",

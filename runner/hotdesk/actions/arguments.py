@@ -7,7 +7,7 @@ Beside ``options`` a DOCUMENTATION of ours may have ``mutually_exclusive``, ``re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import yaml
 
 from hotdesk.actions.option_types import CONVERT
 from hotdesk.errors import ArgumentError, PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.playbook.actions import FREE_FORM, RAW, VARIABLE
 from hotdesk.playbook.keywords import FALSE, TRUE, is_template
 from hotdesk.results import EMPTY
@@ -36,7 +37,7 @@ OPEN = frozenset({"ansible.builtin.set_fact", "ansible.builtin.add_host"})
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Option:
     name: str
     type: str = "str"
@@ -49,7 +50,7 @@ class Option:
     no_log: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spec:
     """Options by name; ``names`` maps every spelling (aliases too) to the option's name; ``rules`` relate options."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.actions.on_target import background
 from hotdesk.aio import TaskGroup, first
+from hotdesk.frozen import frozen
 from hotdesk.jobs.machine import source_text
 from hotdesk.jobs.shipping import bundle
 
@@ -28,7 +28,7 @@ LATE = 5.0
 LARGEST = 10**12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Background:
     """``async`` and ``poll`` of a task, in seconds."""
 

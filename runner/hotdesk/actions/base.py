@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hotdesk.errors import ArgumentError
+from hotdesk.frozen import frozen
 from hotdesk.paths import exists
 from hotdesk.results import EMPTY, Result
 
@@ -30,7 +31,7 @@ ARGUMENTS_FROM = 3
 # Effects: what an action asks the executor to do to the run's own state. Applied by the executor alone, in order.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetFacts:
     """set_fact: variables of the host (precedence 19); ``cacheable`` ones are facts too."""
 
@@ -38,27 +39,27 @@ class SetFacts:
     cacheable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncludeVars:
     """include_vars: precedence 18. Values may be Trusted templates (they are the user's text)."""
 
     variables: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddHost:
     name: str
     groups: tuple[str, ...] = ()
     variables: Mapping[str, Any] = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupBy:
     key: str
     parents: tuple[str, ...] = ("all",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetStats:
     data: Mapping[str, Any]
     per_host: bool = False
@@ -68,7 +69,7 @@ class SetStats:
 Effect = SetFacts | IncludeVars | AddHost | GroupBy | SetStats
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What an action gives back."""
 
@@ -84,7 +85,7 @@ async def _no_way(name: str) -> tuple[Endpoint, Escalation | None]:
     raise ArgumentError(f"it is not known how {name} is reached")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Call:
     """One execution of an action on one host (one item of a loop): everything it may see."""
 

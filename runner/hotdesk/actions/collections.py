@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import InputError
+from hotdesk.frozen import frozen
 from hotdesk.paths import expanded, is_dir, is_file
 from hotdesk.source import load_yaml_file
 
@@ -25,7 +25,7 @@ _PART = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _PLAYBOOKS = ("", ".yml", ".yaml")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collection:
     name: str
     """namespace.collection"""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotdesk.actions.module_files import ansible_core, routing
 from hotdesk.errors import TaskError
+from hotdesk.frozen import frozen
 from hotdesk.place import Place
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _INNER = "plugins.module_utils"
 _SHIM = "import sys\nimport {target} as found\nsys.modules[{name!r}] = found\n"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A Python file by the name that it is imported with; ``path`` is None for one that we made up."""
 
@@ -42,7 +42,7 @@ class File:
         return hashlib.sha256(self.text).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Imported:
     """An import as it is written: ``name`` (for ``from A import B`` that is A.B, where B may be no module)."""
 

@@ -9,7 +9,6 @@ import shlex
 import sys
 import threading
 import zlib
-from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
 from hotdesk.actions.module_imports import CORE, File, closure, standard_imports
 from hotdesk.errors import TaskError
+from hotdesk.frozen import frozen
 from hotdesk.place import Place
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _NOT_EARLY = frozenset({"antigravity", "this", "idlelib", "turtle", "turtledemo"
 """Of the standard library, and nothing that the agent itself should import."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Payload:
     """A module, ready to be sent."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.playbook.free_form import unquote
@@ -54,6 +53,8 @@ def as_integer(value: Any) -> int:
     if isinstance(value, int):
         return value
     if isinstance(value, (str, float)):
+        from decimal import Decimal, InvalidOperation  # late: most numbers are written as numbers
+
         try:
             number = Decimal(str(value).strip())
             if number == int(number):

@@ -350,6 +350,8 @@ class ActionNames:
 
     def _with_defaults(self, task: Task) -> Task:
         """``task`` with the arguments that its module_defaults will add, as far as they are written out."""
+        if not task.module_defaults:
+            return task
         found = {
             key: value
             for one in defaults_of(task, self.groups.members)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from hotdesk.actions.option_types import as_boolean
 from hotdesk.aio import in_thread
 from hotdesk.errors import TaskError
 from hotdesk.events import plain
+from hotdesk.frozen import frozen
 from hotdesk.jobs.load import load
 from hotdesk.jobs.review import Step
 from hotdesk.jobs.run import CONSENT, JobRun
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONTROL = "localhost"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inspection:
     """What preflight wants to know of a job before the play changes anything."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from hotdesk.connections.become import escalation_for
 from hotdesk.connections.endpoint import endpoint_for
 from hotdesk.connections.pool import LOCAL, Pool
 from hotdesk.errors import HostError, HotdeskError, Unreachable, nearest
+from hotdesk.frozen import frozen
 from hotdesk.jobs.load import load
 from hotdesk.jobs.machine import STALL_TIMEOUT, Machine
 from hotdesk.jobs.run import JobRun
@@ -53,7 +53,7 @@ OPTIONS = {
 """Options of Ansible's ssh connection plugin -> the variable that says the same to us."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """How one PC is reached."""
 

@@ -13,6 +13,7 @@ import click
 from hotdesk.aio import in_thread, use_pidfd_watcher
 from hotdesk.cli.control import Control
 from hotdesk.cli.options import INVENTORY, options, settings_from
+from hotdesk.collector import collector_paused
 from hotdesk.errors import UsageError, nearest
 from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.inventory.load import load_inventory
@@ -23,7 +24,7 @@ from hotdesk.inventory.vars_files import load_vars_files
 from hotdesk.supervise.terminal import ask
 from hotdesk.text import safe
 from hotdesk.variables.expressions import Expressions
-from hotdesk.variables.precedence import inventory_sources, layered
+from hotdesk.variables.precedence import Sources, inventory_sources, layered
 from hotdesk.variables.templates import Templates
 from hotdesk.variables.vault_passwords import Asking, load_secrets
 from hotdesk.variables.vaulted_files import decrypter
@@ -72,7 +73,8 @@ def command(**given: Any) -> None:
     if given["as_toml"] and given["as_yaml"]:
         raise UsageError("only one of --yaml and --toml can be given")
     use_pidfd_watcher()
-    text = asyncio.run(_show(given, settings_from(given)))
+    with collector_paused():
+        text = asyncio.run(_show(given, settings_from(given)))
     if given["file"]:
         _write(given["file"], f"{text}\n")
     else:
@@ -161,19 +163,18 @@ class _Variables:
         inventory = self._inventory
         if name not in inventory.hosts and (local := find_host(inventory, name)) is not None:
             inventory = replace(inventory, hosts={**inventory.hosts, name: local})
-        sources = replace(inventory_sources(inventory, name, self._beside), extra_vars=(self._extra,))
+        sources = inventory_sources(inventory, name, self._beside)
         if self._apart:
-            sources = replace(
-                sources,
-                inventory_groups=(),
-                inventory_group_vars_all=(),
-                playbook_group_vars_all=(),
-                inventory_group_vars=(),
-                playbook_group_vars=(),
-                extra_vars=(),
+            sources = Sources(
+                inventory_host=sources.inventory_host,
+                inventory_host_vars=sources.inventory_host_vars,
+                playbook_host_vars=sources.playbook_host_vars,
             )
-        found = layered(sources, hash_behaviour=self._settings.hash_behaviour)
-        return {key: found[key] for key in found if key not in MAGIC}
+        layers = layered(sources, hash_behaviour=self._settings.hash_behaviour)
+        found = (layers if self._apart else layers.above(self._extra)).as_dict()
+        for key in MAGIC:
+            found.pop(key, None)
+        return found
 
     def of_group(self, group: Group) -> Mapping[str, Any]:
         found = dict(group.vars)

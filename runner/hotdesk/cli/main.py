@@ -13,6 +13,7 @@ import click
 
 from hotdesk import __version__
 from hotdesk.cli.command_line import hide_from_ps
+from hotdesk.collector import collector_paused
 from hotdesk.errors import HotdeskError, Interrupted, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -73,13 +74,11 @@ class Commands(click.Group):
 
 def _imported(name: str) -> ModuleType:
     """A module, imported without the collector's looks at what is never garbage: a tenth of the start."""
-    gc.disable()
-    try:
-        return importlib.import_module(name)
-    finally:
+    with collector_paused():
+        found = importlib.import_module(name)
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
-        gc.enable()
+    return found
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -115,6 +114,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except Exception as exc:  # a fault of hotdesk itself: told as one, with the traceback in a file
         code = _internal_error(exc)
     _leave_stdout()
+    if args is None:
+        gc.freeze()  # nothing is garbage now: the interpreter's last look at everything would take longer than many a command
     sys.exit(code if isinstance(code, int) else 0)
 
 

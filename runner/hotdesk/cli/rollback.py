@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, options
 from hotdesk.cli.running import play_options, run
 from hotdesk.cli.snapshots import asked, root_settings, told_run
 from hotdesk.errors import UsageError
+from hotdesk.frozen import frozen
 from hotdesk.jobs.undo import runs
 from hotdesk.jobs.undo_plan import Undoing, undoing
 from hotdesk.paths import exists, run_log_dir
@@ -30,7 +30,7 @@ SHOWN = 20
 COMES = {"+": "goes", "-": "comes back", "*": "gets its old content", ".": "gets its old mode or owner"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """What a PC keeps of its runs."""
 
@@ -44,7 +44,7 @@ class Kept:
         return {run: max(sets.get(run, 0.0), self.journals.get(run, 0.0)) for run in {**sets, **self.journals}}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """How one PC is brought back: by its snapshots (and what differs from them), by journals, or both."""
 

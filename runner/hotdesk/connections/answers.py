@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from hotdesk.errors import TaskError
+from hotdesk.frozen import frozen
 from hotdesk.shapes import expect
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ INTERRUPTED = {
 """What to do about a program of ``agent.tree.ORDERLY`` that a stop has ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Completed:
     """A command that has ended, known from the agent's own exit frame. ``rc`` is 128 + n for a signal."""
 
@@ -33,7 +33,7 @@ class Completed:
 STAYS = "is not found and stays when the task is stopped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class AgentInfo:
     """What an agent says of itself when it starts."""
 
@@ -72,7 +72,7 @@ class AgentInfo:
         return [*([hidden] if not self.sees_others else []), *([orphaned] if not self.subreaper else [])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DiskState:
     """A file system as an agent sees it (bytes). One formula everywhere: free = available to an unprivileged writer."""
 

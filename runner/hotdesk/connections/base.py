@@ -6,8 +6,9 @@ Only agents and bulk-transfer bridges are started this way; every other command 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from hotdesk.agent.frames import Decoder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Endpoint:
     """Where and how to reach a PC: what ``ansible_*`` connection variables, keywords and settings come to for one host.
 
@@ -45,7 +46,7 @@ class Endpoint:
     """``ansible_python_interpreter``."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Secret:
     """A password; shown as ``***`` wherever it is printed."""
 
@@ -57,7 +58,7 @@ class Secret:
     __str__ = __repr__
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Escalation:
     """``become``, resolved. Two tasks with equal Escalations on one Endpoint share one agent."""
 

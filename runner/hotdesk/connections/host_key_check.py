@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hotdesk.connections.host_keys import KnownHosts, Line, name_for, remember
 from hotdesk.connections.library import asyncssh
 from hotdesk.errors import HostKeyError
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ class AnyKind:
     sig_algorithms = tuple(asyncssh.public_key.get_default_public_key_algs())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """What a server showed: its key and, perhaps, a certificate for it."""
 

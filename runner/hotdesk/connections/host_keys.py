@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import HostKeyError
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trust:
     """What known_hosts says about one host: its keys, the authorities that may sign for it, the revoked keys."""
 
@@ -35,7 +35,7 @@ class Trust:
         return Trust(self.keys + other.keys, self.authorities + other.authorities, self.revoked + other.revoked)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """An entry and where it stands, to name it when a key has changed."""
 

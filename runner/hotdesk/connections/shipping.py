@@ -8,12 +8,12 @@ import re
 import sys
 import threading
 import zlib
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import MAGIC_NUMBER, find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from hotdesk.errors import BecomeError, ConnectError
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ _LOCKS = '${HOTDESK_LOCKS:+HOTDESK_LOCKS="$HOTDESK_LOCKS"}'
 _packing = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """What starts one agent: ``command`` for the login shell, ``payload`` for its stdin once ``token`` was seen on its stdout."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from hotdesk.connections.host_keys import SYSTEM_FILES, USER_FILES
 from hotdesk.connections.library import asyncssh
 from hotdesk.connections.ssh_errors import translated
 from hotdesk.errors import AuthenticationError, ConnectError
+from hotdesk.frozen import frozen
 from hotdesk.paths import exists, expanded
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ FAMILIES = {"any": 0, "inet": 2, "inet6": 10}
 TOKEN = re.compile(r"%(.)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prepared:
     """Ready to connect. ``jump`` is the Endpoint to go through; ``options`` are asyncssh's, ``extra`` its keywords on top."""
 

@@ -7,11 +7,11 @@ import contextlib
 import json
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import HotdeskError
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,7 +21,7 @@ STOP_LIMIT = 10.0
 """Seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EmbeddedPCs:
     """Running embedded PCs and the files that say how to reach them."""
 

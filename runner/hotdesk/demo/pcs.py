@@ -16,20 +16,20 @@ import secrets
 import shlex
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from hotdesk.connections.library import asyncssh
 from hotdesk.demo.session import CommandSession, kill_marked
+from hotdesk.frozen import frozen
 
 MARK = "HOTDESK_DEMO"
 """In the environment of everything that an embedded PC runs: how the last of it is found and ended."""
 CIPHERS = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PC:
     """One make-believe PC; ``top`` holds its ``home``."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hotdesk import events as ev
 from hotdesk.executor.host import HostState
+from hotdesk.frozen import frozen
 from hotdesk.playbook.model import TagSelection
 from hotdesk.results import EMPTY
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from hotdesk.variables.templates import Templates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PlayOptions:
     """What the command line says about one run of playbooks, beyond Settings."""
 
@@ -89,7 +90,7 @@ class Machines(Protocol):
         """End what still runs under ``mark`` on ``host``, if it can be reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Working:
     """How one execution of a task works on a machine."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.results import EMPTY
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hotdesk.place import Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Group:
     """A group. ``depth``: longest way from ``all``. ``vars`` are the inventory source's own; group_vars files are kept apart."""
 
@@ -29,7 +30,7 @@ class Group:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Host:
     """A host. ``groups``: every group it is in, ``all`` first, then by (depth, priority, name): the merge order."""
 
@@ -39,7 +40,7 @@ class Host:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VarsFiles:
     """What stands in ``group_vars/`` and ``host_vars/`` of one base directory (an inventory's or a playbook's)."""
 
@@ -48,7 +49,7 @@ class VarsFiles:
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Inventory:
     """All sources merged. ``hosts`` and ``groups`` keep the order of definition."""
 

@@ -146,22 +146,24 @@ def as_graph(
 
 
 def to_json(data: Any) -> str:
-    """As ansible-inventory prints it: what ``json.dumps`` gives with ``sort_keys``, ``indent=4`` and not ``ensure_ascii``, for which it does
-    not use its part in C."""
+    """As ansible-inventory prints it: what ``json.dumps`` gives with ``sort_keys``, ``indent=4`` and not ``ensure_ascii``. The standard
+    library has no part in C for ``indent``; what holds no other collection goes through it here all the same, line by line."""
     return _json(data, "\n")
 
 
 def _json(value: Any, line: str) -> str:
     """``line``: a newline and the indentation of what stands around."""
-    if isinstance(value, str):
-        return json.encoder.encode_basestring(value)
+    if not value or not isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False)
     inner = line + "    "
-    if isinstance(value, dict) and value:
-        parts = [f"{_json(str(key), inner)}: {_json(value[key], inner)}" for key in sorted(value)]
+    items: Collection[Any] = value.values() if isinstance(value, dict) else value
+    if _COLLECTIONS.isdisjoint(map(type, items)):
+        flat = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(f",{inner}", ": "))
+        return f"{flat[0]}{inner}{flat[1:-1]}{line}{flat[-1]}"
+    if isinstance(value, dict):
+        parts = [f"{_json(key, inner)}: {_json(value[key], inner)}" for key in sorted(value)]
         return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
-    if isinstance(value, (list, tuple)) and value:
-        return f"[{inner}{f',{inner}'.join([_json(item, inner) for item in value])}{line}]"
-    return json.dumps(value)
+    return f"[{inner}{f',{inner}'.join([_json(item, inner) for item in value])}{line}]"
 
 
 def to_yaml(data: Any) -> str:
@@ -170,12 +172,17 @@ def to_yaml(data: Any) -> str:
 
 
 def plain(value: Any, *, dates: bool = False) -> Any:
-    """Values without our types, templates as they were written. Without ``dates`` (JSON) dates, vaulted and unsafe values take JSON forms."""
+    """Values without our types, templates as they were written. Without ``dates`` (JSON) dates, vaulted and unsafe values take JSON forms,
+    and text may stay ``Trusted``."""
     if isinstance(value, str):
-        return str(value) if dates or isinstance(value, Trusted) else {"__ansible_unsafe": value}
+        if dates:
+            return str(value)
+        return value if isinstance(value, Trusted) else {"__ansible_unsafe": value}
     if isinstance(value, Mapping):
+        if dates:
+            return {str(key) if isinstance(key, str) else key: plain(item, dates=True) for key, item in value.items()}
         return {
-            (str(key) if not dates or isinstance(key, str) else key): plain(item, dates=dates)
+            key if isinstance(key, str) else str(key): item if type(item) is Trusted else plain(item)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple, set)):
@@ -199,4 +206,5 @@ def _vaulted(dumper: yaml.SafeDumper, value: Vaulted) -> Any:
     return dumper.represent_scalar("!vault", value.ciphertext, style="|")
 
 
+_COLLECTIONS = {dict, list, tuple}
 _Dumper.add_representer(Vaulted, _vaulted)

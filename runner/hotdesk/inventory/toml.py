@@ -5,7 +5,6 @@ https://docs.ansible.com/ansible-core/2.19/collections/ansible/builtin/toml_inve
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import InventoryError, nearest
@@ -21,6 +20,8 @@ _KEYS = ("hosts", "children", "vars")
 
 def parse_toml(text: str, file: str, builder: Builder) -> None:
     """Read ``text`` into ``builder``. Raises InventoryError; TOML's reader tells the place of a syntax error in its message only."""
+    import tomllib  # late: few inventories are TOML
+
     place = Place(file)
     try:
         data = tomllib.loads(text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from hotdesk.aio import TaskGroup, first
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ LIMITS: Mapping[str, int] = {"UID_MIN": 1000, "UID_MAX": 60000, "GID_MIN": 1000,
 """login.defs(5)'s own, for what the file does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """One line of passwd(5) with its line of shadow(5)."""
 
@@ -40,7 +41,7 @@ class User:
         return (self.password or "!")[0] in "!*" or old or (expiry is not None and expiry <= today)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """One line of group(5)."""
 
@@ -48,7 +49,7 @@ class Group:
     members: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accounts:
     """The account files of one PC."""
 

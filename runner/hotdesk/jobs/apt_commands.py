@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import TaskError
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence, Set
@@ -41,7 +41,7 @@ UPDATE = (
 LISTS_LOCK = "/var/lib/apt/lists/lock"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Effects:
     """What a rehearsal says: names that would be installed (new or upgraded) and removed, without the native architecture."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hotdesk.frozen import frozen
 from hotdesk.results import EMPTY, Diff, Problem
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from hotdesk.jobs.transfer import JobTransfer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Change:
     """One thing that a job would do: ``verb`` create, update, delete, ... and ``subject`` (a path, a package).
 
@@ -44,7 +45,7 @@ class Change:
         return f"{self.verb} {self.subject}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Plan:
     """What ``sync`` will do, item by item. Empty: the target is in the wanted state already."""
 
@@ -63,7 +64,7 @@ class Plan:
     """Ids of changes that they do not undo even so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class JobResult:
     """What the job did: ``data`` are the documented RETURN keys."""
 
@@ -74,7 +75,7 @@ class JobResult:
     """Id of each change that could not be done (and of those that needed it) -> why. The others were done; the task fails and names these."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Expectation:
     """Something that holds on the target from now on, until a sync or a person changes it; ``hotdesk verify --jobs`` looks at it later.
 

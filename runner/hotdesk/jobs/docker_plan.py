@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.jobs.base import Change
 from hotdesk.jobs.docker_containers import aspects, binds, refers
 
@@ -41,7 +42,7 @@ STATE = {
 """The shape of what a PC says."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """The arguments that decide what is to be the same."""
 

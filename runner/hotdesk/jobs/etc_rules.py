@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from dataclasses import dataclass
+
+from hotdesk.frozen import frozen
 
 MACHINE = "belongs to the machine"
 GENERATED = "is generated on each machine"
@@ -49,7 +50,7 @@ SSHD_WORDS = (
 """What of ``sshd -T`` (sshd_config(5)) decides who gets in and how."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """``each`` looks at one new file (``%s``) before anything is replaced, ``whole`` at the unit with everything in place."""
 

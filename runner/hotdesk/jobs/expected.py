@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hotdesk.errors import UsageError
+from hotdesk.frozen import frozen
 from hotdesk.jobs.base import Expectation
 from hotdesk.paths import make_private, state_dir
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hotdesk.jobs.review import Step
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Met:
     """A step that a run has done on a host."""
 

@@ -7,9 +7,10 @@ of the gate, whoever pushed to whom in between.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from hotdesk.frozen import frozen
 from hotdesk.results import EMPTY
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ ANSWER = {"revision": int, "boot": str, "pc": str, "turns": [TURN], "sources": [
 """The shape of what ``on_target.history.read`` answers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """Who a PC is, whatever it is called in the inventory: the machine-id (machine-id(5)) and its own name."""
 
@@ -46,7 +47,7 @@ class Identity:
         return f"{self.machine} {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """Work of one PC that is here: ``turn`` is the newest of which something is here, ``whole`` the newest that came completely."""
 
@@ -58,7 +59,7 @@ class Turn:
     time: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sync:
     """The last sync from one source to this PC. ``synced``: when one from there last ended well; empty: never."""
 
@@ -70,7 +71,7 @@ class Sync:
     synced: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """A PC that this one was the source for."""
 
@@ -78,7 +79,7 @@ class Peer:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """What a PC remembers, all of it by the identity of the other PC."""
 
@@ -138,7 +139,7 @@ class History:
         return [each for each in self.sources.values() if each.outcome in ("begun", "failed")]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """A reason not to sync to a host without asking. ``identity``: it is never done."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from hotdesk.errors import TaskError
+from hotdesk.frozen import frozen
 from hotdesk.jobs.transaction import STATE
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ NAMED = 5
 """Things that a detail names."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """The k3s of one PC. ``config``: what its config.yaml says, and ``text`` its words; ``objects`` and ``volumes``: name -> digest."""
 
@@ -59,7 +60,7 @@ class Seen:
         return hashlib.blake2b(told.encode(), key=secret, digest_size=8).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Differences:
     """name -> ``+`` (only the source has it), ``-`` (only the target), ``~``."""
 

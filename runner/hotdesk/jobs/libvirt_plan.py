@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.jobs import libvirt_xml as xml
 from hotdesk.jobs.base import Change
 
@@ -39,7 +40,7 @@ STATE = {
 """The shape of what a PC says."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """The arguments that decide what is to be the same."""
 

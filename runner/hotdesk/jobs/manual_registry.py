@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import InputError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.source import load_yaml, place_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ LONGEST = 64 << 10
 """Characters of a snippet: it travels as one string of an environment or a command line, which may have 128 KiB (execve(2))."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snippets:
     """One item's. All are scripts for bash."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.jobs.review import Reviewed, Step
 from hotdesk.results import EMPTY
 from hotdesk.source import load_yaml_file, place_of
@@ -44,7 +45,7 @@ HEADER = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PlanFile:
     """A plan file that was read."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from hotdesk.frozen import frozen
 from hotdesk.results import EMPTY
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 Decision = Literal["approve", "keep", "skip", "never"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A task of the playbook that runs a job, the same for all hosts."""
 
@@ -31,7 +32,7 @@ class Step:
     """``no_log``: its changes are shown to nobody, so nobody can approve them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What is to be done of a plan, and why the rest is left."""
 
@@ -73,7 +74,7 @@ class Recorder:
         return Verdict(plan.changes, {})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowing:
     """Everything, but of what removes or overwrites what a person may miss only what was allowed: for whoever has reviewed nothing."""
 
@@ -92,7 +93,7 @@ class Allowing:
         return Verdict(kept, left, keeping=tuple(beside))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reviewed:
     """A change of a plan file, with what was decided for each of its hosts."""
 

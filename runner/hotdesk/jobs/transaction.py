@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.jobs.on_target import journal, transaction
 from hotdesk.jobs.shipping import bundle
 
@@ -26,7 +26,7 @@ CHECK_LIMIT = 120.0
 _SHOWN = [{"name": str, "unit": str, "run": str, "was": {str: STATE}}]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PutFile:
     """What is to be at ``path``: a file (``content``), a link (``link``), or nothing. ``was`` is what the plan found there."""
 
@@ -51,7 +51,7 @@ class PutFile:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Steady:
     """Of ``argv``'s output, the lines that begin with one of ``words`` must be the same before and after: the way in to a PC, say."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.jobs import transaction
 from hotdesk.jobs.on_target import apt_journal, journal, undo
 from hotdesk.jobs.shipping import bundle
@@ -36,7 +37,7 @@ _LEFT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Undo:
     """How commands undo one change of a job. ``look``'s output says how it is: ``before`` and ``after`` the change (without the last newline)."""
 

@@ -6,10 +6,10 @@ and ``local_action`` (the same, delegated to localhost). Source: Ansible's "Work
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.playbook.free_form import like, parse, words
 from hotdesk.playbook.keywords import LEVELS, is_template, unknown
 from hotdesk.source import Map, Trusted, Vaulted, place_of
@@ -35,7 +35,7 @@ FREE_FORM = _COMMANDS | frozenset(
 _NOT_SAID = object()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """An action as found in a task."""
 

@@ -7,9 +7,11 @@ a static import passes on its own keywords too. Source: Ansible's "Re-using Ansi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.playbook.context import PlayScope
 from hotdesk.playbook.model import Become
 from hotdesk.playbook.tags import split_tags
@@ -30,9 +32,13 @@ _INNER: dict[str, str] = {
     )
 }  # fmt: skip
 """Keywords of which the innermost counts, with the Task field of the same name."""
+_BECOME = {
+    "become": "enabled", "become_user": "user", "become_method": "method", "become_flags": "flags", "become_exe": "exe",
+}  # fmt: skip
+"""Keywords with their field of Become."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inherited:
     """Immutable; ``extend`` gives the record one level further in."""
 
@@ -62,7 +68,7 @@ class Inherited:
         """As this, with the keywords of a play, role entry, block, import or ``apply`` added."""
         if not values:
             return self
-        inner = {name: values[name] for name in _INNER if values.get(name) is not None}
+        inner = {_INNER[name]: value for name, value in values.items() if name in _INNER and value is not None}
         own_vars = variables(values.get("vars")) if with_vars else EMPTY
         collections = values.get("collections")
         return replace(
@@ -80,23 +86,18 @@ class Inherited:
 
     def search(self) -> tuple[Path, ...]:
         """Where relative files are looked for, nearest first: the role and those that led to it, the task files, the playbook."""
-        roles = [self.role.role.path, *(use.role.path for use in self.role.parents)] if self.role else []
-        return tuple(dict.fromkeys((*roles, *(file.parent for file in self.files), self.basedir)))
+        return _search(self.role, self.files, self.basedir)
+
+
+@lru_cache(maxsize=64)
+def _search(role: RoleUse | None, files: tuple[Path, ...], basedir: Path) -> tuple[Path, ...]:
+    roles = [role.role.path, *(use.role.path for use in role.parents)] if role else []
+    return tuple(dict.fromkeys((*roles, *(file.parent for file in files), basedir)))
 
 
 def become(outer: Become, values: Mapping[str, Any]) -> Become:
     """``become*`` of ``values`` over those around them."""
-    changes = {
-        field: values[keyword]
-        for keyword, field in (
-            ("become", "enabled"),
-            ("become_user", "user"),
-            ("become_method", "method"),
-            ("become_flags", "flags"),
-            ("become_exe", "exe"),
-        )
-        if values.get(keyword) is not None
-    }
+    changes = {_BECOME[name]: value for name, value in values.items() if name in _BECOME and value is not None}
     return replace(outer, **changes) if changes else outer
 
 

@@ -7,10 +7,10 @@ never ignored.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.source import Trusted, place_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _EVERY: frozenset[Level] = _BLOCK | {"play", "import_playbook"}
 _PLAY: frozenset[Level] = frozenset({"play"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keyword:
     name: str
     on: frozenset[Level]

@@ -9,9 +9,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.results import EMPTY
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Raw = Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class Role:
     """A role on disk, loaded once per (path, ``*_from``) choice. ``defaults``/``vars`` are the merged files, raw and lazy."""
 
@@ -38,7 +39,7 @@ class Role:
     collections: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class RoleUse:
     """A role applied somewhere: its params, and the roles that led to it. Identity (``is``) tells two uses apart."""
 
@@ -55,7 +56,7 @@ class RoleUse:
     (unless ``allow_duplicates``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Loop:
     """``loop:`` (``lookup == ""``) or ``with_LOOKUP:``."""
 
@@ -71,7 +72,7 @@ class Loop:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Become:
     """``become*`` keywords, raw; None means "not said here" (then settings and ``ansible_become*`` variables decide)."""
 
@@ -82,7 +83,7 @@ class Become:
     exe: Raw = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class Task:
     """One task (or handler). Identity (``is``) is what tells tasks apart; ``id`` is unique within the process."""
 
@@ -149,7 +150,7 @@ class Task:
     """The loader's own record of what a dynamic include below this task inherits; opaque to everyone else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class Block:
     """``block/rescue/always``, or an implicit block that only groups (role, import, play section)."""
 
@@ -162,7 +163,7 @@ class Block:
     """Set on the implicit block of a role: the role is skipped on a host that has completed it, unless allow_duplicates."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class Play:
     name: Raw
     hosts: Raw
@@ -193,13 +194,13 @@ class Play:
     """A template task carrying the play's own inherited keywords (become, environment, connection, ...): what facts gathering uses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Playbook:
     path: Path
     plays: tuple[Play, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TagSelection:
     """``--tags`` / ``--skip-tags``."""
 

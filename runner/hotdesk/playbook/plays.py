@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.paths import expanded, is_file, names_in
 from hotdesk.place import Place
 from hotdesk.playbook.context import PlayScope, next_id
@@ -30,7 +31,7 @@ _PROMPT_KEYS = ("name", "prompt", "default", "private", "confirm", "encrypt", "s
 _SERIAL = re.compile(r"\d+%?\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Outer:
     """What ``import_playbook`` puts on the plays of its file."""
 
@@ -39,13 +40,16 @@ class _Outer:
     vars: Mapping[str, Any] = EMPTY
 
 
+_OUTERMOST = _Outer()
+
+
 class PlayReader:
     def __init__(self, context: Context, tasks: TaskReader, extra_vars: Mapping[str, Any]) -> None:
         self.context = context
         self.tasks = tasks
         self.extra_vars = extra_vars
 
-    def read_file(self, path: Path, outer: _Outer = _Outer(), *, place: Place | None = None) -> tuple[Play, ...]:
+    def read_file(self, path: Path, outer: _Outer = _OUTERMOST, *, place: Place | None = None) -> tuple[Play, ...]:
         """Every play of a playbook file and of those it imports. Raises PlaybookError."""
         path = path.absolute()
         if path in self.context.loading:

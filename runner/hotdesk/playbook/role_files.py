@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os.path
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import IncludeError, PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.paths import expanded, is_dir, is_file, names_in
 from hotdesk.place import Place
 from hotdesk.playbook.context import place_of_key
@@ -27,7 +27,7 @@ _EXTENSIONS = (".yml", ".yaml", ".json")
 _META = ("allow_duplicates", "argument_specs", "collections", "dependencies", "galaxy_info", "standalone")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RoleSource:
     """What is on disk for one choice of files."""
 
@@ -41,7 +41,7 @@ class RoleSource:
     entry_point: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """``*_from`` of an include; empty: main."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import PlaybookError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.playbook.imports import static_variables
 from hotdesk.playbook.keywords import FALSE, LEVELS, TRUE, check, is_template, shown
 from hotdesk.playbook.model import Block, Role, RoleUse, Task
@@ -35,7 +36,7 @@ _GALAXY = frozenset({"src", "version", "scm"})
 """What ansible-galaxy reads in a dependency; it means nothing in a run."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Applied:
     """A role and its dependencies, ready: implicit blocks (dependencies first), handlers, and every use (dependencies first)."""
 
@@ -45,7 +46,7 @@ class Applied:
     uses: tuple[RoleUse, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class _Entry:
     name: str
     choice: Choice = MAIN

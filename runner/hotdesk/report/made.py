@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.results import DIFF_TEXTS, Diff, diff_text
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ TELLING = ("path", "dest", "name", "repo", "state", "mode", "owner", "group", "c
 """Keys of a module's result that say what it was about."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """One change. ``undo``: how it can be undone; ``gone``: something that was there is no more."""
 
@@ -38,7 +39,7 @@ class Line:
     undo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Made:
     """What was changed on a host by a task. ``more`` lines are not among ``lines``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from hotdesk.frozen import frozen
 from hotdesk.report.bars import Row
 from hotdesk.report.made import Sets
 from hotdesk.report.trouble import Failures
@@ -49,7 +50,7 @@ class Task:
     sets: Sets = field(default_factory=Sets)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfer:
     """A finished bulk transfer; ordered by its size."""
 

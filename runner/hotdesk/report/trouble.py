@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
+
 if TYPE_CHECKING:
     from hotdesk.events import Room
 
@@ -17,7 +19,7 @@ TELLING = ("cmd", "rc", "stderr", "stdout", "module_stderr", "module_stdout", "e
 """Keys of a failed result that a person looks for, beside its message."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """``how``: failed, unreachable, ignored, rescued, problem. ``details``: (name, text)."""
 

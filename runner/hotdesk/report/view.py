@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.results import labels
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MEANING = {
 """docs/exit-codes.md, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Curve:
     """A disk's free space over time, for a picture of 100 x 100: points ``x,y``, and where its thresholds are."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.jobs.shipping import bundle
 from hotdesk.results import Problem
 from hotdesk.shapes import expect
@@ -40,7 +40,7 @@ ENTRY = [str, str, str]
 COMPARED = {"found": int, "compared": [str]}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pc:
     """A PC with its snapshots as they were when it was looked at. Machine needs to be root for all that changes something."""
 
@@ -130,7 +130,7 @@ def in_bytes(text: str, size: int) -> int:
     return int(float(found[1]) * 1024 ** ("kmgt".index(found[2].lower()) + 1 if found[2] else 0))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Differences:
     """What differs on a PC: [mark, path, detail] each, how many there were in all, and the places that were compared."""
 

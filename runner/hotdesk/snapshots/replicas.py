@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.jobs.shipping import bundle
 from hotdesk.shapes import expect
 from hotdesk.snapshots.on_target import replicas
@@ -32,7 +32,7 @@ _WHOLE = (
 """What runs after this sees the whole file system where nobody else does, and begins in a folder of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """What a PC has of a subvolume besides the subvolume itself."""
 
@@ -52,7 +52,7 @@ class Kept:
         return bool(self.uuid) and (self.parent == one["uuid"] or one["parent"] == self.uuid)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subvolume:
     """A place on a PC where a subvolume is, or is to be. ``about`` is what on_target.replicas.describe found."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from hotdesk.aio import TaskGroup
 from hotdesk.errors import DiskLow, HostError, TaskError, Unreachable, VariableError, nearest
 from hotdesk.events import DiskCrossed, DiskMeasured, Warned
+from hotdesk.frozen import frozen
 from hotdesk.results import Problem
 from hotdesk.text import size
 
@@ -36,7 +37,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp])(i?b)?", re.IGNORECASE)
 REMEDY = "Write a share such as 15%, or a size such as 50GiB."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Threshold:
     """A share of the file system (0 to 1) or bytes; ``written`` is the user's text."""
 
@@ -49,7 +50,7 @@ class Threshold:
         return int(total * self.share) if self.share is not None else self.size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """How much must be free to begin, to go on, and without a warning."""
 
@@ -58,7 +59,7 @@ class Limits:
     warning: Threshold = Threshold("25%", 0.25)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """``hotdesk_disk_watch``, parsed. ``auto``: the paths that jobs write to and read from are watched; ``paths``: these too."""
 
@@ -148,7 +149,7 @@ def _interval(value: Any, place: Place | None) -> float:
     return seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _FileSystem:
     """A file system to watch, with the strictest limits of the paths on it, in bytes."""
 
@@ -165,7 +166,7 @@ class Watched:
     host: str
     link: Link
     paths: tuple[str, ...]
-    wanted: Wanted = Wanted()
+    wanted: Wanted = field(default_factory=Wanted)
     source: bool = False
     found: list[_FileSystem] | None = None
     """What the last ``measure`` found: a watch begins with preflight's."""

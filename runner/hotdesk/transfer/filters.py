@@ -8,9 +8,9 @@ new file of rules is not yet: it would protect nothing, and a dry run could not 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hotdesk.frozen import frozen
 from hotdesk.results import Problem
 from hotdesk.transfer.excludes import hard_rules
 
@@ -38,7 +38,7 @@ _RULE = re.compile(
 _WILD = re.compile(rb"[*?\[]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One rule: ``kind`` is the short name (``-``, ``+``, ``H``, ``S``, ``P``, ``R``, ``.``, ``:``, ``!``)."""
 

@@ -8,9 +8,9 @@ content still grants all that the old one did.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hotdesk.frozen import frozen
 from hotdesk.results import Problem
 from hotdesk.transfer.filters import escape, exactly
 
@@ -27,7 +27,7 @@ _KEY = re.compile(rb"(?:^|[\s,\"])(?:sk-)?(?:ssh-|ecdsa-)[A-Za-z0-9@.-]+[ \t]+([
 _SSHD_NAME = re.compile(rb"(ssh_host_|sshd_|authorized_)[^/]*(/.*)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """One file of the way in: ``path`` on the target, ``name`` relative to the mirrored directory, ``kind`` keys, sudo or account."""
 

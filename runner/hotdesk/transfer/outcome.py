@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import HostError, LinkLost, TransferError, Unreachable
+from hotdesk.frozen import frozen
 from hotdesk.text import brief
 from hotdesk.transfer.itemize import LONGEST_LINE, shown, unescape
 
@@ -45,7 +45,7 @@ _TEMPORARY = re.compile(rb"(^|/)\.([^/]+)\.[A-Za-z0-9]{6}$")
 _CLOSING = re.compile(r"^rsync error: |^rsync: (\[\w+\] )?connection unexpectedly closed|^rsync: (\[\w+\] )?read error")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Complaint:
     """A line of rsync's stderr: its text, and the path it names if any."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotdesk.errors import TransferError
+from hotdesk.frozen import frozen
 from hotdesk.results import Problem
 from hotdesk.transfer.excludes import PARTIAL_DIR
 from hotdesk.transfer.itemize import OUT_FORMAT
@@ -20,7 +20,7 @@ PEER = "hotdesk"
 """What stands before the colon of the destination: the road ignores it, the runner knows where it leads."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Mirror:
     """What is to be made equal: the directory ``path`` on the source and ``dest`` on the target (absolute, without a final slash)."""
 
@@ -124,7 +124,7 @@ def _refused(words: Sequence[str]) -> TransferError:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ability:
     """What ``rsync --version`` says that a PC's rsync can do."""
 

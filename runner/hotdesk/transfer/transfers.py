@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from hotdesk.connections.bulk import opening
 from hotdesk.errors import HostError, LinkLost, TransferError
+from hotdesk.frozen import frozen
 from hotdesk.transfer import outcome
 from hotdesk.transfer.itemize import Item, Output, Totals
 from hotdesk.transfer.pipe import pipe
@@ -28,7 +29,7 @@ STDERR_LIMIT = 1 << 20
 """Bytes of the sender's messages that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """One side of a transfer. ``mark`` is what its processes carry: unique for a task on a host."""
 
@@ -37,7 +38,7 @@ class End:
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What a transfer did (or, rehearsed, would do)."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hotdesk import events as ev
 from hotdesk.events import Room
 from hotdesk.events import plain as as_plain
+from hotdesk.frozen import frozen
 from hotdesk.results import TASK_FAILED, Status
 from hotdesk.text import safe, size
 from hotdesk.ui.colors import paint
@@ -34,7 +34,7 @@ MOST_KEPT = 500
 """Lines."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Style:
     """How a renderer shows things; taken from the settings."""
 

@@ -5,22 +5,21 @@ Python has no crypt module from 3.13 on; the C library's is there on every Linux
 
 from __future__ import annotations
 
-import ctypes
 import re
 import secrets
 import string
 import threading
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from hotdesk.errors import TemplateError, nearest
+from hotdesk.frozen import frozen
 
 SALT_LETTERS: Final = string.ascii_letters + string.digits + "./"
 _LOCK: Final = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Method:
     """``ident``: what stands between the dollar signs. Salt lengths in characters."""
 
@@ -86,6 +85,8 @@ def crypt(password: str, setting: str) -> str:
 
 @cache
 def _library() -> Any:
+    import ctypes  # late: it is slow to import, and rarely needed
+
     for name in ("libcrypt.so.1", "libcrypt.so.2"):
         try:
             library = ctypes.CDLL(name)

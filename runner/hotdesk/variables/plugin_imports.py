@@ -11,7 +11,6 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +66,7 @@ class _Loader(SourceFileLoader):
         return _compiled(Path(self.get_filename(fullname)))
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds what collections import of one another where Python finds it, and loads it with ``_Loader``."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:

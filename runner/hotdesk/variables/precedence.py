@@ -7,9 +7,11 @@ The executor fills a ``Sources`` (one field per level); ``layered`` turns it int
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from hotdesk.frozen import frozen
 from hotdesk.source import Map
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ LEVELS: Final[tuple[tuple[int, str, str], ...]] = (
 """(level, field of Sources, Ansible's words for it)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sources:
     """Where variables come from: for each level a tuple of raw mappings, the later ones win. ``magic`` stands above all levels."""
 
@@ -76,6 +78,7 @@ class Sources:
 
 ORDER: Final = (*(name for _, name, _ in LEVELS if name), "magic")
 assert {f.name for f in fields(Sources)} == set(ORDER)
+_HIGHEST_FIRST = attrgetter(*reversed(ORDER))
 
 
 class Layers(Mapping[str, Any]):
@@ -84,7 +87,7 @@ class Layers(Mapping[str, Any]):
     __slots__ = ("maps", "merge")
 
     def __init__(self, maps: tuple[Raw, ...], *, merge: bool = False) -> None:
-        self.maps = tuple(m for m in maps if m is not None)
+        self.maps = maps
         self.merge = merge
 
     def above(self, extra: Raw) -> Layers:
@@ -129,10 +132,19 @@ class Layers(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(set().union(*self.maps)) if self.maps else 0
 
+    def as_dict(self) -> dict[str, Any]:
+        """Every name with its value, as reading one after the other would give."""
+        if self.merge:
+            return {name: self[name] for name in self}
+        found: dict[str, Any] = {}
+        for layer in reversed(self.maps):
+            found.update(layer)
+        return found
+
 
 def layered(sources: Sources, *, hash_behaviour: Literal["replace", "merge"] = "replace") -> Layers:
     """The layers of ``sources``, highest first; empty ones are left out, nothing is copied."""
-    highest_first = (layer for name in reversed(ORDER) for layer in reversed(getattr(sources, name)) if len(layer))
+    highest_first = [layer for several in _HIGHEST_FIRST(sources) for layer in reversed(several) if len(layer)]
     return Layers(tuple(highest_first), merge=hash_behaviour == "merge")
 
 
@@ -166,4 +178,4 @@ def _groups(names: Iterable[str]) -> list[str]:
 
 
 def _of_groups(files: Sequence[VarsFiles], groups: Iterable[str]) -> Several:
-    return tuple(f.groups[group] for group in groups for f in files if group in f.groups)
+    return tuple([f.groups[group] for group in groups for f in files if group in f.groups]) if files else ()

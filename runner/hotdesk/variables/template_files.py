@@ -6,7 +6,7 @@ Source: https://docs.ansible.com/ansible/latest/collections/ansible/builtin/temp
 from __future__ import annotations
 
 import json
-import platform
+import os
 import pwd
 import time
 from datetime import datetime
@@ -60,7 +60,7 @@ def facts_of(
     except KeyError:
         owner = info.st_uid
     facts = {
-        "template_host": platform.node(), "template_path": source or str(path), "template_fullpath": str(path.absolute()),
+        "template_host": os.uname().nodename, "template_path": source or str(path), "template_fullpath": str(path.absolute()),
         "template_destpath": destination, "template_mtime": datetime.fromtimestamp(info.st_mtime), "template_uid": owner,
         "template_run_date": datetime.now(),
     }  # fmt: skip

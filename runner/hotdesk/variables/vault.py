@@ -10,13 +10,10 @@ import hmac
 import os
 from binascii import Error as HexError
 from binascii import hexlify, unhexlify
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.padding import PKCS7
-
 from hotdesk.errors import VaultError, nearest
+from hotdesk.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +30,7 @@ NO_PASSWORD: Final = f"Give the password with {_OPTIONS}."
 WRONG_PASSWORD: Final = f"Give the right password with {_OPTIONS}."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """What a vaulted text is made of. ``vault_id`` is empty in format 1.1, which has none."""
 
@@ -146,8 +143,7 @@ def encrypt(plaintext: bytes, password: bytes, *, vault_id: str = "", salt: byte
     """``plaintext`` in format 1.1, or 1.2 with a vault id; ends in a newline."""
     salt = salt or os.urandom(32)
     cipher_key, hmac_key, nonce = _keys(password, salt)
-    padder = PKCS7(128).padder()
-    data = _aes(cipher_key, nonce, padder.update(plaintext) + padder.finalize(), encrypt=True)
+    data = _aes(cipher_key, nonce, _padded(plaintext), encrypt=True)
     digest = hmac.digest(hmac_key, data, "sha256")
     payload = hexlify(b"\n".join(hexlify(part) for part in (salt, digest, data))).decode()
     labelled = vault_id not in ("", DEFAULT_ID)
@@ -188,11 +184,22 @@ def _keys(password: bytes, salt: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _aes(key: bytes, nonce: bytes, data: bytes, *, encrypt: bool) -> bytes:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # late: few have vaulted values
+
     cipher = Cipher(algorithms.AES(key), modes.CTR(nonce))
     worker = cipher.encryptor() if encrypt else cipher.decryptor()
     return worker.update(data) + worker.finalize()
 
 
+def _padded(data: bytes) -> bytes:
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    padder = PKCS7(128).padder()
+    return padder.update(data) + padder.finalize()
+
+
 def _unpadded(data: bytes) -> bytes:
+    from cryptography.hazmat.primitives.padding import PKCS7
+
     unpadder = PKCS7(128).unpadder()
     return unpadder.update(data) + unpadder.finalize()

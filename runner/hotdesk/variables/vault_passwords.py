@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotdesk.aio import in_thread
 from hotdesk.configuration_types import PROMPTS
 from hotdesk.errors import VaultError
+from hotdesk.frozen import frozen
 from hotdesk.paths import exists, expanded, is_dir, is_file
 from hotdesk.place import Place
 from hotdesk.variables.vault import DEFAULT_ID, NO_PASSWORD, Vault, is_encrypted
@@ -27,7 +27,7 @@ UNKNOWN_ID = 2
 """What a ``-client`` program exits with when it has no password for the vault id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Asking:
     """How passwords are got: ``run`` starts programs, ``prompt`` asks a person, ``warn`` hears of a source that gives nothing.
 

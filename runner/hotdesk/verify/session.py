@@ -12,13 +12,13 @@ import shutil
 import sys
 import tempfile
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotdesk import aio
 from hotdesk.errors import HostError, PlaybookError
 from hotdesk.events import Verified, VerifyStarted, Warned, plain
+from hotdesk.frozen import frozen
 from hotdesk.paths import exists, expanded, is_dir
 from hotdesk.results import EMPTY
 from hotdesk.verify.wire import EXPECTED_TEST, LENGTH, MOST, SOCKET, pack, unpack
@@ -45,7 +45,7 @@ OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Verification:
     """What a verification needs of the run."""
 

@@ -94,3 +94,11 @@ async def test_role_defaults_are_lazy_and_see_what_overrides_them(templates: Tem
         extra_vars=({"name": Trusted("{{ 'extra' }}")},),
     )
     assert Scope(layered(sources), templates)["dir"] == "/opt/extra"
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_all_of_them_at_once_are_what_reading_each_gives(merge: bool) -> None:
+    """The highest layer wins also where the names come as one dict; merged mappings are merged there too."""
+    layers = Layers(({"a": 1, "m": {"x": 1}}, {"a": 2, "b": 3, "m": {"y": 2}}), merge=merge)
+    assert layers.as_dict() == {name: layers[name] for name in layers}
+    assert layers.as_dict()["a"] == 1

@@ -16,6 +16,7 @@ from hotdesk.actions.builtin.file import ATTRIBUTES, wanted
 from hotdesk.actions.on_target import copying
 from hotdesk.aio import finish, in_thread
 from hotdesk.errors import ArgumentError
+from hotdesk.frozen import frozen
 from hotdesk.jobs.shipping import bundle
 from hotdesk.paths import expanded
 from hotdesk.place import Place
@@ -32,7 +33,7 @@ TREE = {"changed": bool, "sums": {str: str}}
 """What ``copying.put`` and ``make_tree`` answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Payload:
     """What is to be at the target: ``body``, or the local file ``path`` when it is too big to travel in a call."""
 

@@ -7,7 +7,6 @@ import datetime
 import re
 import shlex
 import time
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus, urlsplit
 
@@ -17,7 +16,7 @@ from hotdesk.variables.matching import bounded, compiled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ANSIBLE_NAMESPACE: Final = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")
+ANSIBLE_NAMESPACE: Final = "361E6D51-FAEC-444A-9079-341386DA8E2E"
 """The default namespace of ``to_uuid``, from its documentation."""
 
 
@@ -153,6 +152,8 @@ def to_datetime(value: Any, format: str = "%Y-%m-%d %H:%M:%S") -> datetime.datet
 
 
 def to_uuid(value: Any, namespace: Any = ANSIBLE_NAMESPACE) -> str:
+    import uuid  # late: it asks what system this is
+
     return str(uuid.uuid5(namespace if isinstance(namespace, uuid.UUID) else uuid.UUID(str(namespace)), _text(value)))
 
 

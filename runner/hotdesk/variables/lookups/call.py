@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hotdesk.errors import TemplateError, nearest
+from hotdesk.frozen import frozen
 from hotdesk.paths import exists, expanded
 from hotdesk.place import Place
 from hotdesk.variables.blocking import leave_loop, wait_for
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hotdesk.variables.templates import Templates
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookupServices:
     """What lookups need of the rest of the program; a missing one makes the lookups that need it an error.
 
@@ -37,7 +38,7 @@ class LookupFailed(TemplateError):
     """A lookup found nothing or could not look; ``errors='ignore'`` makes it None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LookupCall:
     """One call of a lookup."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import csv
 import glob
 import io
 import os
@@ -151,6 +150,8 @@ def _column(call: LookupCall, settings: _Given, name: str, default: str) -> int:
 
 
 def _row(text: str, delimiter: str, column: int, key: str) -> list[str] | None:
+    import csv  # late: for one lookup
+
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if len(row) > column and row[column] == key:
             return row
