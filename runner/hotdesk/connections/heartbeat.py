@@ -67,10 +67,15 @@ class Heartbeat:
     def _planned(self) -> asyncio.TimerHandle:
         """The next look: when something is to be said, or the agent to be given up. That comes no later, since one that hears us but cannot be
         heard ends its work only when it sees the end of the link."""
-        beat = self._lease / BEATS
-        tick, due = beat / TICKS, self._due()
-        over = self._loop.time() + max(self._patience(), SOON)
+        tick, due, at = self._lease / BEATS / TICKS, self._due(), self._loop.time()
+        over = self._earliest()
+        if over <= at:
+            over = at + max(self._patience(), SOON)
         return self._loop.call_at(min((due // tick + 1) * tick, over), self._look)
+
+    def _earliest(self) -> float:
+        """Before this it is not given up, however little we have to do."""
+        return max(self._heard.time, self._taken.time) + self._lease
 
     def _due(self) -> float:
         """When the agent is to hear of us, or is asked since it was not heard."""
@@ -84,7 +89,7 @@ class Heartbeat:
         at, beat = self._loop.time(), self._lease / BEATS
         if at > self._timer.when() + beat / 2:  # we were frozen ourselves: what came meanwhile is still to be read
             self._heard = max(self._heard, Moment(at + beat - self._lease, now().idle - self._lease))
-        if self._patience() <= 0:
+        if at >= self._earliest() and self._patience() <= 0:
             self._timer.cancel()
             self._silent()
             return
