@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import gc
 import logging
 import selectors
 import sys
@@ -127,10 +128,20 @@ READY = 32
 """Descriptors that are served in one turn."""
 
 
+COLLECT_AFTER = 2_500, 5, 800
+"""When the collector looks, as for ``gc.set_threshold``: at everything seldom. What a connection is made of lives as long as that, and of
+thousands each such look takes a second."""
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run``, with turns of the event loop that do not grow with the number of connections."""
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(main)
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            return runner.run(main)
+    finally:
+        gc.set_threshold(*before)
 
 
 class Loop(asyncio.SelectorEventLoop):
