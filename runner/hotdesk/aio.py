@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import gc
 import logging
 import selectors
 import sys
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
+    import select
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from types import TracebackType
 
@@ -126,10 +128,20 @@ READY = 32
 """Descriptors that are served in one turn."""
 
 
+COLLECT_AFTER = 2_500, 5, 800
+"""When the collector looks, as for ``gc.set_threshold``: at everything seldom. What a connection is made of lives as long as that, and of
+thousands each such look takes a second."""
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run``, with turns of the event loop that do not grow with the number of connections."""
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(main)
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            return runner.run(main)
+    finally:
+        gc.set_threshold(*before)
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -140,12 +152,16 @@ class Loop(asyncio.SelectorEventLoop):
         super().__init__(self.selector)
 
 
-class FewAtATime(selectors.DefaultSelector):
-    """Of hundreds of descriptors that are ready at once, each look gives some; the others, which stay ready, have their turn after them."""
+class FewAtATime(selectors.EpollSelector):
+    """Of hundreds of descriptors that are ready at once, each look gives READY; the others, which stay ready, have their turn after them."""
 
-    _next = 0
     idle = 0.0
     """Seconds that were spent waiting, with nothing else to do."""
+    _selector: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._selector = _Some(self._selector)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """At most READY of what is ready."""
@@ -153,11 +169,18 @@ class FewAtATime(selectors.DefaultSelector):
         ready = super().select(timeout)
         if timeout is None or timeout > 0:
             self.idle += time.monotonic() - began
-        if len(ready) <= READY:
-            return ready
-        begin = self._next % len(ready)
-        self._next = begin + READY
-        return [*ready[begin : begin + READY], *ready[: max(0, begin + READY - len(ready))]]
+        return ready
+
+
+class _Some:
+    """An epoll object that gives a few at a time: the kernel goes round through those that are ready (epoll_wait(2)), and lists no others."""
+
+    def __init__(self, epoll: select.epoll) -> None:
+        self.register, self.modify, self.unregister = epoll.register, epoll.modify, epoll.unregister
+        self.fileno, self.close, self._epoll = epoll.fileno, epoll.close, epoll
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        return self._epoll.poll(timeout, min(most, READY))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -223,22 +246,32 @@ async def paced(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 class Pacing:
-    """What one event has woken for hundreds of hosts goes on a few at a time."""
+    """What one event has woken for thousands of hosts goes on a few at a time."""
 
     def __init__(self) -> None:
         self._woken = 0
+        """In this turn of the event loop."""
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def turn(self) -> None:
         """Wait until it is the caller's turn."""
-        place = self._woken
+        loop = asyncio.get_running_loop()
+        if self._woken == 0:
+            loop.call_soon(self._next)
         self._woken += 1
-        if place == 0:
-            asyncio.get_running_loop().call_soon(self._over)
-        for _ in range(place // AT_ONCE):
-            await asyncio.sleep(0)
+        if self._woken > AT_ONCE:
+            self._waiting.append(loop.create_future())
+            await self._waiting[-1]
 
-    def _over(self) -> None:
+    def _next(self) -> None:
         self._woken = 0
+        while self._waiting and self._woken < AT_ONCE:
+            one = self._waiting.popleft()
+            if not one.done():
+                one.set_result(None)
+                self._woken += 1
+        if self._woken:
+            asyncio.get_running_loop().call_soon(self._next)
 
 
 class Threads:

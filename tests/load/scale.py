@@ -103,24 +103,23 @@ def _look(control: int, most: dict[str, float]) -> None:
 
 
 HEAD = """\
-              |   control process, CPU s:        a host |       workers, CPU s:        a host |     wall s
-hosts workers | 1 task    all  ms a task       KiB | 1 task    all  ms a task    KiB | 1 task    all"""
+              | control process: CPU s       CPU ms            |         workers: CPU s       CPU ms            |     wall s
+hosts workers | 1 task    all   a host  a task  KiB a host | 1 task    all   a host  a task  KiB a host | 1 task    all"""
+"""A host: its login and its first task. A task: each further one, on one host."""
 
 
-def line(count: int, workers: int, tasks: int, one: Taken, many: Taken, base: tuple[int, int]) -> str:
-    """``base``: what control process and workers have with next to no hosts (bytes). A task is one on one host."""
-    number = count * (tasks - 1) / 1000
-    ours, theirs = (max(0.0, after - before) / number for before, after in (
-        (one.control_cpu, many.control_cpu), (one.workers_cpu, many.workers_cpu),
-    ))  # fmt: skip
-    memory_of = [
-        (most - least) / count / KIB
-        for most, least in zip((many.control_memory, many.workers_memory), base, strict=True)
-    ]
-    return (
-        f"{count:>5} {workers:>7} | {one.control_cpu:>6.2f} {many.control_cpu:>6.2f} {ours:>10.3f} {memory_of[0]:>9.0f} "
-        f"| {one.workers_cpu:>6.2f} {many.workers_cpu:>6.2f} {theirs:>10.3f} {memory_of[1]:>6.0f} | {one.wall:>6.1f} {many.wall:>6.1f}"
-    )
+def line(count: int, workers: int, tasks: int, one: Taken, many: Taken, base: tuple[Taken, Taken]) -> str:
+    """``base``: what control process and workers take with next to no hosts, for one task and for all."""
+    ours = _part(count, tasks, [(each.control_cpu, each.control_memory) for each in (base[0], one, base[1], many)])
+    theirs = _part(count, tasks, [(each.workers_cpu, each.workers_memory) for each in (base[0], one, base[1], many)])
+    return f"{count:>5} {workers:>7} | {ours} | {theirs} | {one.wall:>6.1f} {many.wall:>6.1f}"
+
+
+def _part(count: int, tasks: int, taken: Sequence[tuple[float, int]]) -> str:
+    """Of (CPU seconds, bytes): of next to no hosts and of all, with one task; the same with all tasks."""
+    (none, _), (one, _), (_, little), (many, most) = taken
+    a_task = max(0.0, many - one) / count / (tasks - 1) * 1000 if tasks > 1 else 0.0
+    return f"{one:>6.2f} {many:>6.2f} {(one - none) / count * 1000:>8.2f} {a_task:>7.3f} {(most - little) / count / KIB:>11.0f}"
 
 
 def _numbers(text: str) -> list[int]:
@@ -139,12 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> list[tuple[int, int, Taken, 
     )
     figures: list[Any] = []
     for workers in given.workers:
-        base = (0, 0)
+        base: tuple[Taken, Taken] | None = None
         for count in [1, *given.hosts]:
             with tempfile.TemporaryDirectory(prefix="hotdesk-scale-") as name, simulated(Path(name), count) as pcs:
                 one, many = measure(pcs, count, 1, workers), measure(pcs, count, given.tasks, workers)
-            if count == 1:
-                base = (many.control_memory, many.workers_memory)
+            if base is None:
+                base = one, many
                 continue
             print(line(count, workers, given.tasks, one, many, base), flush=True)
             figures.append((count, workers, one, many))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from hotdesk.aio import (
     AT_ONCE,
+    COLLECT_AFTER,
     PATIENCE,
     READY,
     FewAtATime,
@@ -202,6 +204,17 @@ def test_the_loop_of_a_run_serves_few_descriptors_at_a_time() -> None:
         return asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
 
     assert isinstance(run(selector()), FewAtATime)
+
+
+def test_the_collector_looks_at_everything_seldom_while_a_loop_runs() -> None:
+    """With thousands of connections each such look takes a second. Afterwards it is as before."""
+
+    async def thresholds() -> tuple[int, int, int]:
+        return gc.get_threshold()
+
+    before = gc.get_threshold()
+    assert run(thresholds()) == COLLECT_AFTER
+    assert gc.get_threshold() == before != COLLECT_AFTER
 
 
 async def busy(seconds: float) -> None:

@@ -32,7 +32,7 @@ _OF_CONNECTION = (
 )  # fmt: skip
 
 
-def quicken(channel: asyncssh.SSHClientChannel[bytes]) -> bool:
+def quicken(channel: asyncssh.SSHClientChannel[bytes] | asyncssh.SSHServerChannel[bytes]) -> bool:
     """Let ``channel`` send the short way from now on; False when this asyncssh is not the one it is written for."""
     made: Any = channel
     if not all(hasattr(made, name) for name in _OF_CHANNEL):

@@ -8,8 +8,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hotdesk.agent.frames import FrameError, pack
-from hotdesk.aio import SOON, Moment, TaskGroup, left, now, owned, patient
+from hotdesk.aio import TaskGroup, owned, patient
 from hotdesk.connections import bounds, protocol
+from hotdesk.connections.heartbeat import Heartbeat
 from hotdesk.errors import LinkLost
 from hotdesk.text import brief
 
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
 
 _HIGH = 1 << 20
 """Bytes waiting to be written above which senders of bulk wait."""
-BUSY = 2.0
-"""Leases without a word after which an agent is given up although we were too busy to listen."""
 _SLICE = 1 << 18
 """Bytes of a big frame that are written at once."""
 _TAIL = 4096
-_INSTANT = 0.01
-"""Seconds."""
+_IN_A_ROW = 4
+"""Reads of what is there already."""
+_PING = pack({"op": "ping", "id": 0})
 _HEADER = 64
 """Bytes that an event's header counts as."""
 ANSWERED = 30.0
@@ -102,34 +102,33 @@ class Wire:
         """Told, when the agent has died and its channel has not, the tasks whose requests were under way."""
         self.on_silence: Callable[[], None] = lambda: None
         """Told when the agent has not been heard for the lease."""
-        self._channel, self._decoder, self._lease, self._stderr = channel, decoder, lease, stderr
+        self._channel, self._decoder, self._stderr = channel, decoder, stderr
         self._exchanges: dict[int, Exchange] = {}
         self._ids = 0
         self._queue: deque[bytes] = deque()
         self._queued = 0
-        self._heard = self._taken = now()
-        self._more, self._room, self._leased = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._more, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
         self._demand: asyncio.TimerHandle | None = None
         self._forced = False
+        self._heartbeat = Heartbeat(lease, ping=self._ping, silent=self._silent)
         self._owner = owned(self._serve(), name=f"link to {host}")
 
     @property
     def lease(self) -> float:
         """Seconds that the agent lives without hearing from us, and we without hearing from it. Setting it tells the agent."""
-        return self._lease
+        return self._heartbeat.lease
 
     @lease.setter
     def lease(self, seconds: float) -> None:
-        self._lease = seconds
         if self.lost is None:
             self.post({"op": "lease", "id": 0, "seconds": seconds})
-        self._leased.set()
+        self._heartbeat.lease = seconds
 
     @property
     def silence(self) -> float:
         """Seconds since the agent was last heard."""
-        return asyncio.get_running_loop().time() - self._heard.time
+        return asyncio.get_running_loop().time() - self._heartbeat.last_heard
 
     def exchange(self, task: str = "") -> Exchange:
         """A new request, of a task if it starts something. Raises LinkLost when the link is gone."""
@@ -149,7 +148,9 @@ class Wire:
 
     def post(self, header: dict[str, Any], body: bytes = b"") -> None:
         """Queue a frame; frames leave whole and in this order, whatever becomes of the caller."""
-        data = pack(header, body)
+        self._put(pack(header, body))
+
+    def _put(self, data: bytes) -> None:
         self._queue.append(data)
         self._queued += len(data)
         self._more.set()
@@ -167,7 +168,7 @@ class Wire:
         with self.exchange() as exchange:
             self.post({**header, "id": exchange.id})
             try:
-                async with patient(max(ANSWERED, 2 * self._lease) + float(header.get("grace", 0.0))):
+                async with patient(max(ANSWERED, 2 * self.lease) + float(header.get("grace", 0.0))):
                     return await exchange.expect(event)
             except TimeoutError:
                 raise self.broken(FrameError(f"no answer to {header['op']!r}")) from None
@@ -176,7 +177,7 @@ class Wire:
         try:
             async with TaskGroup() as group:
                 ears = group.create_task(self._listen())
-                jobs = [group.create_task(_to_its_end(job)) for job in (self._read(), self._write(), self._heartbeat())]
+                jobs = [group.create_task(_to_its_end(job)) for job in (self._read(), self._write())]
                 await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
                 for each in (ears, *jobs):
                     each.cancel()
@@ -187,6 +188,7 @@ class Wire:
         """From now on every waiter and every new request gets LinkLost."""
         if self.lost is None:
             self.lost = reason
+        self._heartbeat.stop()
         self._room.set()
         for each in list(self._exchanges.values()):
             each.wake()
@@ -201,14 +203,14 @@ class Wire:
         unsent = self._queued > _SLICE
 
         def judge() -> None:
-            if self._heard.time <= asked and (grace <= 0 or self._queued > _SLICE):
+            if self._heartbeat.last_heard <= asked and (grace <= 0 or self._queued > _SLICE):
                 self.lose(f"no answer within {patience:g} s")
                 self._owner.cancel()
 
         self.post({"op": "grace", "id": 0, "grace": grace})
         if grace <= 0 and not self._forced:
             self._forced = True
-            self.post({"op": "ping", "id": 0})
+            self._put(_PING)
             self._judge(loop.call_later(patience, judge))
         elif grace > 0 and unsent:
             self._judge(loop.call_later(patience, judge))
@@ -223,19 +225,22 @@ class Wire:
         raise _Ended(reason)
 
     async def _read(self) -> None:
-        pieces = 0
+        pieces = reads = 0
         try:
             while data := await self._channel.read(1 << 18):
                 frames = self._decoder.feed(data)
                 pieces += len(data)
                 if frames or pieces >= bounds.SPOKEN:
-                    self._heard, pieces = now(), 0
+                    self._heartbeat.heard()
+                    pieces = 0
                 for header, body in frames:
                     protocol.check(header)
                     exchange = self._exchanges.get(header.get("id", 0))
                     if exchange is not None:
                         exchange.deliver(header, body)
-                await asyncio.sleep(0)  # a channel that always has more must not keep the others from their turn
+                reads += 1
+                if reads % _IN_A_ROW == 0:  # a channel that always has more must not keep the others from their turn
+                    await asyncio.sleep(0)
         except LinkLost as exc:
             self._end(exc.message)
         except FrameError as exc:
@@ -270,9 +275,14 @@ class Wire:
                 try:
                     for at in range(0, len(data), _SLICE):
                         await self._channel.write(data[at : at + _SLICE])
-                        self._taken = now() if at else self._taken
+                        if at:
+                            self._heartbeat.sent_a_part()
                 except LinkLost as exc:
+                    await asyncio.sleep(
+                        2 * ANSWER
+                    )  # who reads knows more: what the agent said last, whether it was killed
                     self._end(exc.message)
+                self._heartbeat.spoke()
                 self._queued -= len(data)
                 if self._queued <= _HIGH // 2:
                     self._room.set()
@@ -292,33 +302,14 @@ class Wire:
                 del self._stderr[:-_TAIL]
                 await asyncio.sleep(0)
 
-    async def _heartbeat(self) -> None:
-        """Ping, and give up an agent that has not been heard for the lease: no later, since one that hears us but cannot be heard ends its
-        work only when it sees the end of the link."""
-        loop = asyncio.get_running_loop()
-        pinged = loop.time()
-        while True:
-            beat, began = self._lease / 4, loop.time()
-            pause = min(beat, max(self._patience(), SOON))
-            self._leased.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._leased.wait()
-                continue  # it has changed
-            if (
-                loop.time() - began > pause + beat / 2
-            ):  # we were frozen ourselves: what came meanwhile is still to be read
-                self._heard = max(self._heard, Moment(loop.time() + beat - self._lease, now().idle - self._lease))
-            if self._patience() <= 0:
-                self.on_silence()
-                self._end(f"the agent has not answered for {self._lease:g} s")
-            if not self._queue and loop.time() >= pinged + beat - _INSTANT:
-                pinged = loop.time()
-                self.post({"op": "ping", "id": 0})
+    def _ping(self) -> None:
+        if not self._queue:
+            self._put(_PING)
 
-    def _patience(self) -> float:
-        """Seconds until it is given up. An agent that is sent a big frame over a slow link can answer nothing before it has all of it."""
-        return left(max(self._heard, self._taken), self._lease, BUSY)
+    def _silent(self) -> None:
+        self.on_silence()
+        self.lose(f"the agent has not answered for {self.lease:g} s")
+        self._owner.cancel()
 
     async def aclose(self, patience: float) -> None:
         """Let the agent leave by itself for ``patience`` seconds (it was told to end), then give the channel up."""

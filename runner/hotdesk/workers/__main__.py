@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -26,6 +27,7 @@ def main() -> None:
         signal.signal(each, lambda *_: None)  # a handler, since what is ignored would be ignored by a ProxyCommand too
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
+        gc.freeze()  # what was imported is never garbage
         aio.use_pidfd_watcher()
         raise_descriptor_limit()
         aio.run(work())

@@ -9,7 +9,8 @@ import pytest
 from hotdesk import aio
 from hotdesk.connections import protocol
 from hotdesk.connections.base import Channel
-from hotdesk.connections.wire import BUSY, Wire
+from hotdesk.connections.heartbeat import BUSY
+from hotdesk.connections.wire import Wire
 from hotdesk.errors import LinkLost
 
 from .conftest import until
