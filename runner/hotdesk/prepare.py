@@ -21,11 +21,12 @@ from hotdesk.aio import in_thread
 from hotdesk.connections.pool import Pool
 from hotdesk.errors import InputError, InventoryError, PlaybookError, TemplateError, UndefinedError, nearest
 from hotdesk.executor.extra_vars import extra_variables
+from hotdesk.executor.fact_cache import fact_cache
 from hotdesk.executor.handlers import flat
 from hotdesk.executor.job_order import check_order
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.run import PlayOptions, Run, with_settings
-from hotdesk.executor.scopes import Scopes
+from hotdesk.executor.scopes import LOCALHOST, Scopes
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.jobs.run import JobRun
@@ -142,6 +143,10 @@ async def prepared(
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
         holder.append(run)
+        run.fact_cache = await in_thread(fact_cache, settings, warn)
+        if run.fact_cache is not None and options.flush_cache:
+            for host in {*loaded_inventory.hosts, *LOCALHOST}:
+                await run.fact_cache.forget(host)
         jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         run.jobs = await stack.enter_async_context(jobs)
         yield Prepared(run, pool, workers, await _playbooks(run, paths, check))

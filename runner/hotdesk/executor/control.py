@@ -249,6 +249,8 @@ async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: boo
         case "clear_facts":
             for host in [state] if not batch.together else ([run.state(n) for n in batch.hosts] if first else []):
                 host.forget_facts()
+                if run.fact_cache is not None:
+                    await run.fact_cache.forget(host.name)
         case "clear_host_errors":
             if first:
                 run.errors_cleared = True

@@ -204,6 +204,9 @@ async def test_remote_src_copies_on_the_spot(result: RunResult, tmp_path: Path) 
     assert (await result("copy", src=f"{tmp_path}/d", dest=tmp_path / "into", remote_src=True)).changed
     assert (tmp_path / "into/d/e/f").read_text() == "f"
     assert not (await result("copy", src=f"{tmp_path}/d", dest=tmp_path / "into", remote_src=True)).changed
+    os.mkfifo(tmp_path / "pipe")
+    pipe = await result("copy", src=tmp_path / "pipe", dest=tmp_path / "y", remote_src=True)
+    assert pipe.message == f"Cannot copy invalid source '{tmp_path}/pipe': not a file"
     gone = await result("copy", src=tmp_path / "none", dest=tmp_path / "y", remote_src=True)
     assert gone.message == f"Source {tmp_path}/none not found"
 
