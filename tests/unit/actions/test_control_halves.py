@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from tests.unit.actions.conftest import write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from hotdesk.actions.base import Call
     from hotdesk.actions.registry import ActionNames
@@ -123,14 +123,32 @@ async def test_an_archive_is_there_only_while_it_is_unpacked(act: Act, archive: 
 
 
 async def test_what_cannot_be_unpacked_is_not_sent(act: Act, archive: Path, tmp_path: Path) -> None:
-    """No directory, nothing to do, a preview."""
+    """No directory, nothing to do."""
     lost = await act("unarchive", src=archive.name, dest=str(tmp_path / "nowhere"))
     assert lost.message == f"dest '{tmp_path / 'nowhere'}' must be an existing dir"
     assert (
         await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), creates=str(tmp_path / "dest"))
     ).skipped
-    assert (await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), check=True)).skipped
     assert not (tmp_path / "remote_tmp").exists()
+
+
+async def test_check_mode_asks_the_module_too(act: Act, archive: Path, tmp_path: Path) -> None:
+    """It sees the archive, of which nothing is left: no file, and no folder that was not there before."""
+    write(
+        tmp_path / "library/unarchive.py",
+        ECHO.replace("exit_json(", "exit_json(size=__import__('os').stat(given['src']).st_size, "),
+    )
+    done = await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), check=True)
+    assert done.data["size"] == 10240
+    assert not Path(done.data["given"]["src"]).parent.exists()
+    assert not (tmp_path / "remote_tmp").exists()
+
+
+async def test_a_tar_archive_is_skipped_in_check_mode(act: Act, archive: Path, tmp_path: Path) -> None:
+    """By the module itself, in its words."""
+    done = await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), check=True)
+    assert done.skipped
+    assert done.message.endswith("(unarchive) does not support check mode when using gtar")
 
 
 @pytest.mark.parametrize("remote", [True, False])
