@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
+    from hotdesk.executor.fact_cache import FactCache
+    from hotdesk.inventory.model import Inventory
     from hotdesk.place import Place
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
@@ -112,7 +114,10 @@ async def prepared(
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
         collections = Collections(settings, directories)
         plugins = await in_thread(_plugins, settings, collections)
-        templates = Templates(settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask)
+        templates = Templates(
+            settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask,
+            note=lambda text: bus.emit(ev.Noted(text=text)),
+        )  # fmt: skip
         extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
         for name in filter(SECRET_NAME.search, extra):
             templates.on_secret(str(extra[name]))
@@ -143,13 +148,20 @@ async def prepared(
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
         holder.append(run)
-        run.fact_cache = await in_thread(fact_cache, settings, warn)
-        if run.fact_cache is not None and options.flush_cache:
-            for host in {*loaded_inventory.hosts, *LOCALHOST}:
-                await run.fact_cache.forget(host)
+        run.fact_cache = await _fact_cache(settings, loaded_inventory, options, warn)
         jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         run.jobs = await stack.enter_async_context(jobs)
         yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
+
+
+async def _fact_cache(
+    settings: Settings, inventory: Inventory, options: PlayOptions, warn: Callable[[str], None]
+) -> FactCache | None:
+    cache = await in_thread(fact_cache, settings, warn)
+    if cache is not None and options.flush_cache:
+        for host in {*inventory.hosts, *LOCALHOST}:
+            await cache.forget(host)
+    return cache
 
 
 async def _vault(
