@@ -118,9 +118,7 @@ async def prepared(
             settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask,
             note=lambda text: bus.emit(ev.Noted(text=text)),
         )  # fmt: skip
-        extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
-        for name in filter(SECRET_NAME.search, extra):
-            templates.on_secret(str(extra[name]))
+        extra = await _extra(options, decrypt, templates.on_secret)
         inventory = partial(
             load_inventory, settings.inventory, settings=settings, run_command=partial(_script, pool), evaluate=Expressions(templates, extra),
             decrypt=decrypt, warn=warn,
@@ -152,6 +150,16 @@ async def prepared(
         jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         run.jobs = await stack.enter_async_context(jobs)
         yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
+
+
+async def _extra(
+    options: PlayOptions, decrypt: Callable[..., bytes], on_secret: Callable[[str], None]
+) -> Mapping[str, Any]:
+    """The variables of the command line; ``on_secret`` hears of those whose names are a secret's."""
+    extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
+    for name in filter(SECRET_NAME.search, extra):
+        on_secret(str(extra[name]))
+    return extra
 
 
 async def _fact_cache(
