@@ -11,6 +11,7 @@ import pytest
 
 from hotdesk.errors import TaskError
 from hotdesk.results import Result
+from hotdesk.settings import Settings
 from tests.unit.actions.builtin.conftest import make_call
 from tests.unit.actions.conftest import write
 
@@ -194,3 +195,36 @@ async def test_a_reboot_is_over_when_the_boot_is_another(act: Act, link: Link, t
     assert done.data["rebooted"] is True
     late = await act("reboot", reboot_command="true", reboot_timeout=1, **told)
     assert late.message.startswith("Timed out waiting for the reboot")
+
+
+FACTS = """#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+
+module = AnsibleModule({"color": {"default": "red"}, "fact_path": {}}, supports_check_mode=True)
+if module.params["color"] == "none":
+    module.fail_json(msg="it went bang")
+module.exit_json(ansible_facts={"color": module.params["color"], "ansible_lists": ["NAME"]})
+"""
+
+
+async def test_gather_facts_runs_the_modules_that_are_named(act: Act, tmp_path: Path) -> None:
+    """By the setting or the variable, which counts more; lists of theirs are joined, and what is setup's alone is left out with a warning."""
+    write(tmp_path / "library/one.py", FACTS.replace("NAME", "one"))
+    write(tmp_path / "library/two.py", FACTS.replace("NAME", "two").replace("red", "blue"))
+    settings = Settings(facts_modules=("one", "smart"), remote_tmp=str(tmp_path / "tmp"))
+    done = await act("gather_facts", gather_subset=["!all", "!min", "user"], _settings=settings)
+    assert (done.facts["color"], "ansible_user_id" in done.facts) == ("red", True)
+    assert done.warnings == ("Not passing subset(['!all', '!min', 'user']) to one",)
+    done = await act("gather_facts", _variables={"ansible_facts_modules": ["one", "two"]}, _settings=settings)
+    assert done.facts == {"color": "blue", "ansible_lists": ["one", "two"]}
+
+
+async def test_facts_of_modules_that_fail_are_told_one_by_one(act: Act, tmp_path: Path) -> None:
+    """In Ansible's words, with the reason; what others found counts."""
+    write(tmp_path / "library/good.py", FACTS)
+    write(tmp_path / "library/bad.py", FACTS.replace('"red"', '"none"'))
+    done = await act("gather_facts", _variables={"ansible_facts_modules": "bad, good"})
+    assert done.failed
+    assert done.message == "The following modules failed to execute: bad. it went bang"
+    assert list(done.data["failed_modules"]) == ["bad"]
+    assert done.facts["color"] == "red"
