@@ -165,7 +165,7 @@ async def _extra(
 async def _fact_cache(
     settings: Settings, inventory: Inventory, options: PlayOptions, warn: Callable[[str], None]
 ) -> FactCache | None:
-    cache = await in_thread(fact_cache, settings, warn)
+    cache = fact_cache(settings, warn)
     if cache is not None and options.flush_cache:
         for host in {*inventory.hosts, *LOCALHOST}:
             await cache.forget(host)

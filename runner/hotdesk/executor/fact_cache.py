@@ -36,7 +36,7 @@ _VALUES = ("value", "iso8601", "ciphertext")
 
 
 class FactCache:
-    """The facts of one folder. In check mode they are read, and nothing is written or removed."""
+    """The facts of one folder, which is made for the first of them. In check mode they are read, and nothing is written or removed."""
 
     def __init__(
         self, folder: Path, prefix: str, timeout: float, *, writes: bool = True, warn: Callable[[str], None]
@@ -92,7 +92,7 @@ class FactCache:
             if time.time() - file.stat().st_mtime > self._timeout:
                 return {}
             facts = without_notes(json.loads(json.loads(file.read_text(encoding="utf-8"))[PAYLOAD]))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
             self._warn(f"the facts kept of {host} are not used: {file} cannot be read ({type(reason).__name__})")
@@ -103,6 +103,7 @@ class FactCache:
         file = self._file(host)
         text = json.dumps({PAYLOAD: json.dumps(facts, default=str)})
         try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".", delete=False) as new:
                 try:
                     new.write(text)
@@ -131,7 +132,7 @@ def without_notes(value: Any) -> Any:
 
 
 def fact_cache(settings: Settings, warn: Callable[[str], None]) -> FactCache | None:
-    """The cache that the settings name; None: facts live for the run. Blocking. Raises UsageError when it cannot be there."""
+    """The cache that the settings name; None: facts live for the run. Raises UsageError when no folder is named."""
     if settings.fact_caching.endswith("memory"):
         return None
     folder = settings.fact_caching_connection
@@ -140,10 +141,5 @@ def fact_cache(settings: Settings, warn: Callable[[str], None]) -> FactCache | N
             "fact_caching = jsonfile needs a folder to keep facts in",
             remedy="Set fact_caching_connection (ANSIBLE_CACHE_PLUGIN_CONNECTION).",
         )
-    if not settings.check:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as reason:
-            raise UsageError(f"the folder of the fact cache cannot be made: {reason.strerror}: {folder}") from None
     prefix, timeout = settings.fact_caching_prefix, settings.fact_caching_timeout
     return FactCache(folder, prefix, timeout, writes=not settings.check, warn=warn)

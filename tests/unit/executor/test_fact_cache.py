@@ -128,10 +128,11 @@ async def test_a_cache_without_a_folder_is_refused(play: Play) -> None:
 async def test_a_write_that_fails_is_told(tmp_path: Path) -> None:
     """The run goes on with the facts in memory."""
     said: list[str] = []
-    cache = FactCache(tmp_path / "none", "", 1, warn=said.append)
+    (tmp_path / "file").touch()
+    cache = FactCache(tmp_path / "file", "", 1, warn=said.append)
     state = HostState("a/b")
     await cache.keep(state, {"x": 1})
-    assert said == [f"the facts of a/b are not kept: No such file or directory: {tmp_path}/none/s1_a%2Fb"]
+    assert said == [f"the facts of a/b are not kept: File exists: {tmp_path}/file/s1_a%2Fb"]
     cache.recall(state)
     assert state.facts == {"x": 1}
 
