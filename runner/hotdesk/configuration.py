@@ -50,6 +50,8 @@ def _become(key: str, kind: str) -> Option:
     return Option(kind, (f"privilege_escalation.{key}",), (f"ANSIBLE_{key.upper()}",))
 
 
+CACHES = ("memory", "jsonfile", "ansible.builtin.memory", "ansible.builtin.jsonfile")
+"""Where facts may be kept."""
 OPTIONS: dict[str, Option] = {
     "inventory": _defaults("inventory", "sources"),
     "forks": _defaults("forks", "count", "hosts"),
@@ -84,6 +86,11 @@ OPTIONS: dict[str, Option] = {
     "gathering": _defaults("gathering", "choice", choices=("implicit", "explicit", "smart")),
     "gather_subset": _ours("gather_subset", "list"),
     "gather_timeout": _ours("gather_timeout", "seconds", "s"),
+    "facts_modules": _defaults("facts_modules", "list"),
+    "fact_caching": _defaults("fact_caching", "choice", env="ANSIBLE_CACHE_PLUGIN", choices=CACHES),
+    "fact_caching_connection": _defaults("fact_caching_connection", "path", env="ANSIBLE_CACHE_PLUGIN_CONNECTION"),
+    "fact_caching_prefix": _defaults("fact_caching_prefix", "text", env="ANSIBLE_CACHE_PLUGIN_PREFIX"),
+    "fact_caching_timeout": _defaults("fact_caching_timeout", "limit", "s", env="ANSIBLE_CACHE_PLUGIN_TIMEOUT"),
     "task_timeout": Option(
         "limit",
         ("defaults.task_timeout", "hotdesk.task_timeout"),

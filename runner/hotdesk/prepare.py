@@ -22,11 +22,12 @@ from hotdesk.collector import collector_paused
 from hotdesk.connections.pool import Pool
 from hotdesk.errors import InputError, InventoryError, PlaybookError, TemplateError, UndefinedError, nearest
 from hotdesk.executor.extra_vars import extra_variables
+from hotdesk.executor.fact_cache import fact_cache
 from hotdesk.executor.handlers import flat
 from hotdesk.executor.job_order import check_order
 from hotdesk.executor.machines import PoolMachines
 from hotdesk.executor.run import PlayOptions, Run, with_settings
-from hotdesk.executor.scopes import Scopes
+from hotdesk.executor.scopes import LOCALHOST, Scopes
 from hotdesk.frozen import frozen
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
     from hotdesk.actions.base import Action
     from hotdesk.bus import Bus
+    from hotdesk.executor.fact_cache import FactCache
+    from hotdesk.inventory.model import Inventory
     from hotdesk.place import Place
     from hotdesk.playbook.model import Playbook
     from hotdesk.redaction import Redaction
@@ -113,10 +116,11 @@ async def prepared(
         services = LookupServices(run_command=command, hosts=lambda pattern: _selected(holder, pattern))
         collections = Collections(settings, directories)
         plugins = await in_thread(_plugins, settings, collections)
-        templates = Templates(settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask)
-        extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
-        for name in filter(SECRET_NAME.search, extra):
-            templates.on_secret(str(extra[name]))
+        templates = Templates(
+            settings, vault=vault, services=services, plugins=plugins, warn=warn, on_secret=mask,
+            note=lambda text: bus.emit(ev.Noted(text=text)),
+        )  # fmt: skip
+        extra = await _extra(options, decrypt, templates.on_secret)
         inventory = partial(
             load_inventory, settings.inventory, settings=settings, run_command=partial(_script, pool), evaluate=Expressions(templates, extra),
             decrypt=decrypt, warn=warn,
@@ -145,9 +149,30 @@ async def prepared(
             extra_vars=extra, prompt=prompt, decrypt=decrypt, actions=names,
         )  # fmt: skip
         holder.append(run)
+        run.fact_cache = await _fact_cache(settings, loaded_inventory, options, warn)
         jobs = JobRun(run_id, transfers=settings.transfers, cleanup_limit=settings.cleanup_limit)
         run.jobs = await stack.enter_async_context(jobs)
         yield Prepared(run, pool, workers, await _playbooks(run, paths, check))
+
+
+async def _extra(
+    options: PlayOptions, decrypt: Callable[..., bytes], on_secret: Callable[[str], None]
+) -> Mapping[str, Any]:
+    """The variables of the command line; ``on_secret`` hears of those whose names are a secret's."""
+    extra = await in_thread(extra_variables, options.extra_vars, decrypt=decrypt)
+    for name in filter(SECRET_NAME.search, extra):
+        on_secret(str(extra[name]))
+    return extra
+
+
+async def _fact_cache(
+    settings: Settings, inventory: Inventory, options: PlayOptions, warn: Callable[[str], None]
+) -> FactCache | None:
+    cache = fact_cache(settings, warn)
+    if cache is not None and options.flush_cache:
+        for host in {*inventory.hosts, *LOCALHOST}:
+            await cache.forget(host)
+    return cache
 
 
 async def _vault(

@@ -43,6 +43,15 @@ class Settings:
     gathering: Literal["implicit", "explicit", "smart"] = "implicit"
     gather_subset: tuple[str, ...] = ("all",)
     gather_timeout: float = 10.0
+    facts_modules: tuple[str, ...] = ("smart",)
+    """What ``gather_facts`` runs; ``smart``: setup."""
+    fact_caching: str = "memory"
+    """``jsonfile``: facts are kept between runs, in the folder ``fact_caching_connection``."""
+    fact_caching_connection: Path | None = None
+    fact_caching_prefix: str = ""
+    """How its files' names begin."""
+    fact_caching_timeout: float = 86_400.0
+    """Seconds after which facts are too old; 0 in the file: never."""
     task_timeout: float = 4 * 3600.0
     """Seconds a task may take when it says no ``timeout:`` of its own."""
     stop_grace: float = 3.0

@@ -65,7 +65,7 @@ PLAYBOOKS = {
     "no hosts": ("- tasks: []\n", "1:3", "needs 'hosts'", ""),
     "tasks are no list": (PLAY + "  tasks:\n    ping:\n", "4:5", "while loading tasks: a mapping should be a list", "'- '"),
     "rescue alone": (TASKS + "    - rescue:\n        - ping:\n", "4:7", "'block', and there is none", ""),
-    "file of an import": (TASKS + "    - import_tasks: nothere.yml\n", "4:21", "no file 'nothere.yml'", ""),
+    "file of an import": (TASKS + "    - import_tasks: nothere.yml\n", "4:21", "Could not find or access 'nothere.yml'", ""),
     "import of itself": (TASKS + "    - import_tasks: again.yml\n", "1:3", "imports itself", "include_tasks"),
     "import_playbook": ("- import_playbook: nothere.yml\n", "1:20", "no playbook", ""),
     "role": (PLAY + "  roles: [comon]\n", "3:11", "no role 'comon'", "'common'"),

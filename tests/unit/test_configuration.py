@@ -147,6 +147,7 @@ def test_no_time_limit_is_only_by_intent(tmp_path: Path, home: dict[str, str]) -
         ("[defaults]\nforks = 0\n", 2, "at least 1"),
         ("[defaults]\nremote_port = 70000\n", 2, "between 1 and 65535"),
         ("[defaults]\ngathering = smrt\n", 2, "Did you mean 'smart'"),
+        ("[defaults]\nfact_caching = redis\n", 2, "'redis' is not one of memory, jsonfile"),
         ("[defaults]\nforce_handlers = maybe\n", 2, "not a boolean"),
         ("forks = 1\n", 1, "before the first"),
         ("[defaults]\nforks = 1\nforks = 2\n", 3, "twice"),
@@ -192,6 +193,16 @@ def test_what_the_command_line_leaves_open_is_not_given(tmp_path: Path, home: di
     """click gives None and empty tuples for options that were not used."""
     environ = {**home, "ANSIBLE_INVENTORY": "/a"}
     assert load_settings({"inventory": nothing}, environ=environ, cwd=tmp_path).inventory == ("/a",)
+
+
+def test_the_fact_cache_has_ansible_s_settings(tmp_path: Path, home: dict[str, str]) -> None:
+    """Its folder is beside the file that names it; a timeout of 0 is none."""
+    path = configure(
+        tmp_path, "[defaults]\nfact_caching = jsonfile\nfact_caching_connection = facts\nfact_caching_timeout = 0\n"
+    )
+    found = load_settings({}, environ=home | {"ANSIBLE_CACHE_PLUGIN_PREFIX": "p_"}, cwd=tmp_path)
+    assert (found.fact_caching, found.fact_caching_connection) == ("jsonfile", path.parent / "facts")
+    assert (found.fact_caching_prefix, found.fact_caching_timeout) == ("p_", float("inf"))
 
 
 def test_describe_lists_every_setting(tmp_path: Path, home: dict[str, str]) -> None:

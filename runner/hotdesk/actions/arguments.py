@@ -197,7 +197,7 @@ def _value(option: Option, value: Any, problems: list[str], above: str, written:
         converted = CONVERT[option.type](value)
     except ValueError as reason:
         because = "" if option.no_log else f": {reason}"
-        problems.append(f"argument {written!r}{_in(above)} cannot be converted to {option.type}{because}")
+        problems.append(f"argument {written!r}{_in(above)} {_not(value, option.type)}{because}")
         return value
     if option.elements and isinstance(converted, list):
         converted = [_element(option, item, problems, where) for item in converted]
@@ -206,11 +206,17 @@ def _value(option: Option, value: Any, problems: list[str], above: str, written:
     return _chosen(option, converted, problems, above) if option.choices else converted
 
 
+def _not(value: Any, kind: str) -> str:
+    """In Ansible's words, which conditions of playbooks look for."""
+    native = next((one for one in (bool, int, str, list, dict) if isinstance(value, one)), type(value))
+    return f"is of type {native.__name__} and we were unable to convert to {kind}"
+
+
 def _element(option: Option, item: Any, problems: list[str], where: str) -> Any:
     try:
         item = CONVERT[option.elements](item)
     except ValueError as reason:
-        problems.append(f"an element of {where!r} cannot be converted to {option.elements}: {reason}")
+        problems.append(f"Elements value for option {where!r} {_not(item, option.elements)}: {reason}")
         return item
     if option.suboptions and isinstance(item, dict):
         return _nested(option.suboptions, item, problems, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -24,23 +25,25 @@ async def remote_tmp(call: Call) -> str:
 
 
 @asynccontextmanager
-async def placed(call: Call, name: str, body: bytes = b"") -> AsyncIterator[str]:
-    """The path on the target of a new file ``name`` that only we can read and run. Changes the target."""
-    half, folder = bundle(commands), await remote_tmp(call)
-    path: str = await call.machine.call(half, "place_script", name, folder, change=True, answers=str, payload=body)
+async def placed(call: Call, name: str, body: bytes = b"", *, change: bool = True) -> AsyncIterator[str]:
+    """The path on the target of a new file ``name`` that only we can read and run. Changes the target, unless it is only lent: then it is in
+    the system's temporary folder, for which no other folder is made."""
+    half, folder = bundle(commands), await remote_tmp(call) if change else ""
+    path: str = await call.machine.call(half, "place_script", name, folder, change=change, answers=str, payload=body)
     try:
         yield path
     finally:
-        await finish(call.machine.call(half, "remove_script", path, change=True), grace=call.settings.cleanup_limit)
+        await finish(call.machine.call(half, "remove_script", path, change=change), grace=call.settings.cleanup_limit)
 
 
 @asynccontextmanager
 async def carried(call: Call, source: Path, *, decrypt: bool = False) -> AsyncIterator[str]:
-    """The path on the target of a copy of ``source``; ``decrypt``: of its plain text, if it is vaulted. Changes the target."""
-    async with placed(call, source.name) as path:
+    """The path on the target of a copy of ``source``; ``decrypt``: of its plain text, if it is vaulted. In check mode too: nothing is left."""
+    async with placed(call, source.name, change=not call.check) as path:
+        call.machine.temporary(posixpath.dirname(path))
         if decrypt and await in_thread(is_vaulted, source):
             plain = await decrypted(call, await in_thread(source.read_bytes), source)
-            await call.machine.write(path, plain, mode=0o600)
+            await call.machine.lend(path, plain, mode=0o600)
         else:
-            await call.machine.write(path, chunks(source), mode=0o600)
+            await call.machine.lend(path, chunks(source), mode=0o600)
         yield path

@@ -67,7 +67,7 @@ class ModuleAction(Action):
             function, kwargs = "run", {"module": payload.module, "profile": PROFILE, "parameters": plain(parameters)}
         else:
             function, kwargs = "run_file", await _as_program(payload, parameters, call)
-        kwargs["tmp"] = tmp
+        kwargs["tmp"] = "" if call.check else tmp  # no folder is made to stay in check mode
         if call.background is not None:
             result = await _in_background(call, call.background, payload, function, kwargs)
         else:

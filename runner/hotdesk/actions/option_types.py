@@ -16,6 +16,7 @@ from hotdesk.playbook.keywords import FALSE, TRUE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_BOOLEANS = ", ".join(sorted(TRUE | FALSE))
 _SIZE = re.compile(r"\s*(\d*\.?\d+)\s*([A-Za-z]*)\s*\Z")
 _UNITS = {
     "": 1,
@@ -45,7 +46,7 @@ def as_boolean(value: Any) -> bool:
         return True
     if word in FALSE or value == 0:
         return False
-    raise ValueError(f"{value!r} is not true or false")
+    raise ValueError(f"The value {str(value)!r} is not a valid boolean. Valid booleans include: {_BOOLEANS}")
 
 
 def as_integer(value: Any) -> int:

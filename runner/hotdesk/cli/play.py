@@ -22,7 +22,9 @@ WALKING = (
     click.option("--start-at-task", "start_at_task", metavar="NAME", help="Begin at the task of this name."),
     click.option("--step", "step", is_flag=True, help="Ask before each task."),
     click.option("--force-handlers", "force_handlers", is_flag=True, help="Run handlers even if a task fails."),
-    click.option("--flush-cache", "flush_cache", is_flag=True, help="Accepted: facts are not kept between runs."),
+    click.option(
+        "--flush-cache", "flush_cache", is_flag=True, help="Forget the facts kept of every host in the inventory."
+    ),
 )
 LISTS = (
     click.option("--list-hosts", "list_hosts", is_flag=True, help="List the hosts; run nothing."),

@@ -36,6 +36,7 @@ def play_options(given: dict[str, Any]) -> PlayOptions:
         extra_vars=tuple(given.get("extra_vars") or ()),
         start_at_task=given.get("start_at_task") or "",
         step=bool(given.get("step")),
+        flush_cache=bool(given.get("flush_cache")),
         command=command_line(),
     )
 

@@ -63,7 +63,7 @@ async def load(walk: Walk, task: Task, finished: Finished, at: Position) -> list
         mine = [group for group in groups if name in group.hosts]
     for group in mine:
         if group.problem is not None:
-            await _fail(walk, task, group.problem, at)
+            await _fail(walk, task, group, group.problem, at)
     return [(groups.index(group), group) for group in mine]
 
 
@@ -152,10 +152,13 @@ async def _load_role(batch: Batch, task: Task, group: Group, args: dict[str, Any
     group.items, group.use, group.shown = (block,), use, name
 
 
-async def _fail(walk: Walk, task: Task, problem: HotdeskError, at: Position) -> None:
+async def _fail(walk: Walk, task: Task, group: Group, problem: HotdeskError, at: Position) -> None:
+    """What the include failed of is its ``reason``, as in Ansible, and its ``msg``, as of any task."""
     result = error_result(problem, what=task.action)
-    if isinstance(problem, PlaybookError) and problem.place is not None:
-        result = result.but(data={**result.data, "msg": problem.explain()})
+    said = problem.explain() if isinstance(problem, PlaybookError) and problem.place is not None else result.message
+    args = group.include.args
+    include = args.get("file") or args.get("_raw_params") or args.get("name")
+    result = result.but(data={**result.data, "include": include, "msg": said, "reason": said})
     walk.batch.run.emit(
         ev.TaskFinished(task=task.id, host=walk.state.name, result=result, place=task.place, rescued=walk.rescuing)
     )
@@ -246,6 +249,8 @@ async def _carry_out(walk: Walk, task: Task, name: str, at: Position, first: boo
         case "clear_facts":
             for host in [state] if not batch.together else ([run.state(n) for n in batch.hosts] if first else []):
                 host.forget_facts()
+                if run.fact_cache is not None:
+                    await run.fact_cache.forget(host.name)
         case "clear_host_errors":
             if first:
                 run.errors_cleared = True

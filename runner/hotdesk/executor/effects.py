@@ -10,7 +10,7 @@ from hotdesk.inventory.change import with_group, with_host
 from hotdesk.inventory.vars_files import extend_vars_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from hotdesk.executor.host import HostState
     from hotdesk.executor.item import Item
@@ -33,16 +33,15 @@ async def apply_effects(
     result = item.result
     if result.facts:
         for target in targets:
-            target.learn(result.facts)
-            if task.action in GATHERING:
-                target.gathered = True
+            target.gathered = target.gathered or task.action == GATHER
+            await _learn(run, target, result.facts)
     for effect in item.effects:
         match effect:
             case SetFacts(facts, cacheable):
                 for target in targets:
                     target.set_facts.update(facts)
                     if cacheable:
-                        target.learn(facts)
+                        await _learn(run, target, facts)
             case IncludeVars(variables):
                 for target in targets:
                     target.include_vars.update(variables)
@@ -54,7 +53,14 @@ async def apply_effects(
     return result
 
 
-GATHERING = frozenset({"ansible.builtin.setup", "ansible.builtin.gather_facts"})
+GATHER = "ansible.builtin.gather_facts"
+"""What ``gathering = smart`` does once for each host; setup as a task of its own does not count, as in Ansible."""
+
+
+async def _learn(run: Run, host: HostState, facts: Mapping[str, Any]) -> None:
+    host.learn(facts)
+    if run.fact_cache is not None:
+        await run.fact_cache.keep(host, facts)
 
 
 async def _grown(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hotdesk.variables.scope import Scope
 
 SETUP = "ansible.builtin.setup"
+GATHER = "ansible.builtin.gather_facts"
 
 
 class PlayRun:
@@ -65,6 +66,8 @@ class PlayRun:
         scopes.playbook_files = await self._files()
         hosts = await self._hosts(scope)
         scopes.name = await values.text(run.templates, play.name, scope) or await self._pattern(scope)
+        if run.fact_cache is not None:
+            await run.fact_cache.load(hosts)
         scopes.hosts_all = hosts
         scopes.removed = {name for name in hosts if run.state(name).failed or run.state(name).unreachable}
         batches = await self._batches(hosts, scope)
@@ -268,16 +271,14 @@ class PlayRun:
             )
         if play.fact_path is not None:
             args["fact_path"] = play.fact_path
-        base = play.keywords or Task(id="", action=SETUP, written="setup", place=play.place)
+        base = play.keywords or Task(id="", action=GATHER, written="gather_facts", place=play.place)
         return replace(
-            base, id=f"{id(play)}-facts", action=SETUP, written="gather_facts", args=args, name="Gathering Facts", place=play.place,
+            base, id=f"{id(play)}-facts", action=GATHER, written="gather_facts", args=args, name="Gathering Facts", place=play.place,
             tags=base.tags | {"always"}, phase="setup", role=None, loop=None, register="",
         )  # fmt: skip
 
     def _gathers(self, state: HostState) -> bool:
-        if self.play.gather_facts is None and self.run.settings.gathering == "smart":
-            return not state.gathered
-        return True
+        return self.run.settings.gathering != "smart" or not state.gathered
 
     # Connections
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hotdesk.actions.base import Action, AddHost, GroupBy
     from hotdesk.bus import Bus
     from hotdesk.connections.base import Endpoint, Escalation
+    from hotdesk.executor.fact_cache import FactCache
     from hotdesk.inventory.model import Inventory
     from hotdesk.jobs.machine import Machine
     from hotdesk.jobs.run import JobRun
@@ -39,6 +40,8 @@ class PlayOptions:
     """As after ``-e``: k=v words, JSON or YAML, @file."""
     start_at_task: str = ""
     step: bool = False
+    flush_cache: bool = False
+    """Forget the facts that are kept of all hosts first."""
     plan: Path | None = None
     """A reviewed plan file: of what sync jobs would change, exactly that is done."""
     removals: bool = True
@@ -125,6 +128,8 @@ class Run:
     prompt: Callable[..., Awaitable[str]] | None = None
     jobs: JobRun | None = None
     """What sync jobs share."""
+    fact_cache: FactCache | None = None
+    """What keeps facts between runs."""
     hosts: dict[str, HostState] = field(default_factory=dict)
     grown: list[tuple[AddHost | GroupBy, str]] = field(default_factory=list)
     """What add_host and group_by (on which host) have added to the inventory: it outlives a refresh."""
@@ -165,6 +170,8 @@ class Run:
         found = self.hosts.get(name)
         if found is None:
             found = self.hosts[name] = HostState(name)
+            if self.fact_cache is not None:
+                self.fact_cache.recall(found)
         return found
 
     def connecting(self, connect: Coroutine[Any, Any, None]) -> None:

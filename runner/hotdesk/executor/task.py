@@ -212,7 +212,7 @@ class _Looping:
     async def _label(self, loop: Loop, loop_var: str, item: Item, scope: Scope) -> str:
         if item.no_log:
             return CENSORED_LABEL
-        if loop.label is None:
+        if not loop.label:  # an empty text is none
             return label_of(scope[loop_var])
         try:
             return label_of(await self.run.templates.render(loop.label, scope))

@@ -205,6 +205,11 @@ class Machine:
         self.announce("write", CENSORED if self.no_log else path)
         await self.link.put(path, data, task=self.mark, mode=mode)
 
+    async def lend(self, path: str, data: bytes | AsyncIterator[bytes], *, mode: int) -> None:
+        """Write a file that is there only for as long as something reads it, also in check mode. Whoever lends it has made its folder, says
+        that it is ``temporary`` and removes it."""
+        await self.link.put(path, data, task=self.mark, mode=mode)
+
     def temporary(self, path: str) -> None:
         """What ``path`` names is gone from this PC at the end of the run, also when the run is killed (see Link.temporary)."""
         self.link.temporary(path)

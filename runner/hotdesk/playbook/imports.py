@@ -31,7 +31,8 @@ def find_tasks_file(name: str, around: Inherited, *, handlers: bool = False, pla
         tried.append(candidate)
     neighbours = [name for one in tried for name in names_in(one.parent)]
     raise IncludeError(
-        f"there is no file {name!r} of tasks; looked for " + ", ".join(map(str, tried)), place=place,
+        f"Could not find or access {name!r} on the control node.\n"
+        f"Could not find or access a file of tasks at any of: {', '.join(map(str, tried))}", place=place,
         remedy=nearest(given.name, neighbours))  # fmt: skip
 
 

@@ -42,7 +42,7 @@ class LookupBase(Plugin):
         made._request = request
         made._load_name, made._settings = request.name, templates.settings
         made._directory_of = templates.plugins.collection
-        with heard_by(Listener(templates.warn, _unheard, templates.settings.verbosity)):
+        with heard_by(Listener(templates.warn, templates.note, templates.settings.verbosity)):
             yield made
 
     def run(self, terms: list[Any], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[Any]:
@@ -86,7 +86,3 @@ class LookupBase(Plugin):
         if self._request is None:
             raise LookupFailed(f"{self._named()} asks for a file before it has been called")
         return self._request
-
-
-def _unheard(_text: str) -> None:
-    """A template has no line of its own on the screen: only warnings get there."""

@@ -61,14 +61,16 @@ class Templates:
         services: LookupServices | None = None,
         plugins: Plugins | None = None,
         warn: Callable[[str, Place | None], None] | None = None,
+        note: Callable[[str], None] | None = None,
         on_secret: Callable[[str], None] | None = None,
     ) -> None:
-        """``on_secret`` hears of every vaulted value that is decrypted, so that it can be masked."""
+        """``note``: a line of a lookup for the screen. ``on_secret`` hears of every vaulted value that is decrypted, so that it can be masked."""
         self.settings = settings
         self.vault = vault or Vault(())
         self.services = services or LookupServices()
         self.plugins = plugins or Plugins()
         self._warn = warn or (lambda _text, _place: None)
+        self.note = note or (lambda _text: None)
         self.on_secret = on_secret or (lambda _text: None)
         self._stack = _Stack()
         self._compiler = Compiler(self.plugins.need)

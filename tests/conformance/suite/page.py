@@ -18,10 +18,11 @@ def section(of: TargetSet) -> str:
     """The part of a set, from its mark to END, these included."""
     targets, passing, why = of.known(), of.passing(), of.reasons()
     failing = sorted(set(targets) - passing)
+    table = ["", "| target | why it does not pass |", "| --- | --- |"]
     lines = [
         BEGIN.format(of.name),
         f"Of {len(targets)} targets of {of.what} {len(targets) - len(failing)} pass, those that are roles with the",
-        "recap of `ansible-playbook`. The others, and why:", "", "| target | why it does not pass |", "| --- | --- |",
+        f"recap of `ansible-playbook`.{' The others, and why:' if failing else ''}", *(table if failing else []),
         *(f"| {name} | {why.get(name, NOT_KNOWN)} |" for name in failing),
         END,
     ]  # fmt: skip

@@ -75,10 +75,16 @@ def test_values_become_what_the_documentation_says(given: dict[str, Any], name: 
     [
         ({"stat": "file"}, "Unsupported parameters for (z) module: stat. Supported parameters include: "),
         ({"state": "fil"}, "value of state must be one of: file, absent, no, got: fil"),
-        ({"count": "many"}, "argument 'count' cannot be converted to int: 'many' is not a whole number"),
-        ({"recurse": "perhaps"}, "cannot be converted to bool"),
-        ({"extra": "words"}, "cannot be converted to dict"),
-        ({"size": "big"}, "cannot be converted to bytes"),
+        (
+            {"count": "many"},
+            "argument 'count' is of type str and we were unable to convert to int: 'many' is not a whole number",
+        ),
+        (
+            {"recurse": "perhaps"},
+            "unable to convert to bool: The value 'perhaps' is not a valid boolean. Valid booleans include: ",
+        ),
+        ({"extra": "words"}, "unable to convert to dict"),
+        ({"size": "big"}, "unable to convert to bytes"),
         ({"words": "a", "numbers": "3"}, "must be one or more of: 1, 2. Got no match for: 3"),
         ({"count": 1, "ratio": 2}, "parameters are mutually exclusive: count|ratio"),
         ({"words": "a"}, "parameters are required together: words, numbers"),

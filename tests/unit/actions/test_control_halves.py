@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hotdesk.errors import TaskError
 from hotdesk.results import Result
+from hotdesk.settings import Settings
 from tests.unit.actions.builtin.conftest import make_call
 from tests.unit.actions.conftest import write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from hotdesk.actions.base import Call
     from hotdesk.actions.registry import ActionNames
@@ -123,14 +124,32 @@ async def test_an_archive_is_there_only_while_it_is_unpacked(act: Act, archive: 
 
 
 async def test_what_cannot_be_unpacked_is_not_sent(act: Act, archive: Path, tmp_path: Path) -> None:
-    """No directory, nothing to do, a preview."""
+    """No directory, nothing to do."""
     lost = await act("unarchive", src=archive.name, dest=str(tmp_path / "nowhere"))
     assert lost.message == f"dest '{tmp_path / 'nowhere'}' must be an existing dir"
     assert (
         await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), creates=str(tmp_path / "dest"))
     ).skipped
-    assert (await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), check=True)).skipped
     assert not (tmp_path / "remote_tmp").exists()
+
+
+async def test_check_mode_asks_the_module_too(act: Act, archive: Path, tmp_path: Path) -> None:
+    """It sees the archive, of which nothing is left: no file, and no folder that was not there before."""
+    write(
+        tmp_path / "library/unarchive.py",
+        ECHO.replace("exit_json(", "exit_json(size=__import__('os').stat(given['src']).st_size, "),
+    )
+    done = await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), check=True)
+    assert done.data["size"] == 10240
+    assert not Path(done.data["given"]["src"]).parent.exists()
+    assert not (tmp_path / "remote_tmp").exists()
+
+
+async def test_a_tar_archive_is_skipped_in_check_mode(act: Act, archive: Path, tmp_path: Path) -> None:
+    """By the module itself, in its words."""
+    done = await act("unarchive", src=archive.name, dest=str(tmp_path / "dest"), check=True)
+    assert done.skipped
+    assert done.message.endswith("(unarchive) does not support check mode when using gtar")
 
 
 @pytest.mark.parametrize("remote", [True, False])
@@ -185,3 +204,36 @@ async def test_a_reboot_is_over_when_the_boot_is_another(act: Act, link: Link, t
     assert done.data["rebooted"] is True
     late = await act("reboot", reboot_command="true", reboot_timeout=1, **told)
     assert late.message.startswith("Timed out waiting for the reboot")
+
+
+FACTS = """#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+
+module = AnsibleModule({"color": {"default": "red"}, "fact_path": {}}, supports_check_mode=True)
+if module.params["color"] == "none":
+    module.fail_json(msg="it went bang")
+module.exit_json(ansible_facts={"color": module.params["color"], "ansible_lists": ["NAME"]})
+"""
+
+
+async def test_gather_facts_runs_the_modules_that_are_named(act: Act, tmp_path: Path) -> None:
+    """By the setting or the variable, which counts more; lists of theirs are joined, and what is setup's alone is left out with a warning."""
+    write(tmp_path / "library/one.py", FACTS.replace("NAME", "one"))
+    write(tmp_path / "library/two.py", FACTS.replace("NAME", "two").replace("red", "blue"))
+    settings = Settings(facts_modules=("one", "smart"), remote_tmp=str(tmp_path / "tmp"))
+    done = await act("gather_facts", gather_subset=["!all", "!min", "user"], _settings=settings)
+    assert (done.facts["color"], "ansible_user_id" in done.facts) == ("red", True)
+    assert done.warnings == ("Not passing subset(['!all', '!min', 'user']) to one",)
+    done = await act("gather_facts", _variables={"ansible_facts_modules": ["one", "two"]}, _settings=settings)
+    assert done.facts == {"color": "blue", "ansible_lists": ["one", "two"]}
+
+
+async def test_facts_of_modules_that_fail_are_told_one_by_one(act: Act, tmp_path: Path) -> None:
+    """In Ansible's words, with the reason; what others found counts."""
+    write(tmp_path / "library/good.py", FACTS)
+    write(tmp_path / "library/bad.py", FACTS.replace('"red"', '"none"'))
+    done = await act("gather_facts", _variables={"ansible_facts_modules": "bad, good"})
+    assert done.failed
+    assert done.message == "The following modules failed to execute: bad. it went bang"
+    assert list(done.data["failed_modules"]) == ["bad"]
+    assert done.facts["color"] == "red"

@@ -177,9 +177,15 @@ def test_ansible_log_path_gets_plain_lines(place: Path, book: Callable[..., str]
     assert os.stat(place / "log").st_mode & 0o777 == 0o600  # noqa: PTH116
 
 
-def test_flags_that_have_no_effect_are_said_as_such(hotdesk: Callable[..., Any]) -> None:
-    """--flush-cache is accepted, and the help says why it does nothing."""
-    assert "Accepted: facts are not kept" in " ".join(hotdesk("play", "--help").stdout.split())
+def test_facts_are_kept_in_a_cache_until_it_is_flushed(
+    place: Path, book: Callable[..., str], play: Callable[..., Any]
+) -> None:
+    """By Ansible's settings, and --flush-cache."""
+    environment = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(place / "facts")}
+    play(book("- ansible.builtin.set_fact: {color: red, cacheable: true}"), **environment)
+    tells = book("- ansible.builtin.debug: {msg: 'it is {{ color | default(0) }}'}")
+    assert "it is red" in play(tells, **environment).stdout
+    assert "it is 0" in play(tells, "--flush-cache", **environment).stdout
 
 
 def test_a_play_for_hosts_that_failed_earlier_is_passed_over(place: Path, play: Callable[..., Any]) -> None:

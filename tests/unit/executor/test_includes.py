@@ -20,7 +20,7 @@ BOOK = """
 - hosts: h1
   gather_facts: false
   tasks:
-    - block: [{ansible.builtin.include_tasks: one.yml}]
+    - block: [{name: include, ansible.builtin.include_tasks: one.yml}]
       rescue: [{name: rescued, ansible.builtin.debug: }]
 """
 
@@ -50,3 +50,7 @@ async def test_what_is_not_there_fails_the_host_that_includes_it(play: Play, tex
     ran = await play(BOOK)
     assert "h1" in ran.results("rescued")
     assert ran.code == 0
+    failed = ran.results("include")["h1"].data
+    assert (failed["include"], failed["reason"]) == ("one.yml", failed["msg"])
+    if text is None:
+        assert failed["msg"].count("Could not find or access") == 2

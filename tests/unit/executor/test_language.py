@@ -308,3 +308,9 @@ async def test_the_diff_of_a_copy_is_a_list(play: Play, tmp_path: Path) -> None:
             - {name: show, ansible.builtin.debug: {msg: "{{ done.diff[0].after }}"}}
     """)
     assert ran.results("show")["h1"].message == "new"
+
+
+async def test_an_empty_label_of_a_loop_is_none(play: Play) -> None:
+    """The item itself is shown, as in Ansible."""
+    ran = await play("- {name: x, ansible.builtin.debug: , loop: [a], loop_control: {label: ''}}")
+    assert {event.label for event in ran.events if isinstance(event, ev.ItemFinished)} == {"a"}

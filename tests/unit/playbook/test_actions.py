@@ -80,7 +80,7 @@ def test_values_keep_their_place(project: Project) -> None:
         ("- copy: {src: a}", "copy needs the option 'dest'", ""),
         ("- file: {path: /a, state: present}", "must be one of", ""),
         ("- file: {path: /a, state: directry}", "must be one of", "directory"),
-        ("- file: {path: /a, recurse: perhaps}", "cannot be converted to bool", ""),
+        ("- file: {path: /a, recurse: perhaps}", "unable to convert to bool", ""),
         ("- meta: flush", "no meta 'flush'", "flush_handlers"),
         ("- meta: '{{ x }}'", "cannot be a template", ""),
         ("- meta: end_role", "from outside of a role", ""),

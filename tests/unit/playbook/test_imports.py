@@ -79,7 +79,7 @@ def test_static_names_may_be_templates(project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- import_tasks: mor.yml", "there is no file 'mor.yml'"),
+        ("- import_tasks: mor.yml", "Could not find or access 'mor.yml'"),
         ("- import_tasks: '{{ nowhere }}.yml'", "cannot be rendered"),
         ("- import_tasks: more.yml\n  loop: [1]", "cannot loop"),
         ("- import_tasks: self.yml", "imports itself"),

@@ -41,6 +41,8 @@ SERVICES = """
     class LookupModule(LookupBase):
         def run(self, terms, variables=None, **kwargs):
             display.warning("look out")
+            display.display("looking")
+            display.vv("closely")
             found = self.find_file_in_search_path(variables, "files", terms[0])
             text = self._loader.get_text_file_contents(found)
             return [text, self._templar.template(text), self._flatten([[1], 2]), listify_lookup_plugin_terms("a")]
@@ -56,14 +58,23 @@ MARKERS = """
 """
 
 
-def made(folder: Path, text: str, settings: Settings | None = None, warned: list[str] | None = None) -> Templates:
+def made(
+    folder: Path,
+    text: str,
+    settings: Settings | None = None,
+    warned: list[str] | None = None,
+    noted: list[str] | None = None,
+) -> Templates:
     """Templates with ``text`` as the lookup ``mine``."""
     (folder / "lookup_plugins").mkdir()
     (folder / "lookup_plugins" / "mine.py").write_text(textwrap.dedent(text))
     plugins = Plugins(lambda _name: None)
     plugins.add(folder)
     warn = [] if warned is None else warned
-    return Templates(settings or Settings(), plugins=plugins, warn=lambda said, _place: warn.append(said))
+    note = [] if noted is None else noted
+    return Templates(
+        settings or Settings(), plugins=plugins, warn=lambda said, _place: warn.append(said), note=note.append
+    )
 
 
 async def test_options_come_from_where_the_documentation_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +101,14 @@ async def test_an_option_of_a_wrong_type_is_named(tmp_path: Path, option: str, s
 
 
 async def test_files_and_warnings_go_their_usual_way(tmp_path: Path) -> None:
-    """A file of the search path is found; what stands in it is data and no template; a warning is the run's."""
+    """A file of the search path is found; what stands in it is data and no template; a warning is the run's, a line the screen's."""
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "a.txt").write_text("{{ level }}")
-    warned: list[str] = []
-    templates = made(tmp_path, SERVICES, warned=warned)
+    warned, noted = list[str](), list[str]()
+    templates = made(tmp_path, SERVICES, Settings(verbosity=1), warned, noted)
     found = await templates.render(Trusted("{{ query('mine', 'a.txt') }}"), {"playbook_dir": str(tmp_path), "level": 3})
     assert found == ["{{ level }}", "{{ level }}", [1, 2], ["a"]]
-    assert warned == ["look out"]
+    assert (warned, noted) == (["look out"], ["looking"])
 
 
 async def test_undefined_terms_are_given_to_those_that_want_them(tmp_path: Path) -> None:

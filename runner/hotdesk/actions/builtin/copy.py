@@ -39,7 +39,7 @@ class Payload:
 
     name: str
     source: str
-    """How the diff calls it."""
+    """How the diff calls it; a text of the playbook is called as what it becomes."""
     checksum: str
     size: int
     body: bytes | None = None
@@ -122,7 +122,7 @@ options:
         if call.args.get("mode") == "preserve":
             raise ArgumentError("mode: preserve needs a source file, and there is only content", place=call.task.place)
         body = text.encode("utf-8", "surrogateescape")
-        payload = Payload("", "dynamically generated", hashlib.sha1(body).hexdigest(), len(body), body)
+        payload = Payload("", str(call.args["dest"]), hashlib.sha1(body).hexdigest(), len(body), body)
         return await place(call, payload, wanted(call.args), options(call) | {"content_only": True})
 
 

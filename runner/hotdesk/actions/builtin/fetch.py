@@ -21,7 +21,7 @@ _FETCHABLE = {"path": str, "problem?": str, "sha1?": str, "size?": int}
 _PROBLEMS = {
     "missing": "the remote file does not exist",
     "directory": "remote file is a directory, fetch cannot work on directories",
-    "denied": "File is not readable: the permission is lacking",
+    "denied": "File is not readable: Permission denied",
 }
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hotdesk.actions.base import Action, Call
 from hotdesk.actions.carrying import carried
 from hotdesk.actions.option_types import as_boolean
 from hotdesk.errors import ArgumentError
 from hotdesk.paths import expanded
-from hotdesk.results import Result
+
+if TYPE_CHECKING:
+    from hotdesk.results import Result
 
 MODULE = "ansible.posix.patch"
 
@@ -17,14 +21,13 @@ class Patch(Action):
 
     name = MODULE
     unchecked = True
-    check_mode = "partial"
     DOCUMENTATION = """
 short_description: Apply a patch on the target
 description:
   - A patch of the control node is on the target only while it is applied there.
   - Everything else is the module's of the collection ansible.posix; C(ansible-doc ansible.posix.patch) has all options.
 attributes:
-  check_mode: {support: partial, details: "Skipped, unless the patch is on the target: a preview sends nothing."}
+  check_mode: {support: full}
   diff_mode: {support: none}
 options:
   src: {description: "The patch here; on the target with O(remote_src).", type: path, required: true}
@@ -39,7 +42,5 @@ options:
         if as_boolean(call.args.get("remote_src", False)):
             return await call.run_module(call, MODULE, call.args)
         path = call.find_file(str(expanded(str(source))))
-        if call.check:
-            return Result(skipped=True, data={"msg": "a patch of the control node is not sent in check mode"})
         async with carried(call, path) as there:
             return await call.run_module(call, MODULE, {**call.args, "src": there})

@@ -27,16 +27,15 @@ attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
 options:
-  minutes: {description: How many minutes to wait., type: float}
-  seconds: {description: How many seconds to wait., type: float}
+  minutes: {description: "How many minutes to wait. Only whole ones count, as in Ansible.", type: raw}
+  seconds: {description: "How many seconds to wait, whole ones too.", type: raw}
   prompt: {description: What to ask., type: str}
   echo: {description: Show what is typed., type: bool, default: true}
+mutually_exclusive: [[minutes, seconds]]
 """
 
     async def run(self, call: Call) -> Result:
         args = call.args
-        if args.get("minutes") is not None and args.get("seconds") is not None:
-            raise ArgumentError("minutes and seconds are mutually exclusive", place=call.task.place)
         unit, factor = ("minutes", 60) if args.get("minutes") is not None else ("seconds", 1)
         echo = bool(args.get("echo", True))
         start = datetime.now()
@@ -44,7 +43,7 @@ options:
         typed = ""
         warnings: tuple[str, ...] = ()
         if args.get(unit) is not None:
-            duration = max(1.0, float(args[unit]) * factor)
+            duration = max(1.0, _whole(call, unit) * factor)
             await self._timed(call, duration, str(args.get("prompt") or ""))
         elif call.prompt is None:
             warnings = ("Not waiting for response to prompt as stdin is not interactive",)
@@ -62,6 +61,16 @@ options:
             return
         shown = f"{HOW}\r\n{text}:" if text else f"{HOW}\r\n"
         await call.prompt(shown, echo=False, timeout=duration, pausing=True)
+
+
+def _whole(call: Call, unit: str) -> int:
+    """What Ansible makes of a duration: a number without its fraction. Raises ArgumentError."""
+    try:
+        return int(call.args[unit])
+    except (TypeError, ValueError, OverflowError) as reason:
+        native = "str" if isinstance(call.args[unit], str) else type(call.args[unit]).__name__
+        said = f"argument {unit!r} is of type {native} and we were unable to convert to int: {reason}"
+        raise ArgumentError(said, place=call.task.place) from None
 
 
 def _data(start: datetime, unit: str, echo: bool, typed: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ description:
   - An archive of the control node is on the target only while it is unpacked there.
   - Everything else is the module's of ansible-core; C(ansible-doc unarchive) has all options.
 attributes:
-  check_mode: {support: partial, details: "Skipped, unless the archive is on the target: a preview sends nothing."}
+  check_mode: {support: partial, details: "As the module below it: of a zip archive it tells what would change, a tar archive it skips."}
   diff_mode: {support: partial, details: As the module below it.}
 options:
   src: {description: "The archive here; on the target, or a URL, with O(remote_src).", type: path, required: true}
@@ -57,8 +57,6 @@ options:
         if "://" in str(source):
             return failure("Unsupported option, an URI src is only supported when remote_src is True")
         path = call.find_file(str(expanded(str(source))))
-        if call.check:
-            return Result(skipped=True, data={"msg": "an archive of the control node is not sent in check mode"})
         async with carried(call, path, decrypt=decrypt) as there:
             return await call.run_module(call, "unarchive", {**args, "src": there})
 

@@ -45,7 +45,7 @@ options:
         args = dict(call.args)
         form = args.get("body_format") == "form-multipart"
         if call.check:
-            return Result(skipped=True, data={"msg": "remote module (uri) does not support check mode"})
+            return Result(skipped=True, data={"msg": "This action (uri) does not support check mode."})
         async with AsyncExitStack() as stack:
             if not as_boolean(args.get("remote_src", False)):
                 if args.get("src"):

@@ -230,6 +230,8 @@ def copy_there(
     wanted = dict(attributes)
     if os.path.isdir(source):
         return _copy_directory(source, src.endswith("/"), dest, wanted, options, check)
+    if not os.path.isfile(source):  # to read a pipe or device could last for ever
+        raise Refused("Cannot copy invalid source '%s': not a file" % source)
     if wanted.get("mode") == "preserve":
         wanted["mode"] = "0%03o" % stat.S_IMODE(os.stat(source).st_mode)
     _verify(source, options)

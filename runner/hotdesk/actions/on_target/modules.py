@@ -254,8 +254,11 @@ def _be_plain() -> None:
 
 
 def _folder(tmp: str) -> str | None:
-    """A directory for the module's own temporary files; None where there can be none (it then looks for a place itself)."""
-    folder = os.path.expanduser(os.path.expandvars(tmp))
+    """A directory for the module's own temporary files, below ``tmp`` or (empty) where the system has its own; None where there can be none
+    (it then looks for a place itself)."""
+    import tempfile
+
+    folder = os.path.expanduser(os.path.expandvars(tmp)) or tempfile.gettempdir()
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return hidden_directory(folder, "ansible-tmp-")

@@ -204,6 +204,9 @@ async def test_remote_src_copies_on_the_spot(result: RunResult, tmp_path: Path) 
     assert (await result("copy", src=f"{tmp_path}/d", dest=tmp_path / "into", remote_src=True)).changed
     assert (tmp_path / "into/d/e/f").read_text() == "f"
     assert not (await result("copy", src=f"{tmp_path}/d", dest=tmp_path / "into", remote_src=True)).changed
+    os.mkfifo(tmp_path / "pipe")
+    pipe = await result("copy", src=tmp_path / "pipe", dest=tmp_path / "y", remote_src=True)
+    assert pipe.message == f"Cannot copy invalid source '{tmp_path}/pipe': not a file"
     gone = await result("copy", src=tmp_path / "none", dest=tmp_path / "y", remote_src=True)
     assert gone.message == f"Source {tmp_path}/none not found"
 
@@ -226,7 +229,8 @@ async def test_the_diff_shows_both_contents(result: RunResult, tmp_path: Path) -
     dest = tmp_path / "x"
     dest.write_text("old\n")
     (diff,) = (await result("copy", content="new\n", dest=dest)).diff
-    assert (diff.before, diff.after, diff.before_header) == ("old\n", "new\n", str(dest))
+    assert (diff.before, diff.after) == ("old\n", "new\n")
+    assert (diff.before_header, diff.after_header) == (str(dest), str(dest))
     dest.write_bytes(b"\0\1")
     (diff,) = (await result("copy", content="new\n", dest=dest)).diff
     assert diff.before == "(binary)\n"

@@ -198,6 +198,37 @@ async def test_pause_asks(result: RunResult) -> None:
         await result("pause", minutes=1, seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"seconds": "hello"},
+            "argument 'seconds' is of type str and we were unable to convert to int: invalid literal",
+        ),
+        ({"minutes": [1]}, "argument 'minutes' is of type list and we were unable to convert to int"),
+        ({"echo": "hello"}, "The value 'hello' is not a valid boolean"),
+    ],
+)
+async def test_pause_says_what_is_no_duration(result: RunResult, given: dict[str, Any], message: str) -> None:
+    """A wrong duration, or echo, is refused in the words that conditions of playbooks look for."""
+    with pytest.raises(ArgumentError) as caught:
+        await result("pause", **given)
+    assert message in caught.value.message
+
+
+async def test_a_pause_is_whole_seconds_long(result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fraction is left out, and less than a second is one."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    await result("pause", seconds=1.9)
+    await result("pause", minutes=0.5)
+    assert slept == [1, 1]
+
+
 async def test_argument_specs_are_checked(result: RunResult) -> None:
     """Values come from the arguments or the host's variables; every problem is listed."""
     spec = {"a": {"type": "int", "required": True}, "b": {"choices": ["x"]}}
