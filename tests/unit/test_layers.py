@@ -24,6 +24,7 @@ VOCABULARY = (
     "source_depth",
     "source",
     "paths",
+    "routing",
     "settings",
     "configuration_types",
     "configuration",

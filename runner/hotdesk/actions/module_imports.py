@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotdesk.actions.module_files import ansible_core, routing
 from hotdesk.errors import TaskError
 from hotdesk.place import Place
+from hotdesk.routing import ansible_core, routing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -20,7 +20,7 @@ def section(of: TargetSet) -> str:
     failing = sorted(set(targets) - passing)
     lines = [
         BEGIN.format(of.name),
-        f"Of {len(targets)} targets of {of.what} {len(targets) - len(failing)} pass, those that are roles with the",
+        f"Of {len(targets)} {of.what} {len(targets) - len(failing)} pass, {of.judged} with the",
         "recap of `ansible-playbook`. The others, and why:", "", "| target | why it does not pass |", "| --- | --- |",
         *(f"| {name} | {why.get(name, NOT_KNOWN)} |" for name in failing),
         END,
