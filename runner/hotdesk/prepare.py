@@ -189,7 +189,11 @@ async def _playbooks(run: Run, paths: Sequence[Path], check: bool) -> list[Playb
     loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
     for playbook in loaded:
         if check:
-            await in_thread(check_templates, playbook, run.templates)
+            for problem in await in_thread(check_templates, playbook, run.templates):
+                run.warn(
+                    f"{problem.message.rstrip('.')}. It will fail for the first item, if there is one",
+                    place=problem.place,
+                )
         await in_thread(check_order, playbook, run.actions)
     for text, place in run.loader.warnings:
         run.warn(text, place=place)
