@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TemplateError
-from hotdesk.paths import is_dir
+from hotdesk.paths import is_dir, is_file
 from hotdesk.place import Place
 from hotdesk.routing import BUILTIN, LEGACY, RENAMED, core_runtime, entry
 from hotdesk.variables.blocking import LONGEST, leave_loop, wait_for
@@ -62,12 +62,24 @@ class Plugins:
             return
         self._seen.add(folder)
         for file in sorted(folder.glob("*.py")):
-            if file.stem.startswith("_"):
-                continue
-            try:
-                self.tables[kind].update({f"{prefix}{name}": made for name, made in _loaded(kind, file).items()})
-            except TemplateError as problem:
-                self._refused.append((kind, file, problem))
+            if not file.stem.startswith("_"):
+                self._add_file(kind, file, prefix)
+
+    def _add_file(self, kind: str, file: Path, prefix: str) -> None:
+        try:
+            self.tables[kind].update({f"{prefix}{name}": made for name, made in _loaded(kind, file).items()})
+        except TemplateError as problem:
+            self._refused.append((kind, file, problem))
+
+    def _add_of_collection(self, kind: str, folder: Path, parts: list[str]) -> None:
+        """A lookup is called as its file, so the others of its collection need not be read."""
+        if kind != "lookup":
+            self.add_directory(kind, folder, f"{parts[0]}.{parts[1]}.")
+            return
+        file = folder.joinpath(*parts[2:-1], f"{parts[-1]}.py")
+        if all(map(str.isidentifier, parts)) and file not in self._seen and is_file(file):
+            self._seen.add(file)
+            self._add_file(kind, file, ".".join(parts[:-1]) + ".")
 
     def need(self, kind: str, name: str, place: Place | None = None) -> None:
         """Raises TemplateError when there is no such plugin, or it was refused. Those of a collection are taken when first asked for."""
@@ -81,7 +93,7 @@ class Plugins:
         for _ in range(RENAMED):
             folder, parts = self._folder(named), named.split(".")
             if folder is not None:
-                self.add_directory(kind, folder / "plugins" / kind, f"{parts[0]}.{parts[1]}.")
+                self._add_of_collection(kind, folder / "plugins" / kind, parts)
             if named in self.tables[kind]:
                 self.tables[kind][name] = self.tables[kind][named]
                 return

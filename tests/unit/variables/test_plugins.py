@@ -162,7 +162,7 @@ async def test_a_plugin_that_has_moved_is_found_where_it_is(tmp_path: Path, monk
     old, new = (tmp_path / "ansible_collections" / "hd" / name for name in ("old", "new"))
     (old / "meta").mkdir(parents=True)
     (old / "meta" / "runtime.yml").write_text(runtime.replace("hd.old", "hd.new"))
-    write(new, plugins__lookup__mine=LOOKUP)
+    write(new, plugins__lookup__mine=LOOKUP, plugins__lookup__other="raise SystemExit")
     templates = made(tmp_path, hd_old=old, hd_new=new)
     for name in ("mine", "ansible.builtin.mine", "hd.old.mine", "hd.new.mine"):
         assert await templates.render(Trusted(f"{{{{ lookup('{name}', 'b') }}}}"), {"level": 1}) == "b-1-"
