@@ -90,6 +90,7 @@ COMMUNITY = TargetSet(
     "community", HERE.parent / "community", HERE.parent / "community" / "expected.txt", "ansible-2.9.27",
     "targets of Ansible 2.9.27's suite for modules that are now in collections (run with those of Ansible 12.3.0)",
     packages=(ANSIBLE,),
+    own_network=frozenset({"ufw"}),
 )  # fmt: skip
 PROJECTS = TargetSet(
     "projects", HERE.parent / "projects", HERE.parent / "projects" / "expected.txt", "",
