@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 # Where PYTHONDONTWRITEBYTECODE is set every start of hotdesk would compile all of it again: once for all, before what starts it often.
 COMPILE := $(BIN)/python -m compileall -q runner tests
 
-.PHONY: help demo test check lint types format bench load soak lab-test matrix matrix-peers fuzz conformance community molecule build clean
+.PHONY: help demo test check lint types format bench load soak lab-test matrix matrix-peers fuzz conformance community projects molecule build clean
 
 help:
 	@echo 'make demo      run the main job on three embedded PCs (no root needed)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make soak      an hour of runs with random faults on whole PCs: nothing may grow (root)'
 	@echo 'make conformance  playbooks under ansible-playbook and hotdesk; (root) ansible-core's own test suite (TARGETS="a b", ARGS=--accept)'
 	@echo 'make community  the same with modules of collections, on targets of Ansible 2.9 that nobody here has tuned for (root)'
+	@echo 'make projects   the same with roles of other projects (DebOps, TripleO, Kayobe), each playbook twice (root)'
 	@echo 'make lab-test  the tests on whole PCs alone (root)'
 	@echo 'make matrix    every fault with every kind of work on whole PCs, many rounds (root; hours)'
 	@echo 'make matrix-peers  ansible-playbook, Mitogen and pyinfra in the same cells (root; half an hour)'
@@ -108,6 +109,11 @@ community: $(VENV)/.ready
 	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock
 	@$(COMPILE)
 	@$(BIN)/python -m tests.conformance.suite --of community $(TARGETS) $(ARGS)
+
+projects: $(VENV)/.ready
+	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock
+	@$(COMPILE)
+	@$(BIN)/python -m tests.conformance.suite --of projects $(TARGETS) $(ARGS)
 
 bench: $(VENV)/.ready $(PEERS)/.ready
 	@$(call pip_for,$(VENV)); $$pip install -q --require-hashes -r tests/bench/requirements.lock

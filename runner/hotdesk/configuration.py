@@ -141,7 +141,7 @@ OPTIONS: dict[str, Option] = {
         "choice",
         ("inventory.host_pattern_mismatch",),
         ("ANSIBLE_HOST_PATTERN_MISMATCH",),
-        choices=("warning", "error", "ignore"),
+        choices=("guarded", "warning", "error", "ignore"),
     ),
     "inventory_unparsed_is_failed": Option(
         "bool", ("inventory.unparsed_is_failed",), ("ANSIBLE_INVENTORY_UNPARSED_FAILED",)

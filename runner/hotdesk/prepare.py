@@ -218,7 +218,11 @@ async def _playbooks(run: Run, paths: Sequence[Path], check: bool) -> list[Playb
         loaded = [await in_thread(_load, run.loader, path, run.extra_vars, run.options) for path in paths]
     for playbook in loaded:
         if check:
-            await in_thread(check_templates, playbook, run.templates)
+            for problem in await in_thread(check_templates, playbook, run.templates):
+                run.warn(
+                    f"{problem.message.rstrip('.')}. It will fail for the first item, if there is one",
+                    place=problem.place,
+                )
         await in_thread(check_order, playbook, run.actions)
     for text, place in run.loader.warnings:
         run.warn(text, place=place)
@@ -265,16 +269,17 @@ GROWING = frozenset({"add_host", "group_by", "include_tasks", "include_role", "m
 
 
 async def _check_patterns(run: Run, playbooks: Sequence[Playbook]) -> None:
-    """Hosts of every play, before the first one begins. Raises InventoryError for a name that nothing has.
+    """Hosts of every play, before the first one begins. Raises InventoryError for a name that nothing has (``host_pattern_mismatch``).
 
     A playbook that may add hosts is trusted about names which are not there yet; then a play that finds nobody warns.
     """
     plays = [one for playbook in playbooks for one in playbook.plays]
     tasks = (task for one in plays for _, items in one.sections for task in flat(items))
-    if run.settings.host_pattern_mismatch != "error" or any(
-        t.action.removeprefix("ansible.builtin.") in GROWING for t in tasks
-    ):
+    mismatch = run.settings.host_pattern_mismatch
+    if mismatch in ("warning", "ignore") or any(t.action.removeprefix("ansible.builtin.") in GROWING for t in tasks):
         return
+    unknown: InventoryError | None = None
+    found = False
     for one in plays:
         scope = Scopes(run, one).for_play()
         try:
@@ -282,10 +287,15 @@ async def _check_patterns(run: Run, playbooks: Sequence[Playbook]) -> None:
         except UndefinedError:
             continue  # it may come from vars_prompt; the play itself says so
         try:
-            select(run.inventory, pattern, mismatch="error")
+            select(run.inventory, pattern, mismatch=mismatch)
+            found = True
         except InventoryError as problem:
             problem.place = problem.place or place_of(one.hosts) or one.place
-            raise
+            if mismatch == "error" or select(run.inventory, pattern, mismatch="warning"):
+                raise  # it finds somebody in spite of it: whom it should have left out
+            unknown = unknown or problem
+    if unknown and not found:
+        raise unknown
 
 
 def _checker(names: ActionNames) -> Callable[..., tuple[Mapping[str, Any], frozenset[str]]]:

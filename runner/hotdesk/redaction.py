@@ -87,7 +87,7 @@ class Redaction:
             seen.add(id(one))
             one.args = tuple(self.clean(part) if isinstance(part, str) else part for part in one.args)
             for name in ("message", "remedy"):
-                if isinstance(text := getattr(one, name, None), str) and not isinstance(one, BaseExceptionGroup):
+                if isinstance(text := vars(one).get(name), str):  # Jinja's are properties, made of args
                     setattr(one, name, self.clean(text))
             waiting += [
                 one.__cause__,

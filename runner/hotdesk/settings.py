@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 # https://docs.ansible.com/ansible-core/2.19/reference_appendices/config.html#inventory-ignore-exts
 IGNORED_EXTENSIONS = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 
+Mismatch = Literal["guarded", "warning", "error", "ignore"]
+"""What a name in a host pattern is that no host and no group has."""
+
 
 @frozen(kw_only=True)
 class Settings:
@@ -98,8 +101,9 @@ class Settings:
     python_interpreter: str = "auto"
     remote_tmp: str = "~/.ansible/tmp"
     ansible_managed: str = "Ansible managed"
-    host_pattern_mismatch: Literal["warning", "error", "ignore"] = "error"
-    """For a name in a host pattern that nothing has. Stricter than Ansible's "warning": a misspelt ``!host`` is no exclusion."""
+    host_pattern_mismatch: Mismatch = "guarded"
+    """For a name in a host pattern that nothing has. Ansible's default is "warning"; guarded is an error where that would do harm in
+    silence: behind ``!`` (a misspelt exclusion excludes nobody), and where no play of a playbook finds anybody for it."""
     inventory_unparsed_is_failed: bool = True
     poll_interval: float = 15.0
     verbosity: int = 0

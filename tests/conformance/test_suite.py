@@ -9,7 +9,7 @@ import pytest
 from tests.conformance.suite import page
 from tests.conformance.suite.fetch import of_today
 from tests.conformance.suite.sets import SETS, TargetSet
-from tests.conformance.suite.targets import outcome_of
+from tests.conformance.suite.targets import outcome_of, recaps_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,25 +19,36 @@ LINE = "testhost                   : ok=2    changed=1    unreachable=0    faile
 
 
 @pytest.mark.parametrize(
-    ("answer", "text", "recap", "why"),
+    ("answer", "ours", "recaps", "why"),
     [
-        ({"code": 0}, LINE, RECAP, ""),
-        ({"code": 0}, "", None, ""),
-        ({"code": 0}, "", RECAP, "recap None"),
-        ({"code": 0}, LINE.replace("ok=2", "ok=3"), RECAP, "recap {'ok': 3"),
-        ({"code": 0}, f"\x1b[32m{LINE}\x1b[0m", RECAP, ""),
-        ({"code": 2}, LINE, RECAP, "exit code 2"),
-        ({"code": 1, "why": "the target x failed"}, "", None, "the target x failed"),
-        ({"code": None}, LINE, RECAP, "took too long"),
+        ({"code": 0}, [RECAP], [RECAP], ""),
+        ({"code": 0}, None, None, ""),
+        ({"code": 0}, [], [RECAP], "recap []"),
+        ({"code": 0}, [], [], "no play"),
+        ({"code": 0}, [RECAP], [RECAP, RECAP], "recap"),
+        ({"code": 0}, [RECAP | {"ok": 3}], [RECAP], "recap [{'ok': 3"),
+        ({"code": 2}, [RECAP], [RECAP], "exit code 2"),
+        ({"code": 1, "why": "the target x failed"}, None, None, "the target x failed"),
+        ({"code": None}, [RECAP], [RECAP], "took too long"),
     ],
 )
 def test_a_pass_needs_the_recap_of_the_peer(
-    answer: dict[str, object], text: str, recap: dict[str, int] | None, why: str
+    answer: dict[str, object], ours: list[dict[str, int]] | None, recaps: list[dict[str, int]] | None, why: str
 ) -> None:
     """An engine that does nothing exits 0 too; a script is judged by its exit code."""
-    passed, said = outcome_of(answer, text, recap)
+    passed, said = outcome_of(answer, ours, recaps)
     assert passed is (not why)
     assert said.startswith(why)
+
+
+def test_each_run_of_a_target_has_its_recap() -> None:
+    """The last one of each run counts; what the target needs before it does not."""
+    other, last = LINE.replace("ok=2", "ok=9"), LINE.replace("ok=2", "ok=3")
+    text = (
+        f"### needed: x\n{other}### it: ansible-playbook\n{other}\x1b[32m{LINE}\x1b[0m### it: ansible-playbook\n{last}"
+    )
+    assert recaps_in(text, "it") == [RECAP, RECAP | {"ok": 3}]
+    assert recaps_in("### it: ansible-playbook\n", "it") == []
 
 
 @pytest.mark.parametrize("of", SETS.values(), ids=SETS.keys())
@@ -58,8 +69,8 @@ def test_only_the_generated_part_of_the_page_is_replaced(tmp_path: Path) -> None
     (tmp_path / "targets.json").write_text('{"a": null, "b": null}')
     (tmp_path / "reasons.yaml").write_text("b: because")
     (tmp_path / "expected.txt").write_text("a\n")
-    part = page.section(TargetSet("toys", tmp_path, tmp_path / "expected.txt", "toys-1", "toys"))
-    assert "Of 2 targets of toys 1 pass" in part
+    part = page.section(TargetSet("toys", tmp_path, tmp_path / "expected.txt", "toys-1", "toys of toys"))
+    assert "Of 2 toys of toys 1 pass" in part
     assert "| b | because |" in part
     mark, other = page.BEGIN.format("toys"), f"{page.BEGIN.format('others')}kept{page.END}"
     assert page.replaced(f"{other}\nx\n{mark}old{page.END}\ny\n", part) == f"{other}\nx\n{part}\ny\n"

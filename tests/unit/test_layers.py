@@ -26,6 +26,7 @@ VOCABULARY = (
     "source_depth",
     "source",
     "paths",
+    "routing",
     "settings",
     "configuration_types",
     "configuration",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from jinja2 import TemplateSyntaxError
 
+from hotdesk.errors import TemplateError
 from hotdesk.redaction import FEW, MASK, Redaction
 
 if TYPE_CHECKING:
@@ -99,6 +101,14 @@ def test_a_record_keeps_its_own_keys() -> None:
         {"event": "X", "task": "my task", "result": {"task": 123456, "on": True}, "at": 1.5}
     )
     assert json.loads(line) == {"event": "X", "task": f"my {MASK}", "result": {MASK: MASK, "on": True}, "at": 1.5}
+
+
+def test_an_error_of_jinja_is_cleaned_too() -> None:
+    """Its message is a property, made of what it was raised with."""
+    problem = TemplateError("no hunter22")
+    problem.__cause__ = inner = TemplateSyntaxError("unexpected 'hunter22'", 1)
+    of("hunter22").clean_error(problem)
+    assert (problem.message, inner.message) == (f"no {MASK}", f"unexpected '{MASK}'")
 
 
 def test_an_error_is_cleaned_with_all_it_came_of() -> None:

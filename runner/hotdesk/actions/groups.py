@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.actions.module_files import LEGACY, ansible_core
 from hotdesk.errors import InputError, PlaybookError, nearest
 from hotdesk.paths import is_file
+from hotdesk.routing import LEGACY, ansible_core
 from hotdesk.source import load_yaml_file
 from hotdesk.variables.trust import plain
 

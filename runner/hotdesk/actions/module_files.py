@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotdesk.errors import InputError
 from hotdesk.paths import is_dir, is_file, names_in
-from hotdesk.source import load_yaml_file
+from hotdesk.routing import BUILTIN, LEGACY, RENAMED, ansible_core, core_runtime, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from hotdesk.actions.collections import Collections
     from hotdesk.settings import Settings
 
-BUILTIN, LEGACY = "ansible.builtin.", "ansible.legacy."
 _NO_MODULES = (
     ".md",
     ".txt",
@@ -47,17 +43,7 @@ _PLUMBING = "async_wrapper"
 """A module of Ansible's that no task may name: it is a part of ``async``."""
 KINDS = ("modules", "action")
 """Where a name of a task may be routed to another one."""
-RENAMED = 5
-"""Names that one name may lead to."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
-
-
-@cache
-def ansible_core() -> Path | None:
-    """The folder of the Python package ``ansible``; None where ansible-core is not installed (the extra ``hotdesk[ansible]``)."""
-    found = find_spec("ansible")
-    folder = Path(found.origin).parent if found and found.origin else None
-    return folder if folder and is_file(folder / "modules/__init__.py") else None
 
 
 @dataclass(slots=True)
@@ -141,14 +127,12 @@ class ModuleFiles:
 
     def _entry(self, fqcn: str, kind: str) -> Mapping[str, Any]:
         file, name = self._runtime(fqcn)
-        entry = routing(file, kind).get(name) if file is not None and mentions(file, name) else None
-        return entry if isinstance(entry, dict) else {}
+        return entry(file, kind, name)
 
     def _runtime(self, fqcn: str) -> tuple[Path | None, str]:
         """The file with the routing of a name's collection, and the name as it stands there."""
         if fqcn.startswith(BUILTIN):
-            core = ansible_core()
-            return core / "config/ansible_builtin_runtime.yml" if core else None, fqcn.removeprefix(BUILTIN)
+            return core_runtime(), fqcn.removeprefix(BUILTIN)
         found = self.collections.split(fqcn) if self.collections else None
         return (found[0].path / "meta/runtime.yml", found[1]) if found else (None, fqcn)
 
@@ -161,28 +145,6 @@ class ModuleFiles:
                 stem = name.removesuffix(".py")
                 if _NAME.fullmatch(stem) and not stem.startswith("_") and stem != _PLUMBING and _in(folder, stem):
                     yield prefix + stem
-
-
-@cache
-def _text(file: Path) -> bytes:
-    return file.read_bytes() if is_file(file) else b""
-
-
-def mentions(file: Path, name: str) -> bool:
-    """Whether ``name`` can be a key in a YAML file; these files have thousands of lines, and most names are not in them."""
-    return name.encode(errors="surrogatepass") in _text(file)
-
-
-@cache
-def routing(file: Path, kind: str) -> Mapping[str, Any]:
-    """``plugin_routing`` of a collection for one kind of plugin; none when it says nothing."""
-    if not is_file(file):
-        return {}
-    try:
-        found = load_yaml_file(file)
-        return dict(found["plugin_routing"][kind])
-    except (InputError, KeyError, TypeError, ValueError):
-        return {}
 
 
 def _in(folder: Path, name: str) -> Path | None:

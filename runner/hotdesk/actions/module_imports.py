@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotdesk.actions.module_files import ansible_core, routing
 from hotdesk.errors import TaskError
 from hotdesk.frozen import frozen
 from hotdesk.place import Place
+from hotdesk.routing import ansible_core, routing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

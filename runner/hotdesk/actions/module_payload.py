@@ -13,11 +13,12 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 from typing import TYPE_CHECKING, Literal
 
-from hotdesk.actions.module_files import BUILTIN, LEGACY, ModuleFiles, ansible_core
+from hotdesk.actions.module_files import ModuleFiles
 from hotdesk.actions.module_imports import CORE, File, closure, standard_imports
 from hotdesk.errors import TaskError
 from hotdesk.frozen import frozen
 from hotdesk.place import Place
+from hotdesk.routing import BUILTIN, LEGACY, ansible_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

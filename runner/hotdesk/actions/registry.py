@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from hotdesk.actions.arguments import OPEN, Spec, check_literals, spec_of
 from hotdesk.actions.documentation import documentation_of, whole_documentation
 from hotdesk.actions.groups import Groups, defaults_of
-from hotdesk.actions.module_files import BUILTIN, LEGACY, RENAMED, ModuleFiles, ansible_core
+from hotdesk.actions.module_files import ModuleFiles
 from hotdesk.errors import JobError, PlaybookError, nearest
 from hotdesk.place import Place
 from hotdesk.playbook.actions import RAW
 from hotdesk.playbook.keywords import is_template
+from hotdesk.routing import BUILTIN, LEGACY, RENAMED, ansible_core
 from hotdesk.source import place_of
 
 if TYPE_CHECKING:

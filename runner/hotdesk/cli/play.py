@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hotdesk import events as ev
 from hotdesk.bus import Bus
 from hotdesk.cli.options import CONNECTION, INVENTORY, RUN, SELECTION, options, settings_from
 from hotdesk.cli.running import play_options, run
+from hotdesk.text import safe
 
 if TYPE_CHECKING:
+    from hotdesk.place import Place
     from hotdesk.playbook.model import Play
     from hotdesk.prepare import Around
     from hotdesk.settings import Settings
@@ -66,24 +69,35 @@ def command(context: click.Context, /, playbooks: tuple[str, ...], plan: Path | 
 
 
 async def _list(settings: Settings, playbooks: tuple[str, ...], given: dict[str, Any]) -> None:
-    """What --list-* and --syntax-check print: ansible-playbook's lines."""
+    """What --list-* and --syntax-check print: ansible-playbook's lines. As nothing runs, a name that nothing has is a warning."""
     from hotdesk.inventory.patterns import select
     from hotdesk.playbook.outline import outline
     from hotdesk.prepare import Around, prepared
 
     chosen = play_options(given)
-    quiet = Around(bus=Bus(), prompt=None)
-    async with prepared(settings, [*map(Path, playbooks)], chosen, quiet, check=given["syntax_check"]) as ready:
-        extra = ready.run.extra_vars
+    if settings.host_pattern_mismatch == "guarded":
+        settings = replace(settings, host_pattern_mismatch="warning")
+    around = Around(bus=Bus(), prompt=None)
+    around.bus.subscribe(_tell)
+    async with prepared(settings, [*map(Path, playbooks)], chosen, around, check=given["syntax_check"]) as ready:
+        extra, inventory, mismatch = ready.run.extra_vars, ready.run.inventory, settings.host_pattern_mismatch
         patterns: dict[int, str] = {}
         for book in ready.playbooks:
             for one in book.plays:
                 found = await ready.run.templates.render(one.hosts, {**one.vars, **extra}, place=one.place)
                 patterns[id(one)] = ",".join(map(str, found)) if isinstance(found, list) else str(found)
 
+        def warn(text: str, place: Place | None) -> None:
+            ready.run.warn(text, place=place)
+
         def hosts(play: Play) -> list[str]:
-            return select(ready.run.inventory, patterns[id(play)], limit=chosen.limit or None, mismatch="ignore")
+            return select(inventory, patterns[id(play)], limit=chosen.limit or None, mismatch=mismatch, warn=warn)
 
         lists = {name: given[name] for name in ("list_hosts", "list_tasks", "list_tags")}
         for written, book in zip(playbooks, ready.playbooks, strict=True):
             click.echo(outline(book, written=written, selection=chosen.tags, hosts=hosts, **lists))
+
+
+def _tell(event: ev.Event) -> None:
+    if isinstance(event, ev.Warned):
+        click.echo(safe(f"[WARNING]: {event.text}" + (f" ({event.place})" if event.place else "")), err=True)

@@ -10,7 +10,7 @@ import ipaddress
 import random
 import re
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from hotdesk import regex
 from hotdesk.errors import InventoryError, nearest
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hotdesk.inventory.model import Inventory
+    from hotdesk.settings import Mismatch
 
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 _SUBSCRIPT = re.compile(r"^(?P<of>.+)\[(?:(?P<one>-?[0-9]{1,9})|(?P<first>[0-9]{1,9}):(?P<last>[0-9]{0,9}))\]$")
@@ -36,19 +37,20 @@ def select(
     pattern: str | Sequence[str],
     *,
     limit: str | Sequence[str] | None = None,
-    mismatch: Literal["error", "warning", "ignore"] = "error",
+    mismatch: Mismatch = "error",
     warn: Callable[[str, Place | None], None] | None = None,
 ) -> list[str]:
     """Names of the hosts that ``pattern`` means and ``limit`` allows, in the order of the pattern's terms and the inventory.
 
     A plain name that no host and no group has is an InventoryError with the nearest name, unless ``mismatch``
-    (``settings.host_pattern_mismatch``) says otherwise. ``localhost`` always exists (see ``find_host``).
+    (``settings.host_pattern_mismatch``) says otherwise; "guarded" is an error behind ``!`` and for a pattern that finds nobody, else a
+    warning. ``localhost`` always exists (see ``find_host``).
     """
     place = place_of(pattern)
     selection = _Selection(inventory, place, mismatch, warn or (lambda text, place: None))
-    hosts = selection.evaluate(split(pattern))
+    hosts = selection.of(split(pattern))
     if limit:
-        allowed = set(selection.evaluate(_limit_terms(limit)))
+        allowed = set(selection.of(_limit_terms(limit)))
         hosts = [host for host in hosts if host in allowed]
     return hosts
 
@@ -146,12 +148,26 @@ class _Selection:
         self._place = place
         self._mismatch = mismatch
         self._warn = warn
+        self._unknown: list[InventoryError] = []
+        self._excluding = False
 
-    def evaluate(self, terms: list[str]) -> list[str]:
+    def of(self, terms: list[str]) -> list[str]:
+        """The hosts; what is guarded is decided when they are known."""
+        self._unknown.clear()
+        self._excluding = False
+        hosts = self._evaluate(terms)
+        if self._unknown and not hosts:
+            raise self._unknown[0]
+        for problem in self._unknown:
+            self._warn(f"{problem.message}. {problem.remedy}", self._place)
+        return hosts
+
+    def _evaluate(self, terms: list[str]) -> list[str]:
         """First what is named, then ``&``, then ``!``, wherever they stand; only those two mean: of all hosts."""
         named = [term for term in terms if term[0] not in "&!"] or ["all"]
         hosts = dict.fromkeys(host for term in named for host in self._term(term))
         for sign in "&!":
+            self._excluding = sign == "!"
             for term in terms:
                 if term[0] == sign and len(term) > 1:
                     found = set(self._term(term[1:]))
@@ -218,8 +234,12 @@ class _Selection:
         message = f"no host and no group has the name {term!r}"
         known = [*self._inventory.groups, *self._inventory.hosts, "localhost"]
         remedy = nearest(term, known) or "See 'hotdesk inventory --graph'."
-        if self._mismatch == "error":
-            remedy += " With the setting host_pattern_mismatch = warning such names are passed over."
-            raise InventoryError(message, place=self._place, remedy=remedy)
-        self._warn(f"{message}. {remedy}", self._place)
+        if self._mismatch == "warning":
+            self._warn(f"{message}. {remedy}", self._place)
+            return []
+        remedy += " With the setting host_pattern_mismatch = warning such names are passed over."
+        problem = InventoryError(message, place=self._place, remedy=remedy)
+        if self._mismatch == "error" or self._excluding:
+            raise problem
+        self._unknown.append(problem)
         return []

@@ -1,7 +1,8 @@
 """Templates that can never work are found when a playbook is loaded: wrong syntax, unknown filters, tests and lookups.
 
 Whether a variable is defined is known only on a host. A task whose failure its author expects (``ignore_errors``, ``failed_when``,
-a ``rescue``), or that can never run (``when: false``), is left alone: it may be there to fail.
+a ``rescue``), or that can never run (``when: false``), is left alone: it may be there to fail. A condition of a task with a loop is looked at
+once for each item, and there may be none: what is wrong with it is worth a warning. (The role ``cron`` of DebOps 3.3 has one that lacks a bracket.)
 """
 
 from __future__ import annotations
@@ -39,18 +40,21 @@ _ASSERT = "ansible.builtin.assert"
 _PLAY = ("hosts", "vars", "vars_files", "serial", "strategy", "gather_facts", "gather_subset", "force_handlers")
 
 
-def check_templates(playbook: Playbook, templates: Checks) -> None:
-    """Raises TemplateError for the first template of ``playbook`` that can never work, in the order of the text."""
+def check_templates(playbook: Playbook, templates: Checks) -> list[TemplateError]:
+    """Raises TemplateError for the first template of ``playbook`` that can never work, in the order of the text. Gives those to warn of."""
     check = _Checking(templates)
     for play in playbook.plays:
         for problem in check.play(play):
             raise problem
+    return check.doubtful
 
 
 class _Checking:
     def __init__(self, templates: Checks) -> None:
         self._templates = templates
         self._seen: set[int] = set()
+        self.doubtful: list[TemplateError] = []
+        """Problems that a run may never come to."""
 
     def play(self, play: Play) -> Iterator[TemplateError]:
         for name in _PLAY:
@@ -73,7 +77,11 @@ class _Checking:
                 self._seen.add(id(layer))
                 yield from check(layer)
         for name in _CONDITIONS:
-            yield from self._conditions(getattr(task, name) or ())
+            problems = self._conditions(getattr(task, name) or ())
+            if task.loop is not None:
+                self.doubtful += problems
+            else:
+                yield from problems
         if task.loop is not None:
             yield from self._loop(task.loop)
         if task.action == _ASSERT and isinstance(task.args, dict):

@@ -97,7 +97,8 @@ class Plugin:
         for entry in (about.get("ini") or ()) if config else ():
             if (found := _config(str(config)).get(entry["section"], {}).get(entry["key"])) is not None:
                 return self._converted(name, found)
-        if about.get("default") is None and about.get("required"):
+        given_to_run = self.plugin_type == "lookup" and name == "_terms"
+        if about.get("default") is None and about.get("required") and not given_to_run:
             raise OptionError(f"{self._named()} needs a value for its option {name!r}, and there is none")
         return self._converted(name, about.get("default"))
 

@@ -56,6 +56,15 @@ class Files:
     def path_dwim(self, given: str) -> str:
         return str(self._base / expanded(str(given)))
 
+    def path_dwim_relative(self, path: str, dirname: str, source: str, is_role: bool = False) -> str:
+        """The first that is there: ``source`` in ``dirname`` or ``tasks`` of ``path`` (a role or its tasks), in ``dirname`` of the playbook or
+        beside it; the last of these when none is."""
+        base = Path(self.path_dwim(path))
+        role = base.parent if base.name == "tasks" else base
+        name = expanded(source)
+        places = [role / dirname / name, role / "tasks" / name, self._base / dirname / name, self._base / name]
+        return str(next(filter(exists, places), places[-1]))
+
     def path_exists(self, path: str) -> bool:
         return exists(Path(self.path_dwim(path)))
 

@@ -29,7 +29,7 @@ COMMUNITY = {
     "passwordstore": "community.general", "hashi_vault": "community.hashi_vault", "dig": "community.general",
     "flattened": "community.general", "redis": "community.general", "keyring": "community.general",
 }  # fmt: skip
-"""Well-known names of other collections, refused by name."""
+"""Well-known names of other collections: what to say where these are not installed."""
 
 
 class Compiler:
@@ -123,7 +123,7 @@ def known_name(kind: str, name: str, table: Mapping[str, Any], place: Place | No
         return
     collection = COMMUNITY.get(name) or (name.rpartition(".")[0] if name.count(".") == 2 else "")
     if collection and collection != "ansible.builtin":
-        remedy = f"It belongs to the collection {collection}; hotdesk has the {kind}s of ansible.builtin and Jinja."
+        remedy = f"It belongs to the collection {collection}: either that is not installed (collections_path), or it has no such {kind}."
     else:
         remedy = nearest(name, table)
     raise TemplateError(f"there is no {kind} named {name!r}", place=place, remedy=remedy)

@@ -13,8 +13,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from hotdesk.errors import TemplateError
-from hotdesk.paths import is_dir
+from hotdesk.paths import is_dir, is_file
 from hotdesk.place import Place
+from hotdesk.routing import BUILTIN, LEGACY, RENAMED, core_runtime, entry
 from hotdesk.variables.blocking import LONGEST, leave_loop, wait_for
 from hotdesk.variables.compiling import known_name
 from hotdesk.variables.filters import FILTERS
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     Collection = Callable[[str], Path | None]
     """namespace.name -> the collection's directory."""
 
+_CORES = (BUILTIN, LEGACY)
 KINDS = ("filter", "test", "lookup")
 _CLASSES = {"filter": ("FilterModule", "filters"), "test": ("TestModule", "tests"), "lookup": ("LookupModule", "run")}
 
@@ -60,12 +62,24 @@ class Plugins:
             return
         self._seen.add(folder)
         for file in sorted(folder.glob("*.py")):
-            if file.stem.startswith("_"):
-                continue
-            try:
-                self.tables[kind].update({f"{prefix}{name}": made for name, made in _loaded(kind, file).items()})
-            except TemplateError as problem:
-                self._refused.append((kind, file, problem))
+            if not file.stem.startswith("_"):
+                self._add_file(kind, file, prefix)
+
+    def _add_file(self, kind: str, file: Path, prefix: str) -> None:
+        try:
+            self.tables[kind].update({f"{prefix}{name}": made for name, made in _loaded(kind, file).items()})
+        except TemplateError as problem:
+            self._refused.append((kind, file, problem))
+
+    def _add_of_collection(self, kind: str, folder: Path, parts: list[str]) -> None:
+        """A lookup is called as its file, so the others of its collection need not be read."""
+        if kind != "lookup":
+            self.add_directory(kind, folder, f"{parts[0]}.{parts[1]}.")
+            return
+        file = folder.joinpath(*parts[2:-1], f"{parts[-1]}.py")
+        if all(map(str.isidentifier, parts)) and file not in self._seen and is_file(file):
+            self._seen.add(file)
+            self._add_file(kind, file, ".".join(parts[:-1]) + ".")
 
     def need(self, kind: str, name: str, place: Place | None = None) -> None:
         """Raises TemplateError when there is no such plugin, or it was refused. Those of a collection are taken when first asked for."""
@@ -74,13 +88,34 @@ class Plugins:
             known_name(kind, name, self.tables[kind], place)
 
     def _look(self, kind: str, name: str) -> None:
+        """In its collection, or where that or ansible-core says it is now."""
+        named = name
+        for _ in range(RENAMED):
+            folder, parts = self._folder(named), named.split(".")
+            if folder is not None:
+                self._add_of_collection(kind, folder / "plugins" / kind, parts)
+            if named in self.tables[kind]:
+                self.tables[kind][name] = self.tables[kind][named]
+                return
+            runtime = (
+                core_runtime()
+                if named.startswith(_CORES) or len(parts) == 1
+                else folder and folder / "meta/runtime.yml"
+            )
+            moved = entry(runtime, kind, parts[-1]).get("redirect")
+            if not isinstance(moved, str):
+                break
+            named = moved
+        self._refuse(kind, name, parts[-1])
+
+    def _folder(self, name: str) -> Path | None:
+        """Of the collection of a fully qualified name."""
         parts = name.split(".")
-        if self.collection is not None and len(parts) > 2 and (found := self.collection(".".join(parts[:2]))):
-            self.add_directory(kind, found / "plugins" / kind, f"{parts[0]}.{parts[1]}.")
-        if name in self.tables[kind]:
-            return
+        return self.collection(".".join(parts[:2])) if self.collection is not None and len(parts) > 2 else None
+
+    def _refuse(self, kind: str, name: str, last: str) -> None:
         for refused, file, problem in self._refused:
-            if refused == kind and (file.stem == parts[-1] or (kind != "lookup" and _mentions(file, parts[-1]))):
+            if refused == kind and (file.stem == last or (kind != "lookup" and _mentions(file, last))):
                 raise TemplateError(
                     f"the {kind} {name!r} cannot be used: {problem.message}", place=problem.place, remedy=problem.remedy
                 )

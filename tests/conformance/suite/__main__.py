@@ -17,7 +17,7 @@ from tests.conformance.suite.fetch import fetched
 from tests.conformance.suite.sets import SETS, TargetSet
 from tests.conformance.suite.targets import LIMIT, Outcome, engine_of_this_venv, run
 
-HEAD = "# Targets of {} that pass, role targets with the same recap. One that is lost is a regression.\n"
+HEAD = "# Of {}: what passes, and has the same recap if it is no script. One that is lost is a regression.\n"
 
 
 def main() -> int:
@@ -87,8 +87,8 @@ def _measured(of: TargetSet, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         known.pop(outcome.target, None)
         if outcome.passed:
-            known[outcome.target] = outcome.recap
-    lines = (f"  {json.dumps(name)}: {json.dumps(recap)}" for name, recap in sorted(known.items()))
+            known[outcome.target] = outcome.recaps
+    lines = (f"  {json.dumps(name)}: {json.dumps(recaps)}" for name, recaps in sorted(known.items()))
     (of.folder / "targets.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

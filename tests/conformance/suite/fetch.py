@@ -31,20 +31,32 @@ class Suite:
     """The unpacked source distribution."""
     archive: Path
     """The packages, to be unpacked on top of the machine's own files."""
-    collections: Path | None
-    """The directory with ``ansible_collections``, when the set uses it."""
 
     @property
     def targets(self) -> Path:
-        return self.source / "test" / "integration" / "targets"
+        return self.source / "test" / "integration" / "targets" if self.of.release else self.source / "targets"
+
+    @property
+    def collections(self) -> list[str]:
+        """Directories with ``ansible_collections``."""
+        return [str(CACHE / one.folder / one.collections) for one in self.of.packages if one.collections]
+
+    @property
+    def roles(self) -> list[str]:
+        """Directories with roles."""
+        return [str(CACHE / one.folder / one.roles) for one in self.of.packages if one.roles]
+
+    @property
+    def libraries(self) -> list[str]:
+        """Directories with what plugins import on the control node."""
+        return [str(CACHE / one.folder) for one in self.of.packages if one.python]
 
 
 def fetched(of: TargetSet) -> Suite:
     """The suite, downloaded and its packages installed into an archive unless that was done before. Needs root and a Debian."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    collections = CACHE / of.collections.removesuffix("-py3-none-any.whl") if of.collections else None
-    suite = Suite(of, CACHE / of.release, CACHE / "packages.tar", collections)
-    if not suite.targets.is_dir() or (collections and not collections.is_dir()):
+    suite = Suite(of, CACHE / of.release if of.release else of.folder, CACHE / "packages.tar")
+    if not all(folder.is_dir() for folder in (suite.targets, *(CACHE / one.folder for one in of.packages))):
         _unpack(suite)
     if not suite.archive.exists():
         print("installing the packages that its targets use, in a sandbox ...", flush=True)
@@ -60,20 +72,27 @@ def fetched(of: TargetSet) -> Suite:
 
 
 def _unpack(suite: Suite) -> None:
-    """The source (of a set in collections: its targets and what these need) and the collections, from the package index."""
-    source, wheel = CACHE / f"{suite.of.release}.tar.gz", CACHE / (suite.of.collections or "-")
-    if not source.exists() or (suite.collections and not wheel.exists()):
-        print(f"fetching {suite.of.release} ...", flush=True)
-        for line in (suite.of.folder / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    """The source (of a set in collections: its targets and what these need) and the packages, from the package index."""
+    of = suite.of
+    archives = [one.wheel for one in of.packages] + ([f"{of.release}.tar.gz"] if of.release else [])
+    if not all((CACHE / name).exists() for name in archives):
+        print(f"fetching {', '.join(archives)} ...", flush=True)
+        for line in (of.folder / "requirements.txt").read_text(encoding="utf-8").splitlines():
             _download(line)
-    with tarfile.open(source) as archive:
+    if not suite.targets.is_dir():
+        _unpack_source(suite)
+    for one in (one for one in of.packages if not (CACHE / one.folder).is_dir()):
+        with zipfile.ZipFile(CACHE / one.wheel) as packed:
+            packed.extractall(CACHE / one.folder)
+
+
+def _unpack_source(suite: Suite) -> None:
+    with tarfile.open(CACHE / f"{suite.of.release}.tar.gz") as archive:
         wanted = [member for member in archive.getmembers() if _is_wanted(member.name, suite)]
         archive.extractall(CACHE, wanted, filter="data")
-    if suite.collections:
+    if suite.of.packages:
         for file in (*suite.targets.rglob("*.yml"), *suite.targets.rglob("*.yaml")):
             file.write_text(of_today(file.read_text(encoding="utf-8")), encoding="utf-8")
-        with zipfile.ZipFile(wheel) as packed:
-            packed.extractall(suite.collections)
 
 
 def of_today(text: str) -> str:
@@ -96,7 +115,7 @@ def _download(requirement: str) -> None:
 
 def _is_wanted(member: str, suite: Suite) -> bool:
     _, marked, below = member.partition("/test/integration/targets/")
-    if not suite.collections:
+    if not suite.of.packages:
         return True
     target = below.partition("/")[0]
     return bool(marked) and (target in suite.of.candidates() or target.startswith(NEEDED))

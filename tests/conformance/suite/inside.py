@@ -1,7 +1,8 @@
 """What runs in the sandbox: one target, as ansible-test would run it on this machine as root. Standard library only.
 
-``inside.py ORDER``: ORDER is JSON with ``target``, ``source`` (of the suite), ``collections`` (their directory, may be empty), ``venv`` (where
-ansible-core is installed), ``engine`` (the command line in the place of ansible-playbook; empty: ansible-playbook) and ``limit`` (seconds).
+``inside.py ORDER``: ORDER is JSON with ``target``, ``source`` (of the suite), ``targets`` (their directory), ``collections``, ``roles`` and
+``libraries`` (directories with a colon between them, may be empty), ``venv`` (where ansible-core is installed), ``engine`` (the command line
+in the place of ansible-playbook; empty: ansible-playbook) and ``limit`` (seconds).
 Writes /conformance_out/log and /conformance_out/result.json. How ansible-test sets things up:
 test/lib/ansible_test/_internal/ansible_util.py of the source.
 """
@@ -63,7 +64,10 @@ class Machine:
     def __init__(self, order: dict[str, str]) -> None:
         self.target = order["target"]
         self.source = Path(order["source"])
+        self.targets = Path(order["targets"])
         self.collections = order["collections"]
+        self.roles = order["roles"]
+        self.libraries = order["libraries"]
         self.engine = order["engine"]
         self.venv = Path(order["venv"])
         self.limit = float(order["limit"])
@@ -77,7 +81,7 @@ class Machine:
 
     def aliases(self, target: str) -> list[str]:
         """What the suite notes about a target: ``needs/...``, ``setup/...``, ``env/set/...``."""
-        file = self.source / "test" / "integration" / "targets" / target / "aliases"
+        file = self.targets / target / "aliases"
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         return [word for line in lines if (word := line.partition("#")[0].strip())]
 
@@ -94,6 +98,8 @@ class Machine:
         ).stdout.strip()  # fmt: skip
         if Path(base).is_dir():  # targets make venvs that see the system's packages: these must be ansible-core's too
             written(Path(base) / "conformance.pth", f"{self.library}\n")
+        if self.libraries:
+            written(self.library / "conformance.pth", self.libraries.replace(":", "\n") + "\n")
         if self.ssh:
             Path("/run/sshd").mkdir(exist_ok=True)
             options = ("PermitRootLogin=yes", "MaxStartups=200", "MaxSessions=100")
@@ -133,7 +139,7 @@ class Machine:
             (HOME / "python" / info.name).symlink_to(info)
 
     def _tree(self) -> None:
-        shutil.copytree(self.source / "test" / "integration" / "targets", self.integration / "targets", symlinks=True)
+        shutil.copytree(self.targets, self.integration / "targets", symlinks=True)
         for file in ("test/lib/ansible_test/_data/requirements/constraints.txt", "lib/ansible/modules/ping.py"):
             if (self.source / file).exists():
                 (self.tree / file).parent.mkdir(parents=True, exist_ok=True)
@@ -182,22 +188,34 @@ class Machine:
         return found
 
     def run(self, target: str, limit: float, *, peer: bool = False) -> int | None:
-        """A target's exit code; None when it took too long."""
+        """A target's exit code; None when it took too long. A playbook is run twice: the second time it has little to change."""
         folder, environment = self.integration / "targets" / target, self.environment(target, peer=peer)
         shutil.rmtree(SCRATCH / "output_dir", ignore_errors=True)
         (SCRATCH / "output_dir").mkdir(parents=True)
+        where, runs, command = folder, 1, ["ansible-playbook", "-i", str(self.integration / "inventory")]
         if (folder / "runme.sh").exists():
-            command, where = ["./runme.sh"], folder
-            environment["ANSIBLE_PLAYBOOK_DIR"] = str(folder)
+            command = ["./runme.sh"]
+        elif (folder / "playbook.yml").exists():
+            command += ["-i", str(self.integration / "targets" / "groups.ini"), "playbook.yml"]
+            runs = 2
+            del environment["ANSIBLE_HOST_PATTERN_MISMATCH"]  # as people have it
         else:
-            command, where = ["ansible-playbook", f"{target}.yml", "-i", "inventory"], self.integration
-            play = {
+            where, play = self.integration, {
                 "hosts": "testhost", "gather_facts": "gather_facts/no" not in self.aliases(target), "roles": [target],
                 "vars": {"output_dir": environment["OUTPUT_DIR"]},
             }  # fmt: skip
             written(self.integration / f"{target}.yml", json.dumps([play]))
-            environment |= {"ANSIBLE_PLAYBOOK_DIR": str(where), "ANSIBLE_ROLES_PATH": str(self.integration / "targets")}
-        self.log.write(f"### {target}: {' '.join(command)}\n".encode())
+            command.append(f"{target}.yml")
+        if command[0] == "ansible-playbook":
+            environment["ANSIBLE_ROLES_PATH"] = ":".join(filter(None, (str(self.integration / "targets"), self.roles)))
+        environment["ANSIBLE_PLAYBOOK_DIR"] = str(where)
+        for _ in range(runs):
+            self.log.write(f"### {target}: {' '.join(command)}\n".encode())
+            if (code := self._call(command, where, environment, limit)) != 0:
+                break
+        return code
+
+    def _call(self, command: list[str], where: Path, environment: dict[str, str], limit: float) -> int | None:
         child = subprocess.Popen(
             command, cwd=where, env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True
         )  # fmt: skip

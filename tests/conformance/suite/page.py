@@ -21,7 +21,7 @@ def section(of: TargetSet) -> str:
     table = ["", "| target | why it does not pass |", "| --- | --- |"]
     lines = [
         BEGIN.format(of.name),
-        f"Of {len(targets)} targets of {of.what} {len(targets) - len(failing)} pass, those that are roles with the",
+        f"Of {len(targets)} {of.what} {len(targets) - len(failing)} pass, {of.judged} with the",
         f"recap of `ansible-playbook`.{' The others, and why:' if failing else ''}", *(table if failing else []),
         *(f"| {name} | {why.get(name, NOT_KNOWN)} |" for name in failing),
         END,

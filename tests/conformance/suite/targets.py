@@ -31,25 +31,25 @@ LISTENERS = frozenset({"needs/ssh", "needs/httptester"})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a target. A role target passes only with ansible-playbook's recap: an engine that does nothing exits 0 too."""
+    """What became of a target. One that is no script passes only with ansible-playbook's recaps: an engine that does nothing exits 0 too."""
 
     target: str
     passed: bool
     why: str = ""
     log: Path | None = None
-    recap: dict[str, int] | None = None
-    """Of its last play."""
+    recaps: list[dict[str, int]] | None = None
+    """Of its runs; None of a script."""
 
 
 def run(target: str, suite: Suite, engine: str, limit: float = LIMIT) -> Outcome:
     """One target in a sandbox of its own; ``engine`` empty: ansible-playbook."""
-    recap, logs = suite.of.known().get(target), CACHE / "logs" / suite.of.name
+    recaps, logs = suite.of.known().get(target), CACHE / "logs" / suite.of.name
     aliases = suite.targets / target / "aliases"
     needs = names_in(aliases) if aliases.exists() else set()
     net = target in suite.of.own_network or not needs.isdisjoint(LISTENERS)
     order = {
-        "target": target, "source": str(suite.source), "collections": str(suite.collections or ""),
-        "venv": sys.prefix, "engine": engine, "limit": limit,
+        "target": target, "source": str(suite.source), "targets": str(suite.targets), "collections": ":".join(suite.collections),
+        "roles": ":".join(suite.roles), "libraries": ":".join(suite.libraries), "venv": sys.prefix, "engine": engine, "limit": limit,
     }  # fmt: skip
     command = [sys.executable, str(INSIDE), json.dumps(order)]
     logs.mkdir(parents=True, exist_ok=True)
@@ -65,27 +65,32 @@ def run(target: str, suite: Suite, engine: str, limit: float = LIMIT) -> Outcome
             said = (out / "harness").read_text(encoding="utf-8", errors="replace").strip()
             return Outcome(target, False, f"the sandbox failed: {said[-300:]}", kept)
         answer = json.loads(result.read_text(encoding="utf-8"))
-    if not engine:  # ansible-playbook itself: its recap is the measure
-        recap = recap_in(text)
-    return Outcome(target, *outcome_of(answer, text, recap), kept, recap_in(text))
+    ours = None if (suite.targets / target / "runme.sh").exists() else recaps_in(text, target)
+    if not engine:  # ansible-playbook itself: its recaps are the measure
+        recaps = ours
+    return Outcome(target, *outcome_of(answer, ours, recaps), kept, ours)
 
 
-def outcome_of(answer: dict[str, object], text: str, recap: dict[str, int] | None) -> tuple[bool, str]:
+def outcome_of(
+    answer: dict[str, object], ours: list[dict[str, int]] | None, recaps: list[dict[str, int]] | None
+) -> tuple[bool, str]:
     """(passed, why not)."""
     if answer["code"] is None:
         return False, "took too long"
     if answer["code"] != 0:
         return False, str(answer.get("why") or f"exit code {answer['code']}")
-    if recap is None:
+    if recaps == []:
+        return False, "no play of it finds a host"
+    if recaps is None or ours == recaps:
         return True, ""
-    ours = recap_in(text)
-    return (True, "") if ours == recap else (False, f"recap {ours}, ansible-playbook has {recap}")
+    return False, f"recap {ours}, ansible-playbook has {recaps}"
 
 
-def recap_in(text: str) -> dict[str, int] | None:
-    """The last recap's line of a host in an engine's output."""
-    lines = RECAP.findall(re.sub(r"\x1b\[[0-9;]*m", "", text))
-    return dict(zip(COLUMNS, map(int, lines[-1]), strict=True)) if lines else None
+def recaps_in(text: str, target: str) -> list[dict[str, int]]:
+    """The last line of a host in the recap of each run of the target; before them are those of what it needs (``### NAME: COMMAND``)."""
+    _, *runs = re.split(rf"^### {re.escape(target)}: .*$", re.sub(r"\x1b\[[0-9;]*m", "", text), flags=re.M)
+    found = (RECAP.findall(run) for run in runs)
+    return [dict(zip(COLUMNS, map(int, lines[-1]), strict=True)) for lines in found if lines]
 
 
 def engine_of_this_venv() -> str:

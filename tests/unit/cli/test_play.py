@@ -122,6 +122,43 @@ def test_lists_run_nothing(place: Path, book: Callable[..., str], play: Callable
     assert not (place.parent / "state").exists()
 
 
+PLAYS = "- {name: one, hosts: %s, gather_facts: false, tasks: [{ansible.builtin.debug: }]}\n"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "environment", "code"),
+    [
+        (("here", "heer"), {}, 0),
+        (("heer", "[here, heer]"), {}, 0),
+        (("here", "all:!heer"), {}, 4),
+        (("heer", "herr"), {}, 4),
+        (("here", "heer"), {"ANSIBLE_HOST_PATTERN_MISMATCH": "error"}, 4),
+        (("heer", "herr"), {"ANSIBLE_HOST_PATTERN_MISMATCH": "warning"}, 0),
+    ],
+)
+def test_a_play_for_hosts_that_are_not_there(
+    hosts: tuple[str, str], environment: dict[str, str], code: int, place: Path, play: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A play of a playbook may be for groups that this inventory does not have; nobody at all, or nobody left out, is a mistake."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (place / "book.yml").write_text("".join(PLAYS % pattern for pattern in hosts))
+    done = play("book.yml")
+    assert done.returncode == code
+    assert "has the name 'heer'" in done.stderr
+    assert ("ok: [here]" in done.stdout) is (code == 0 and not environment)
+
+
+def test_a_listing_needs_no_inventory(book: Callable[..., str], play: Callable[..., Any]) -> None:
+    """Whoever checks a playbook before it is committed has none of its hosts."""
+    name = book("- ansible.builtin.ping:", hosts="heer")
+    assert play("--syntax-check", name).returncode == 0
+    listed = play("--list-hosts", name)
+    assert (listed.returncode, "hosts (0)" in listed.stdout) == (0, True)
+    assert "[WARNING]: no host and no group has the name 'heer'" in listed.stderr
+
+
 def test_json_is_one_event_a_line_whatever_a_host_says(book: Callable[..., str], play: Callable[..., Any]) -> None:
     """Bytes that are no text, escape sequences and templates from a host."""
     tasks = r"- ansible.builtin.command: printf 'caf\351 \033[2J {%raw%}{{ 7 * 7 }}{%endraw%}\n'"

@@ -93,6 +93,25 @@ def test_settings_can_make_it_a_warning(site: Inventory) -> None:
     assert len(told) == 2
 
 
+def test_a_guarded_name_is_an_error_where_it_does_harm(site: Inventory) -> None:
+    """A name among others is a warning; a misspelt exclusion would exclude nobody, and a pattern that finds nobody would do nothing."""
+    told: list[str] = []
+    for pattern, hosts in (
+        ("wbe:w1", ["w1"]),
+        ("w1:&wbe:w2", None),
+        ("w1:wbe:!w2", ["w1"]),
+        ("web:!wbe", None),
+        ("wbe[0]", None),
+    ):
+        told.clear()
+        if hosts is None:
+            with pytest.raises(InventoryError, match="'wbe'"):
+                select(site, pattern, mismatch="guarded", warn=lambda text, place: told.append(text))
+        else:
+            assert select(site, pattern, mismatch="guarded", warn=lambda text, place: told.append(text)) == hosts
+            assert ["'wbe'" in text for text in told] == [True]
+
+
 @pytest.mark.parametrize("pattern", ["web[9]", "web[-9]", "~[", "~("])
 def test_a_pattern_that_cannot_be_is_an_error(site: Inventory, pattern: str) -> None:
     """An index beyond the group, a broken expression."""

@@ -23,6 +23,7 @@ OPTIONS = '''
       size: {type: int, default: 3, vars: [{name: my_size}], env: [{name: HOTDESK_TEST_SIZE}]}
       words: {type: list, elements: str, ini: [{section: mine, key: words}]}
       kind: {choices: [a, b], default: a}
+      _terms: {required: true}
     """
     from ansible.plugins.lookup import LookupBase
 

@@ -154,6 +154,22 @@ async def test_plugins_of_a_collection_are_taken_when_asked_for(
     assert "no filter named 'shout'" in problem.message
 
 
+async def test_a_plugin_that_has_moved_is_found_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the short name that ansible-core still knows, and by the name in a collection that had it; one that leads nowhere is refused."""
+    runtime = "plugin_routing:\n  lookup:\n    mine: {redirect: hd.old.mine}\n    gone: {redirect: hd.old.gone}\n"
+    (tmp_path / "core.yml").write_text(runtime)
+    monkeypatch.setattr("hotdesk.variables.plugins.core_runtime", lambda: tmp_path / "core.yml")
+    old, new = (tmp_path / "ansible_collections" / "hd" / name for name in ("old", "new"))
+    (old / "meta").mkdir(parents=True)
+    (old / "meta" / "runtime.yml").write_text(runtime.replace("hd.old", "hd.new"))
+    write(new, plugins__lookup__mine=LOOKUP, plugins__lookup__other="raise SystemExit")
+    templates = made(tmp_path, hd_old=old, hd_new=new)
+    for name in ("mine", "ansible.builtin.mine", "hd.old.mine", "hd.new.mine"):
+        assert await templates.render(Trusted(f"{{{{ lookup('{name}', 'b') }}}}"), {"level": 1}) == "b-1-"
+    (problem,) = templates.check(Trusted("{{ lookup('gone') }}"))
+    assert "no lookup named 'gone'" in problem.message
+
+
 def test_two_runs_do_not_share_their_plugins(tmp_path: Path) -> None:
     """What one playbook brings is not there for another."""
     made(write(tmp_path, filter_plugins__f=FILTERS))
