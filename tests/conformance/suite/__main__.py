@@ -75,7 +75,7 @@ def _compared(of: TargetSet, passed: set[str], ran: set[str], *, accept: bool) -
         of.expected.write_text(HEAD.format(of.what) + "".join(f"{name}\n" for name in names), encoding="utf-8")
     elif won:
         print(f"pass now (--accept notes it): {', '.join(sorted(won))}")
-    page.PAGE.write_text(page.replaced(page.PAGE.read_text(encoding="utf-8"), page.section(of)), encoding="utf-8")
+    page.write(of)
     if lost:
         print(f"LOST: {', '.join(sorted(lost))} (logs in .cache/conformance/logs/{of.name})", file=sys.stderr)
     return 1 if lost and not accept else 0
