@@ -18,7 +18,8 @@ from hotdesk.executor.extra_vars import extra_variables
 from hotdesk.inventory.load import load_inventory
 from hotdesk.inventory.patterns import select
 from hotdesk.inventory.ranges import expand
-from hotdesk.inventory.show import as_graph, as_list, to_json, to_yaml
+from hotdesk.inventory.show import as_graph, as_list, as_tables, as_tree, to_json, to_yaml
+from hotdesk.inventory.toml_text import to_toml
 from hotdesk.place import Place
 from hotdesk.playbook.check_templates import check_templates
 from hotdesk.playbook.free_form import parse as parse_arguments_text
@@ -127,7 +128,8 @@ def _shown(inventory: Inventory) -> None:
 
     hosts = list(inventory.hosts)[:50]
     to_json(as_list(inventory, hosts, variables))
-    to_yaml(as_list(inventory, hosts, variables))
+    to_yaml(as_tree(inventory, hosts, variables))
+    to_toml(as_tables(inventory, hosts, variables))
     as_graph(inventory, "all", variables)
 
 
