@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import marked, until
+from .conftest import end, marked, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +47,7 @@ def holder(request: pytest.FixtureRequest, run_id: str) -> Iterator[subprocess.P
             yield process
         finally:
             process.kill()
-            for pid in marked(run_id):
-                with contextlib.suppress(ProcessLookupError):  # its agent ends it, too
-                    os.kill(pid, signal.SIGKILL)
+            end(marked(run_id))
 
 
 @pytest.mark.parametrize("holder", [60], indirect=True)

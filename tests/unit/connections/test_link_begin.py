@@ -18,7 +18,7 @@ from hotdesk.errors import TaskError
 from hotdesk.jobs.machine import source_text
 from hotdesk.jobs.shipping import bundle
 
-from .conftest import marked, until
+from .conftest import end, marked, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,8 +38,7 @@ async def own(run_id: str) -> AsyncIterator[Link]:
             yield link
         finally:
             await link.aclose()
-            for pid in marked(run_id):
-                os.kill(pid, signal.SIGKILL)
+            end(marked(run_id))
 
 
 async def begin(link: Link, directory: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hotdesk.connections.link import Link
 from hotdesk.connections.local import LocalConnection
 from hotdesk.errors import LinkLost
 
-from .conftest import alive, marked, started, until
+from .conftest import alive, end, marked, started, until
 
 TREES = {
     "a shell with a background child": "sleep 300 & wait",
@@ -182,8 +182,7 @@ async def test_a_service_of_a_finished_command_lives_on(run_id: str) -> None:
     try:
         assert len(marked(run_id, task="service")) == 1
     finally:
-        for pid in marked(run_id):
-            os.kill(pid, signal.SIGKILL)
+        end(marked(run_id))
 
 
 @pytest.mark.parametrize("turns", range(12))
@@ -223,8 +222,7 @@ async def test_a_lost_link_reaches_every_waiter(run_id: str) -> None:
         with pytest.raises(LinkLost):
             await link.ping()
         await link.aclose()
-    for pid in marked(run_id):
-        os.kill(pid, signal.SIGKILL)
+    end(marked(run_id))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -136,13 +136,13 @@ async def test_an_unknown_handler_ends_the_run(play: Play) -> None:
 
 
 async def test_an_unknown_host_pattern_is_found_before_any_host_is_touched(play: Play) -> None:
-    """A later play's typo stops the run before the first play begins."""
+    """A later play that would change a host that was to be left out stops the run before the first play begins."""
     with pytest.raises(HotdeskError) as caught:
         await play("""
             - hosts: h1
               gather_facts: false
               tasks: [{ansible.builtin.command: touch touched}]
-            - hosts: h12
+            - hosts: all:!h12
               tasks: []
         """)
     assert "'h12'" in caught.value.explain()
