@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hotdesk.agent.main import Agent
 
 FOLDERS = ("/run/lock", "/var/lock", "/tmp")
+TRIES, PAUSE = 50, 0.02
+"""How often, and after how many seconds, a lock is asked for again whose holder has no record: it has just taken it, or is letting go."""
 OWN_FOLDER = "HOTDESK_LOCKS"  # set in the environment of an embedded PC: several of those are one machine
 
 
@@ -95,10 +97,14 @@ def release_all(agent: Agent) -> None:
         release(agent, name)
 
 
-def operate(agent: Agent, header: dict[str, Any]) -> None:
+def operate(agent: Agent, header: dict[str, Any], tries: int = TRIES) -> None:
     """{do: "take" or "release", name, record}: answers ``lock`` {held, record}."""
     if header["do"] == "take":
-        agent.send({"id": header["id"], "ev": "lock", **take(agent, header["name"], header["record"])})
+        found = take(agent, header["name"], header["record"])
+        if found["held"] or found["record"] or not tries:
+            agent.send({"id": header["id"], "ev": "lock", **found})
+        else:
+            agent.loop.later(PAUSE, lambda: operate(agent, header, tries - 1))
     else:
         release(agent, header["name"])
         agent.send({"id": header["id"], "ev": "lock", "held": False, "record": {}})

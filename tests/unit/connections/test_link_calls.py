@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import inspect
 import os
@@ -233,6 +234,29 @@ async def test_a_lock_has_one_holder(link: Link, run_id: str) -> None:
     ]
     assert path.read_text() == ""
     assert path.stat().st_mode & 0o777 == 0o666
+    path.unlink()
+
+
+@pytest.mark.parametrize("goes", [True, False])
+async def test_a_holder_without_a_record_is_asked_again(link: Link, run_id: str, goes: bool) -> None:
+    """It has just taken the lock, or is letting go: two names of one PC begin together, and the second must see whose lock it is."""
+    await link.lock(run_id, {})
+    await link.unlock(run_id)
+    (path,) = [at for folder in ("/run/lock", "/tmp") if (at := Path(folder, f"hotdesk-{run_id}.lock")).exists()]
+    with path.open("r+", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        asked = asyncio.ensure_future(link.lock(run_id, {}))
+        await asyncio.sleep(0)
+        await link.ping()  # the agent answers in order: it has tried once
+        assert not asked.done()
+        if goes:
+            fcntl.flock(held, fcntl.LOCK_UN)
+            await asked
+        else:
+            held.write('{"run": "the-other"}')
+            held.flush()
+            with pytest.raises(LockHeld, match="the-other"):
+                await asked
     path.unlink()
 
 
